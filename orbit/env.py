@@ -1,0 +1,58 @@
+"""Typed readers of the environment. A bad value stops the start, naming the variable."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+READ: set[str] = set()  # every name asked for; a test compares it with the documentation
+
+
+class BadSetting(RuntimeError):
+    """A variable of the environment has a value that we cannot work with."""
+
+
+def text(name: str, default: str = "") -> str:
+    READ.add(name)
+    return os.environ.get(name, "").strip() or default
+
+
+def integer(name: str, default: int, *, low: int = 0, high: int = 2**31) -> int:
+    raw = text(name)
+    if not raw:
+        return default
+    if not raw.lstrip("-").isdigit() or not low <= int(raw) <= high:
+        raise BadSetting(f"{name} must be a whole number from {low} to {high}, not {raw!r}.")
+    return int(raw)
+
+
+def flag(name: str, default: bool = False) -> bool:
+    raw = text(name).lower()
+    if not raw:
+        return default
+    if raw in {"1", "true", "yes", "on"}:
+        return True
+    if raw in {"0", "false", "no", "off"}:
+        return False
+    raise BadSetting(f"{name} must be 1 or 0, not {raw!r}.")
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma list; empty items are dropped."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def database(name: str, url: str) -> dict[str, object]:
+    """The Django connection for `postgresql://user:password@host:port/name?sslmode=…`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise BadSetting(f"{name} must read postgresql://user:password@host:port/database.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or 5432),
+        "OPTIONS": dict(parse_qsl(parts.query)),
+    }

@@ -1,0 +1,275 @@
+"""Settings shared by every way of running. Only this package reads the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONCE, NONE, SELF
+from django.templatetags.static import static
+
+from orbit import env
+from orbit.launcher import running
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+# Where embedded servers keep their files, workers their journals, the launcher its secrets.
+ORBIT_DATA_DIR = running.data_dir(BASE_DIR)
+# Beside a running installation, commands find its servers and secrets without being told.
+for _name, _value in running.environment(ORBIT_DATA_DIR).items():
+    os.environ.setdefault(_name, _value)
+
+# Signs sessions and links. No default outside the demo.
+SECRET_KEY = env.text("ORBIT_SECRET_KEY")
+# Keys the digests under which issued keys are stored.
+ORBIT_KEY_PEPPER = env.text("ORBIT_KEY_PEPPER")
+# Seals provider credentials (32 bytes in base64; `VERSION:KEY,VERSION:KEY` while rotating, newest first).
+ORBIT_MASTER_KEY = env.text("ORBIT_MASTER_KEY")
+# The address that people and applications use.
+ORBIT_PUBLIC_URL = env.text("ORBIT_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/")
+# Host names under which we answer.
+ALLOWED_HOSTS = env.words("ORBIT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+# Where the web workers listen.
+ORBIT_BIND = env.text("ORBIT_BIND", "127.0.0.1:8080")
+# Web worker processes.
+ORBIT_WORKERS = env.integer("ORBIT_WORKERS", 2, low=1, high=256)
+# Seconds that a stopping worker gives its open streams.
+ORBIT_DRAIN_S = env.integer("ORBIT_DRAIN_S", 30, low=0, high=3600)
+# Port of the demo provider.
+ORBIT_DEMO_PROVIDER_PORT = env.integer("ORBIT_DEMO_PROVIDER_PORT", 8090, low=1, high=65535)
+# Hops in front of us that set X-Forwarded-For; 0 takes the peer's own address.
+ORBIT_TRUSTED_PROXIES = env.integer("ORBIT_TRUSTED_PROXIES", 0, high=10)
+# host:port pairs that provider accounts may point to although private; also permits http:// for them.
+ORBIT_PRIVATE_TARGETS = env.words("ORBIT_PRIVATE_TARGETS")
+# Which outbound client carries provider calls: pyreqwest or httpx2.
+ORBIT_UPSTREAM_CLIENT = env.text("ORBIT_UPSTREAM_CLIENT", "pyreqwest")
+# Seconds to connect to a provider, to its first byte, and between two pieces of a stream.
+ORBIT_CONNECT_TIMEOUT_S = env.integer("ORBIT_CONNECT_TIMEOUT_S", 5, low=1, high=60)
+ORBIT_FIRST_BYTE_TIMEOUT_S = env.integer("ORBIT_FIRST_BYTE_TIMEOUT_S", 300, low=1, high=3600)
+ORBIT_IDLE_TIMEOUT_S = env.integer("ORBIT_IDLE_TIMEOUT_S", 120, low=1, high=3600)
+# Largest request body and plain provider answer that we take, in bytes.
+ORBIT_MAX_BODY_BYTES = env.integer("ORBIT_MAX_BODY_BYTES", 20_000_000, low=1_000)
+ORBIT_MAX_ANSWER_BYTES = env.integer("ORBIT_MAX_ANSWER_BYTES", 100_000_000, low=1_000)
+# Seconds that a reservation lives without renewal.
+ORBIT_LEASE_S = env.integer("ORBIT_LEASE_S", 30, low=2, high=600)
+# Milliseconds that one Redis call may take before the call is refused.
+ORBIT_REDIS_TIMEOUT_MS = env.integer("ORBIT_REDIS_TIMEOUT_MS", 100, low=10, high=10_000)
+# Run although Redis evicts or keeps nothing on disk. Counters may then be lost.
+ORBIT_REDIS_UNSAFE = env.flag("ORBIT_REDIS_UNSAFE")
+# How mail leaves: `outbox:` keeps it for the page /dev/outbox/, or smtp://user:password@host:port (smtps://).
+ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
+
+REDIS_URL = env.text("REDIS_URL")
+ORBIT_BROKER_URL = env.text("ORBIT_BROKER_URL", REDIS_URL)
+ORBIT_CACHE_URL = env.text("ORBIT_CACHE_URL", REDIS_URL)
+
+DATABASE_URL = env.text("DATABASE_URL")
+# Owns the schema; used by migrations alone.
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", DATABASE_URL)
+# `owner` while migrations run, else empty. manage.py sets it.
+ORBIT_DB_ROLE = env.text("ORBIT_DB_ROLE")
+# Connections that one process keeps per role.
+ORBIT_DB_POOL = env.integer("ORBIT_DB_POOL", 4, high=100)
+
+
+def _connection(role: str) -> dict[str, Any]:
+    if ORBIT_DB_ROLE == "owner":
+        return env.database("DATABASE_OWNER_URL", DATABASE_OWNER_URL)
+    made = env.database("DATABASE_URL", DATABASE_URL)
+    options = made["OPTIONS"]
+    assert isinstance(options, dict)
+    # Django's own `assume_role` waits for itself when there is a pool (its SET ROLE asks the pool for a second
+    # connection). Set at start-up, the role is also what RESET ROLE goes back to.
+    options["options"] = f"{options.get('options', '')} -c role={role}".strip()
+    if ORBIT_DB_POOL:
+        options["pool"] = {"min_size": 0, "max_size": ORBIT_DB_POOL, "timeout": 5}
+    return made
+
+
+# One alias per role of docs/architecture.md. Without a database only the commands that start one run.
+DATABASES: dict[str, dict[str, Any]] = {}
+if DATABASE_URL:
+    DATABASES["default"] = _connection("orbit_app")
+    if ORBIT_DB_ROLE != "owner":
+        DATABASES["ledger"] = _connection("orbit_ledger")
+        DATABASES["operator"] = _connection("orbit_operator")
+DATABASE_ROUTERS = ["orbit.lib.access.AccessRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "rest_framework",
+    "django_htmx",
+    "template_partials",
+    "django_celery_beat",
+    "csp",
+    "orbit",
+    "audit",
+    "tenants",
+    "quotas",
+    "proxy",
+    "console",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "console.middleware.ContentPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "console.middleware.AccessMiddleware",
+]
+ROOT_URLCONF = "orbit.urls"
+ASGI_APPLICATION = "orbit.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "console.context.console",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+FORMAT_MODULE_PATH = ["console.formats"]
+
+STATIC_URL = "static/"
+STATIC_ROOT = ORBIT_DATA_DIR / "static"
+# Our CSS as built from static/src, and what needs no building.
+STATICFILES_DIRS = [("orbit", BASE_DIR / "static" / "build"), ("orbit", BASE_DIR / "static" / "assets")]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ORBIT_CACHE_URL,
+        "KEY_PREFIX": "orbit-cache",
+    },
+}
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "/accounts/login/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_ADAPTER = "console.adapters.AccountAdapter"
+DEFAULT_FROM_EMAIL = env.text("ORBIT_EMAIL_FROM", "Orbit Gateway <orbit@localhost>")
+EMAIL_BACKEND = "console.mail.Backend"
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "UNAUTHENTICATED_USER": None,
+}
+
+CELERY_BROKER_URL = ORBIT_BROKER_URL
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    "root": {"handlers": ["stderr"], "level": env.text("ORBIT_LOG_LEVEL", "INFO")},
+}
+AUTH_USER_MODEL = "tenants.Person"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_SESSION_REMEMBER = True
+ALLAUTH_TRUSTED_PROXY_COUNT = ORBIT_TRUSTED_PROXIES
+MFA_TOTP_ISSUER = "Orbit Gateway"
+CSRF_FAILURE_VIEW = "console.errors.csrf_failure"
+
+# What a page may load: our own files. Django admin gets a little more, see console/middleware.py.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # the QR code of an authenticator app
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# The accent of static/src/app.css, from its lightest to its darkest.
+_ACCENT = {
+    "50": "oklch(0.97 0.014 268)",
+    "100": "oklch(0.935 0.03 268)",
+    "200": "oklch(0.88 0.06 268)",
+    "300": "oklch(0.81 0.1 270)",
+    "400": "oklch(0.745 0.125 270)",
+    "500": "oklch(0.6 0.17 268)",
+    "600": "oklch(0.49 0.19 268)",
+    "700": "oklch(0.43 0.19 268)",
+    "800": "oklch(0.37 0.15 268)",
+    "900": "oklch(0.31 0.11 268)",
+    "950": "oklch(0.23 0.08 268)",
+}
+UNFOLD = {
+    "SITE_TITLE": "Orbit Gateway",
+    "SITE_HEADER": "Orbit Gateway",
+    "SITE_SUBHEADER": "Operator’s admin",
+    "SITE_URL": "/",
+    "SITE_ICON": lambda request: static("orbit/favicon.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("orbit/favicon.svg")},
+    ],
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {"primary": _ACCENT},
+    "SIDEBAR": {"show_search": True},
+}

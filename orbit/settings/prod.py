@@ -1,0 +1,12 @@
+"""A server: cookies only over TLS, no development pages."""
+
+from orbit import env
+from orbit.settings.base import *
+
+DEBUG = False
+ORBIT_DEVELOPMENT = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+# Seconds for which browsers are told to insist on TLS.
+SECURE_HSTS_SECONDS = env.integer("ORBIT_HSTS_S", 31_536_000)

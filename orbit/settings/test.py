@@ -1,0 +1,17 @@
+"""The test suite: embedded servers of its own, see orbit/pytest_plugin.py."""
+
+from orbit.settings.base import *
+
+DEBUG = False
+ORBIT_DEVELOPMENT = True
+ORBIT_DB_POOL = 0  # idle sessions of a pool would keep the test databases from being dropped
+for _connection_settings in DATABASES.values():
+    _connection_settings["OPTIONS"].pop("pool", None)
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ORBIT_REDIS_UNSAFE = True  # the throwaway store keeps nothing on disk
+# Static files come straight from their folders.
+STATIC_ROOT = None
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
