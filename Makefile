@@ -1,0 +1,45 @@
+PYTHON ?= python3
+VENV = .venv/bin
+MANAGE = $(VENV)/python manage.py
+
+.DEFAULT_GOAL = help
+.PHONY: help run setup setup-dev test check bench reset requirements css fmt
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## everything on this machine, with a demo (ARGS=--no-demo: without)
+	@exec $(MANAGE) up $(or $(ARGS),--demo)
+
+setup: ## .venv, packages and CSS, as `make run` needs them
+	@$(PYTHON) orbit/launcher/bootstrap.py run
+
+setup-dev:
+	@$(PYTHON) orbit/launcher/bootstrap.py test
+
+test: setup-dev ## the test suite, on servers of its own (ARGS= for pytest)
+	@$(VENV)/python -m pytest $(ARGS)
+
+check: setup-dev ## style, types, import direction, migrations, requirements
+	$(VENV)/ruff check --quiet .
+	$(VENV)/ruff format --check --quiet .
+	$(VENV)/mypy
+	$(VENV)/lint-imports --no-logo
+	ORBIT_SECRET_KEY=unused $(MANAGE) makemigrations --check --dry-run
+	$(VENV)/python -m orbit.launcher.hygiene
+
+bench: setup-dev ## figures for docs/performance.md
+	@$(VENV)/python -m bench $(ARGS)
+
+reset: setup ## throws the demo's data away (YES=1: without asking)
+	@$(MANAGE) reset_demo $(if $(YES),--yes)
+
+requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/base.in --output-file requirements/base.txt
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
+
+css: setup ## the pages' CSS
+
+fmt: setup-dev ## formats the code
+	@$(VENV)/ruff check --fix --quiet .
+	@$(VENV)/ruff format --quiet .

@@ -1,0 +1,122 @@
+"""With children that do nothing, so that only the supervision is looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.launcher.conftest import Run, eventually, kill, lives
+
+# A child with a child of its own, as a Celery worker has; both tell their pid.
+_FAMILY = """
+import os, subprocess, sys, time
+inner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print("INFO pids", os.getpid(), inner.pid, flush=True)
+time.sleep(60)
+"""
+_STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("INFO pids", os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def _supervise(run_script: Run, logs: Path, children: dict[str, str]) -> subprocess.Popen[str]:
+    return run_script(f"""
+        import json, os, pathlib, sys
+        from orbit.launcher import state
+        from orbit.launcher.processes import Command
+        from orbit.launcher.supervisor import StopAsked, Supervisor
+        from orbit.launcher.terminal import LogBook, Terminal
+
+        logs = pathlib.Path({str(logs)!r})
+        terminal = Terminal()
+        instance = state.only_instance(logs)
+        lock = instance.__enter__()
+        supervisor = Supervisor(LogBook(logs, terminal), terminal, lock)
+        supervisor.catch_signals()
+        for stage, (name, code) in enumerate(json.loads({json.dumps(children)!r}).items()):
+            argv = (sys.executable, "-c", code)
+            supervisor.start(Command(name, argv, dict(os.environ), pathlib.Path("/")), stage=stage)
+        try:
+            supervisor.watch()
+        except StopAsked:
+            supervisor.stop()
+    """)
+
+
+def _pids(logs: Path, name: str) -> list[list[int]]:
+    """Of every incarnation of the child."""
+    log = logs / "orbit.log"
+    text = log.read_text() if log.exists() else ""
+    found = re.findall(rf"{name} +\| INFO pids ([\d ]+)", text)
+    return [[int(pid) for pid in line.split()] for line in found]
+
+
+def _any_lives(*families: list[int]) -> bool:
+    return any(lives(pid) for family in families for pid in family)
+
+
+def test_killed_child_comes_back_and_its_own_children_do_not_stay(run_script: Run, tmp_path: Path) -> None:
+    supervisor = _supervise(run_script, tmp_path, {"one": _FAMILY})
+    eventually(lambda: len(_pids(tmp_path, "one")) == 1)
+    first = _pids(tmp_path, "one")[0]
+    kill(first[0])
+    eventually(lambda: len(_pids(tmp_path, "one")) == 2)
+    assert not _any_lives(first)
+    supervisor.terminate()
+    said, _ = supervisor.communicate(timeout=10)
+    assert "one was ended by SIGKILL; starts again" in said
+
+
+def test_stop_leaves_no_process(run_script: Run, tmp_path: Path) -> None:
+    supervisor = _supervise(run_script, tmp_path, {"one": _FAMILY, "two": _FAMILY})
+    eventually(lambda: bool(_pids(tmp_path, "one") and _pids(tmp_path, "two")))
+    supervisor.terminate()
+    assert supervisor.wait(10) == 0
+    assert not _any_lives(*_pids(tmp_path, "one"), *_pids(tmp_path, "two"))
+
+
+def test_killed_supervisor_leaves_no_process(run_script: Run, tmp_path: Path) -> None:
+    supervisor = _supervise(run_script, tmp_path, {"one": _FAMILY})
+    eventually(lambda: len(_pids(tmp_path, "one")) == 1)
+    kill(supervisor.pid)
+    eventually(lambda: not _any_lives(*_pids(tmp_path, "one")))
+
+
+def test_second_ctrl_c_kills_what_does_not_stop(run_script: Run, tmp_path: Path) -> None:
+    supervisor = _supervise(run_script, tmp_path, {"one": _STUBBORN})
+    eventually(lambda: len(_pids(tmp_path, "one")) == 1)
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.stdout is not None
+    eventually(lambda: _any_lives(*_pids(tmp_path, "one")))
+    supervisor.send_signal(signal.SIGINT)
+    said, _ = supervisor.communicate(timeout=5)
+    assert "one did not stop in time and was killed." in said
+    assert not _any_lives(*_pids(tmp_path, "one"))
+
+
+def test_warnings_with_their_traceback_reach_the_terminal_and_the_rest_the_file(
+    run_script: Run, tmp_path: Path
+) -> None:
+    child = "\n".join(
+        f"print({line!r}, flush=True)"
+        for line in (
+            "INFO dull",
+            "ERROR it broke",
+            "Traceback (most recent call last):",
+            "  here",
+            "INFO dull again",
+        )
+    )
+    supervisor = _supervise(run_script, tmp_path, {"one": f"{child}\nimport time; time.sleep(60)"})
+    log = tmp_path / "orbit.log"
+    eventually(lambda: log.exists() and "dull again" in log.read_text())
+    supervisor.terminate()
+    said, _ = supervisor.communicate(timeout=10)
+    assert "one | ERROR it broke\none | Traceback (most recent call last):\none |   here\n" in said
+    assert "dull" not in said

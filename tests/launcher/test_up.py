@@ -1,0 +1,66 @@
+"""What `manage.py up` refuses, before anything has started."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orbit.launcher import embedded, keys
+from orbit.launcher.addresses import Address
+from orbit.launcher.installation import Installation, Options
+from orbit.launcher.state import LauncherError
+
+
+@pytest.fixture
+def options(directory: Path) -> Options:
+    web, provider = embedded.free_ports(2)
+    return Options(
+        directory=directory, bind=f"127.0.0.1:{web}", workers=1, drain_s=1, demo=True, provider_port=provider
+    )
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:8080", "[::]:8080"])
+def test_demo_is_refused_where_others_can_reach_it(options: Options, bind: str) -> None:
+    with pytest.raises(LauncherError, match="ORBIT_BIND to a loopback address"):
+        Installation(replace(options, bind=bind)).run()
+
+
+def test_taken_web_port_names_its_variable(options: Options) -> None:
+    with (
+        socket.create_server(("127.0.0.1", Address.parse(options.bind).port)),
+        pytest.raises(LauncherError, match=r"is taken by another program.*ORBIT_BIND"),
+    ):
+        Installation(options).run()
+    assert not (options.directory / "postgres").exists()
+
+
+def test_taken_provider_port_names_its_variable(options: Options) -> None:
+    with (
+        socket.create_server(("127.0.0.1", options.provider_port)),
+        pytest.raises(LauncherError, match=r"is taken by another program.*ORBIT_DEMO_PROVIDER_PORT"),
+    ):
+        Installation(options).run()
+    assert not (options.directory / "postgres").exists()
+
+
+@pytest.mark.parametrize("bind", ["8080", ":8080", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"])
+def test_odd_address_is_refused_by_name(bind: str) -> None:
+    with pytest.raises(LauncherError, match="ORBIT_BIND"):
+        Address.parse(bind)
+
+
+def test_secrets_are_demanded_outside_the_demo(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORBIT_MASTER_KEY")
+    with pytest.raises(LauncherError, match=r"Not set: ORBIT_MASTER_KEY\."):
+        Installation(replace(options, demo=False)).run()
+
+
+def test_secrets_of_the_demo_are_made_once_and_private(directory: Path) -> None:
+    made = keys.of_demo(directory, {})
+    assert made.keys() == set(keys.NAMES)
+    assert keys.of_demo(directory, {}) == made
+    assert keys.of_demo(directory, {"ORBIT_MASTER_KEY": "mine"}) == {**made, "ORBIT_MASTER_KEY": "mine"}
+    assert (directory / "secrets.json").stat().st_mode & 0o777 == 0o600
