@@ -1,0 +1,153 @@
+"""One request with all that is needed to answer it."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import peers
+from .behaviour import WELL_BEHAVED, Behaviour
+from .connection import Connection, Request
+from .heads import EVIL, Heads
+from .oracle import Record
+from .refusals import Refusal, refusal_of_status
+from .wire import Wire
+
+_MEBIBYTE = 1024 * 1024
+_HTML_ERROR = (
+    b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad gateway</h1>"
+    b"<script>alert('from the provider')</script><p>The upstream is having a bad day.</p></body></html>"
+)
+
+
+@dataclass(slots=True)
+class Pace:
+    """Seconds; zero is as fast as possible."""
+
+    first_s: float
+    per_token_s: float
+    per_chunk_s: float
+
+
+class Exchange:
+    def __init__(self, connection: Connection, request: Request, record: Record, heads: Heads) -> None:
+        self.connection = connection
+        self.request = request
+        self.record = record
+        self.behaviour: Behaviour = WELL_BEHAVED
+        self.pace = Pace(0, 0, 0)
+        self.may_kill = False
+        self._heads = heads
+        self._wire: Wire | None = None
+
+    @property
+    def can_answer_at_once(self) -> bool:
+        return self.behaviour is WELL_BEHAVED and not (self.pace.first_s or self.pace.per_token_s)
+
+    @property
+    def wire(self) -> Wire:
+        if self._wire is None:
+            self._wire = Wire(self.connection, self.record, self.behaviour)
+        return self._wire
+
+    def head(
+        self,
+        status: int,
+        content_type: str,
+        *,
+        length: int | None = None,
+        chunked: bool = False,
+        extra: dict[str, str] | None = None,
+    ) -> bytes:
+        self.record.status = status
+        if self.behaviour.evil_headers:
+            extra = (extra or {}) | EVIL
+        return self._heads.head(
+            status,
+            content_type=content_type,
+            request_id=self.record.id,
+            started_at=self.record.started_at,
+            length=length,
+            chunked=chunked,
+            keep_alive=self.request.keep_alive and (chunked or length is not None),
+            extra=extra,
+        )
+
+    def answer_at_once(self, status: int, body: bytes, extra: dict[str, str] | None = None) -> None:
+        data = self.head(status, "application/json", length=len(body), extra=extra) + body
+        self.record.bytes_sent = len(data)
+        self.connection.write(data)
+
+    async def answer(self, body: bytes) -> None:
+        """A plain 200, with the faults that plain answers can have."""
+        behaviour = self.behaviour
+        extra = None
+        if behaviour.gzip_bomb is not None:
+            body = gzip.compress(b" " * (behaviour.gzip_bomb * _MEBIBYTE) + body)
+            extra = {"content-encoding": "gzip"}
+        announced = max(0, len(body) + behaviour.content_length_off)
+        head = self.head(200, "application/json", length=announced, extra=extra)
+        await self.kill_peer_if_asked()
+        if behaviour.cut_after_chunks is not None:
+            await self.wire.send(head + body[: len(body) // 2])
+            await self.wire.cut()
+        if behaviour.fin_after_chunks is not None:
+            await self.wire.send(head + body[: len(body) // 2])
+            await self.wire.close()
+        if behaviour.stall_after_chunks is not None:
+            await self.wire.send(head)
+            await asyncio.sleep(behaviour.stall_s)
+            head = b""
+        await self.wire.send(head + body)
+        if behaviour.content_length_off:
+            await self.wire.close()
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """The error that the directives ask for, after the delay that they ask for."""
+        behaviour = self.behaviour
+        await asyncio.sleep(self.pace.first_s)
+        extra = {"retry-after": behaviour.retry_after} if behaviour.retry_after else {}
+        if behaviour.redirect:
+            head = self.head(307, "text/plain", length=0, extra={"location": behaviour.redirect})
+            await self.wire.send(head)
+        elif behaviour.html_error:
+            head = self.head(
+                refusal.status,
+                "text/html; charset=utf-8",
+                length=len(_HTML_ERROR),
+                extra=extra,
+            )
+            await self.wire.send(head + _HTML_ERROR)
+        else:
+            body = refusal.body()
+            head = self.head(refusal.status, "application/json", length=len(body), extra=extra)
+            await self.wire.send(head + body)
+
+    async def kill_peer_if_asked(self) -> None:
+        if self.behaviour.kill_peer_after_chunks is None:
+            return
+        if not self.may_kill:
+            self.record.note = "kill refused: the provider was not started with --allow-kill"
+            return
+        try:
+            self.record.killed_pid = peers.kill_owner(near=self.connection.local, far=self.connection.peer)
+        except (peers.CannotKill, OSError) as failure:
+            self.record.note = f"kill refused: {failure}"
+        # The socket of the dead process closes, and that cancels this answer.
+        await asyncio.sleep(1 if self.record.killed_pid else 0)
+
+    async def work_unseen(self, tokens: int, seconds: float, made: Callable[[int], None]) -> None:
+        """Make tokens nobody sees yet; if the client leaves meanwhile, only a part of them was made."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            if seconds > 0:
+                await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            made(min(tokens, int(tokens * (loop.time() - began) / seconds)))
+            raise
+        made(tokens)
+
+
+def asked_refusal(behaviour: Behaviour) -> Refusal:
+    return refusal_of_status(behaviour.status or 502, behaviour.code or None)
