@@ -1,0 +1,96 @@
+"""The inverse of apply: what the database says, as the declarative file says it, without secrets and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from orbit.lib import access
+from orbit.lib.clock import rfc3339
+from tenants.models import ApiKey, ModelTarget, Organization, Policy, Project, ProviderAccount
+from tenants.schema import policy_document
+from tenants.schema.values import SMOOTH_US
+from tenants.services.policies import document_in_force
+
+_CALENDAR_FIELDS = ("week_starts", "month_starts_on", "year_starts_in")
+_LIMIT_FIELDS = ("name", "meter", "per", "limit", "burst", "models", "of")  # jsonb keeps no order
+
+
+def organization_ids(slugs: list[str]) -> dict[str, UUID]:
+    """By slug, in order; all organizations when none is named."""
+    with access.operator():
+        rows = Organization.objects.order_by("slug")
+        return dict((rows.filter(slug__in=slugs) if slugs else rows).values_list("slug", "id"))
+
+
+def export(ids: list[UUID]) -> dict[str, Any]:
+    return {"version": 1, "organizations": [_organization(organization_id) for organization_id in ids]}
+
+
+def _organization(organization_id: UUID) -> dict[str, Any]:
+    with access.scope(organization_id=organization_id):
+        organization = Organization.objects.select_related("policy").get()
+        policies = Policy.objects.order_by("name")
+        projects = Project.objects.filter(archived_at=None).select_related("policy").order_by("slug")
+        targets = ModelTarget.objects.select_related("alias", "account").order_by("alias__alias")
+        return {
+            "slug": organization.slug,
+            "name": organization.name,
+            "time_zone": organization.time_zone,
+            "currency": organization.currency,
+            "calendar": {field: getattr(organization, field) for field in _CALENDAR_FIELDS},
+            "provider_accounts": [_account(account) for account in ProviderAccount.objects.order_by("name")],
+            "models": [_model(target) for target in targets],
+            "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
+            "policy": organization.policy.name if organization.policy else None,
+            "projects": [_project(project) for project in projects],
+        }
+
+
+def _account(account: ProviderAccount) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "name": account.name,
+        "kind": account.kind,
+        "base_url": account.base_url,
+        "prices_as": account.prices_as,
+    }
+    return made | ({"credential": {"ref": account.credential_ref}} if account.credential_ref else {})
+
+
+def _model(target: ModelTarget) -> dict[str, Any]:
+    return {"alias": target.alias.alias, "targets": [{"account": target.account.name, "model": target.model}]}
+
+
+def _policy(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what it would be anyway."""
+    usual = policy_document({})
+    made = {field: value for field, value in document.items() if field != "limits" and value != usual[field]}
+    return made | {"limits": [_limit(limit) for limit in document["limits"]]}
+
+
+def _limit(limit: Mapping[str, Any]) -> dict[str, Any]:
+    made = {field: limit[field] for field in _LIMIT_FIELDS if limit[field] is not None}
+    if limit["per"] in SMOOTH_US and limit["burst"] == limit["limit"]:
+        del made["burst"]
+    if limit["of"] == "self":
+        del made["of"]
+    return made
+
+
+def _project(project: Project) -> dict[str, Any]:
+    keys = ApiKey.objects.filter(project=project, revoked_at=None).select_related("policy").order_by("name")
+    return {
+        "slug": project.slug,
+        "name": project.name,
+        "policy": project.policy.name if project.policy else None,
+        "keys": [_key(key) for key in keys],
+    }
+
+
+def _key(key: ApiKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "policy": key.policy.name if key.policy else None,
+        "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
+    }

@@ -1,0 +1,53 @@
+"""The text of an issued key: `orb_`, 43 random characters, 6 of checksum. Pure.
+
+The checksum lets garbage be refused without a look at the database, and secret scanners be sure.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import string
+from hashlib import sha256
+from zlib import crc32
+
+PREFIX = "orb_"
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM = 43  # characters; 256 bits
+_CHECKSUM = 6  # characters; 62^6 > 2^32
+_LENGTH = len(PREFIX) + _RANDOM + _CHECKSUM
+LEAST_PEPPER = 16
+
+
+def new_key() -> str:
+    body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+    return body + _checksum(body)
+
+
+def well_formed(text: str) -> bool:
+    """Whether this could be one of our keys. Costs the same small amount for whatever a client sends."""
+    if len(text) != _LENGTH or not text.startswith(PREFIX):
+        return False
+    if not text.isascii() or not text[len(PREFIX) :].isalnum():
+        return False
+    return _checksum(text[:-_CHECKSUM]) == text[-_CHECKSUM:]
+
+
+def digest(text: str, pepper: str) -> bytes:
+    """What is stored of a key, and what it is found by."""
+    if len(pepper) < LEAST_PEPPER:
+        raise ValueError(f"ORBIT_KEY_PEPPER must have at least {LEAST_PEPPER} characters.")
+    return hmac.new(pepper.encode(), text.encode(), sha256).digest()
+
+
+def hint(text: str) -> str:
+    """How a key is shown after it was issued: `orb_AbC…x9Z`."""
+    return f"{text[: len(PREFIX) + 3]}…{text[-3:]}"
+
+
+def _checksum(body: str) -> str:
+    rest, characters = crc32(body.encode()), ""
+    for _ in range(_CHECKSUM):
+        rest, digit = divmod(rest, len(_ALPHABET))
+        characters = _ALPHABET[digit] + characters
+    return characters

@@ -1,0 +1,293 @@
+"""Who: organizations, their members, projects, policies, issued keys and provider accounts.
+
+Every table but people and the installation carries its organization and is protected twice, see
+`orbit.lib.access`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from orbit.lib.access import ScopedManager
+from orbit.lib.ids import uuid7
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> Person:
+        person = self.model(email=self.normalize_email(email).lower(), **fields)
+        person.set_password(password)
+        person.save(using=self._db)
+        return person
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Person:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class Person(AbstractBaseUser, PermissionsMixin):
+    """Somebody who signs in. Staff operate the installation; the rest act through memberships."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[PersonManager] = PersonManager()
+
+    class Meta:
+        verbose_name_plural = "people"
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Installation(models.Model):
+    """The one row of facts that may never change under running counters."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    shards = models.SmallIntegerField(default=64)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation")]
+
+
+class Organization(models.Model):
+    class Currency(models.TextChoices):
+        USD = "USD"
+
+    class WeekStart(models.TextChoices):
+        MONDAY = "monday"
+        SUNDAY = "sunday"
+        SATURDAY = "saturday"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(max_length=3, choices=Currency, default=Currency.USD)
+    week_starts = models.CharField(max_length=9, choices=WeekStart, default=WeekStart.MONDAY)
+    month_starts_on = models.SmallIntegerField(default=1)
+    year_starts_in = models.SmallIntegerField(default=1)
+    policy = models.ForeignKey("Policy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    shard = models.SmallIntegerField(editable=False)
+    version = models.BigIntegerField(default=1, editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[Organization]] = ScopedManager("id", "memberships__person_id")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(month_starts_on__range=(1, 28), year_starts_in__range=(1, 12)),
+                name="organization_calendar",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        ADMIN = "admin"
+        DEVELOPER = "developer"
+        FINANCE = "finance"
+        AUDITOR = "auditor"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[Membership]] = ScopedManager(person_field="person_id")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "person"], name="one_membership"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.role}"
+
+
+class Policy(models.Model):
+    """A named policy; what it says stands in its revisions, of which `revision` is in force."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="policies")
+    name = models.SlugField(max_length=63)
+    revision = models.IntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[Policy]] = ScopedManager()
+
+    class Meta:
+        verbose_name_plural = "policies"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="policy_name"),
+            models.UniqueConstraint(fields=["organization", "id"], name="policy_in_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyRevision(models.Model):
+    """What a policy said from one change to the next. Inserted and read, never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="revisions")
+    number = models.IntegerField()
+    document = models.JSONField()
+    author = models.CharField(max_length=254)
+    reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[PolicyRevision]] = ScopedManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["policy", "number"], name="policy_revision_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"
+
+
+class Project(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")
+    slug = models.SlugField(max_length=63)
+    name = models.CharField(max_length=120)
+    policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[Project]] = ScopedManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "slug"], name="project_slug"),
+            models.UniqueConstraint(fields=["organization", "id"], name="project_in_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """An issued key, stored as a keyed hash; `hint` is what we still know of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="keys")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="keys")
+    name = models.SlugField(max_length=63)
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    hint = models.CharField(max_length=24, editable=False)
+    policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    generation = models.BigIntegerField(default=1, editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
+    created_by = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[ApiKey]] = ScopedManager()
+
+    class Meta:
+        verbose_name = "API key"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "name"], condition=models.Q(revoked_at=None), name="usable_key_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProviderAccount(models.Model):
+    """An account at a provider. Its credential is sealed here or named by reference, and never read back."""
+
+    class Kind(models.TextChoices):
+        OPENAI = "openai", "OpenAI"
+        OPENAI_COMPATIBLE = "openai_compatible", "OpenAI-compatible"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="provider_accounts")
+    name = models.SlugField(max_length=63)
+    kind = models.CharField(max_length=24, choices=Kind)
+    base_url = models.CharField(max_length=500)
+    prices_as = models.CharField(max_length=63)
+    credential_ref = models.CharField(max_length=500, blank=True)
+    credential_sealed = models.BinaryField(null=True, blank=True, editable=False)
+    credential_hint = models.CharField(max_length=24, blank=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[ProviderAccount]] = ScopedManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="account_name"),
+            models.UniqueConstraint(fields=["organization", "id"], name="account_in_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelAlias(models.Model):
+    """A model's name as applications say it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="models")
+    alias = models.CharField(max_length=120)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[ScopedManager[ModelAlias]] = ScopedManager()
+
+    class Meta:
+        verbose_name_plural = "model aliases"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "alias"], name="model_alias"),
+            models.UniqueConstraint(fields=["organization", "id"], name="alias_in_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.alias
+
+
+class ModelTarget(models.Model):
+    """Where calls of an alias go: an account, and the model's name there."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    alias = models.ForeignKey(ModelAlias, on_delete=models.CASCADE, related_name="targets")
+    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="targets")
+    model = models.CharField(max_length=200)
+    weight = models.IntegerField(default=1)
+    position = models.SmallIntegerField(default=0)
+
+    objects: ClassVar[ScopedManager[ModelTarget]] = ScopedManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["alias", "position"], name="target_position"),
+        ]
+
+    def __str__(self) -> str:
+        return self.model

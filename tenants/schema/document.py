@@ -1,0 +1,122 @@
+"""The declarative file: organizations with all that belongs to them. See docs/apply.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from orbit.lib.errors import InputError
+from tenants.schema import values
+from tenants.schema.policy import Name, NamedPolicy, Strict, one_of, supported
+from tenants.schema.values import NOT_YET
+from tenants.secrets import check_reference, check_value
+
+OPENAI_URL = "https://api.openai.com/v1"
+KINDS = ("openai", "openai_compatible")
+_LATER_KINDS = ("anthropic", "gemini", "azure_openai", "bedrock", "mistral", "cohere")
+
+Slug = Annotated[str, AfterValidator(values.slug)]
+Title = Annotated[str, AfterValidator(values.title)]
+Alias = Annotated[str, AfterValidator(values.alias)]
+
+
+class Calendar(Strict):
+    week_starts: Annotated[str, one_of("monday", "sunday", "saturday")] = "monday"
+    month_starts_on: Annotated[int, Field(ge=1, le=28)] = 1
+    year_starts_in: Annotated[int, Field(ge=1, le=12)] = 1
+
+
+class Credential(Strict):
+    """Exactly one of the two. A value is sealed before anything else happens to it."""
+
+    ref: Annotated[str, AfterValidator(check_reference)] | None = None
+    value: Annotated[str, AfterValidator(check_value)] | None = Field(default=None, repr=False)
+
+
+class Account(Strict):
+    name: Name
+    kind: Annotated[str, one_of(*KINDS, later=_LATER_KINDS)]
+    base_url: str | None = None
+    prices_as: Name | None = None
+    credential: Credential | None = None
+    usage_credential: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
+
+    @field_validator("base_url", mode="after")
+    @classmethod
+    def _base_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        kind = info.data.get("kind")
+        if value is None:
+            if kind == "openai_compatible":
+                raise InputError(
+                    "", "is missing", "where the provider answers, such as https://llm.example.com/v1"
+                )
+            return OPENAI_URL
+        return values.base_url(value, settings.ORBIT_PRIVATE_TARGETS)
+
+    @field_validator("prices_as", mode="after")
+    @classmethod
+    def _prices_as(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("kind") == "openai_compatible":
+            raise InputError("", "is missing", "whose prices apply, such as openai")
+        return value or "openai"
+
+    @field_validator("credential", mode="after")
+    @classmethod
+    def _credential(cls, value: Credential | None) -> Credential | None:
+        if value is not None and (value.ref is None) == (value.value is None):
+            raise InputError("", "must hold either ref or value", 'such as {ref: "env://OPENAI_API_KEY"}')
+        return value
+
+
+class Target(Strict):
+    account: Name
+    model: Annotated[str, AfterValidator(values.upstream_model)]
+    weight: Annotated[Any, supported(1)] = 1
+
+
+def _one_target(value: object) -> object:
+    if isinstance(value, list) and len(value) > 1:
+        raise InputError("[1]", NOT_YET, "name one target")
+    return value
+
+
+class ModelRoute(Strict):
+    alias: Alias
+    targets: Annotated[list[Target], Field(min_length=1), BeforeValidator(_one_target)]
+    fallbacks: Annotated[Any, supported([], None)] = Field(default=None, description=NOT_YET)
+
+
+class Key(Strict):
+    name: Name
+    policy: Name | None = None
+    expires_at: Annotated[datetime | None, BeforeValidator(lambda value: value and values.moment(value))] = (
+        None
+    )
+
+
+class Project(Strict):
+    slug: Slug
+    name: Title | None = None
+    policy: Name | None = None
+    keys: list[Key] = []
+
+
+class Organization(Strict):
+    slug: Slug
+    name: Title | None = None
+    time_zone: Annotated[str, AfterValidator(values.time_zone)] = "UTC"
+    currency: Annotated[str, AfterValidator(values.currency)] = "USD"
+    calendar: Calendar = Calendar()
+    provider_accounts: list[Account] = []
+    models: list[ModelRoute] = []
+    policies: list[NamedPolicy] = []
+    policy: Name | None = None
+    projects: list[Project] = []
+
+
+class Document(Strict):
+    version: Literal[1]
+    organizations: list[Organization]

@@ -1,0 +1,230 @@
+"""The policy document: what it may say, and the whole form in which it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from orbit.lib.errors import InputError
+from tenants.schema import values
+from tenants.schema.problems import Invalid, problems_of
+from tenants.schema.values import LARGEST, NOT_YET, SMOOTH_US
+
+_CALENDAR = ("day", "week", "month", "quarter", "year", "total")
+_METERS = ("requests", "tokens", "input_tokens", "output_tokens", "cost", "concurrency")
+
+
+def supported(*allowed: object, hint: str = "leave it out") -> BeforeValidator:
+    """A field of the design whose enforcement is not built; only what changes nothing is taken."""
+
+    def check(value: object) -> object:
+        if not any(value is word or (type(value) is type(word) and value == word) for word in allowed):
+            raise InputError("", NOT_YET, hint)
+        return value
+
+    return BeforeValidator(check)
+
+
+def one_of(*words: str, later: tuple[str, ...] = ()) -> BeforeValidator:
+    """One of `words`; those of `later` are known to the design but not built."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str):
+            raise InputError("", "must be text", f"one of: {', '.join(words)}")
+        if value in later:
+            raise InputError(
+                "", NOT_YET, f"use {words[0]}" if len(words) == 1 else f"one of: {', '.join(words)}"
+            )
+        return values.one_of(value, words)
+
+    return BeforeValidator(check)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, validate_default=True)
+
+
+Name = Annotated[str, AfterValidator(values.name)]
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Model = Annotated[str, AfterValidator(lambda text: text if text == "*" else values.alias(text))]
+
+
+class Allow(Strict):
+    models: list[Model] = ["*"]
+    endpoints: list[Annotated[str, AfterValidator(values.endpoint)]] = ["*"]
+    ip_ranges: list[Annotated[str, AfterValidator(values.ip_range)]] = []
+
+
+class Caps(Strict):
+    max_input_tokens: Count | None = None
+    max_output_tokens: Count | None = None
+    max_body_bytes: Count | None = None
+
+
+class Limit(Strict):
+    name: Name
+    meter: Annotated[str, one_of(*_METERS)]
+    per: str | None = None
+    limit: int | str
+    burst: Count | None = None
+    models: Annotated[list[Annotated[str, AfterValidator(values.alias)]], Field(min_length=1)] | None = None
+    of: Annotated[Literal["self", "each_key"], one_of("self", "each_key", later=("each_end_user",))] = "self"
+    soft: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
+    shadow: Annotated[Any, supported(None, False)] = Field(default=None, description=NOT_YET)
+
+    @field_validator("per", mode="before")
+    @classmethod
+    def _per(cls, value: object, info: ValidationInfo) -> object:
+        meter = info.data.get("meter")
+        if meter == "concurrency" and value is not None:
+            raise InputError("", "concurrency has no window", "leave it out")
+        if meter in (None, "concurrency"):
+            return value
+        windows = _CALENDAR if meter == "cost" else (*SMOOTH_US, *_CALENDAR)
+        if value is None:
+            raise InputError("", "is missing", f"one of: {', '.join(windows)}")
+        if meter == "cost" and value in SMOOTH_US:
+            raise InputError("", f"cost is not counted per {value}", f"one of: {', '.join(windows)}")
+        if not isinstance(value, str):
+            raise InputError("", "must be text", f"one of: {', '.join(windows)}")
+        return values.one_of(value, windows)
+
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _limit(cls, value: object, info: ValidationInfo) -> object:
+        meter = info.data.get("meter")
+        if meter is None:  # told already
+            return 1
+        if meter == "cost":
+            return values.cost(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            text = value.strip() if isinstance(value, str) else ""
+            raise InputError(
+                "",
+                "must be a whole number",
+                f"write {text} without quotes" if text.isdecimal() else "such as 600",
+            )
+        if value < 1:
+            raise InputError("", "must be at least 1")
+        if value > LARGEST:
+            raise InputError("", f"must be at most {LARGEST}", "counters are exact up to there")
+        return value
+
+    @field_validator("burst", mode="after")
+    @classmethod
+    def _burst(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if "per" not in info.data:  # told already
+            return value
+        per, limit = info.data["per"], info.data.get("limit")
+        if per not in SMOOTH_US:
+            if value is not None:
+                raise InputError("", "only a limit per second, minute or hour has a burst", "leave it out")
+            return None
+        burst = limit if value is None else value
+        if isinstance(burst, int) and burst * SMOOTH_US[per] > LARGEST:
+            most = LARGEST // SMOOTH_US[per]
+            raise InputError(
+                "", f"must be at most {most} per {per}, where counters are exact", f"set burst to {most}"
+            )
+        return burst if isinstance(burst, int) else None
+
+
+class CeilingPrice(Strict):
+    """Per million tokens, for a model without a price. Never free."""
+
+    input: str
+    output: str
+
+    @field_validator("input", "output", mode="before")
+    @classmethod
+    def _amount(cls, value: object) -> str:
+        return values.cost(value)
+
+
+class Audit(Strict):
+    content: Annotated[str, one_of("none", later=("redacted", "full"))] = "none"
+    retention_days: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
+    required: Annotated[Any, supported(False)] = False
+
+
+class Policy(Strict):
+    allow: Allow = Allow()
+    caps: Caps = Caps()
+    limits: list[Limit] = []
+    on_store_failure: Annotated[str, one_of("closed", later=("local_share",))] = "closed"
+    unpriced_models: Literal["refuse"] | CeilingPrice = "refuse"
+    on_disconnect: Annotated[str, BeforeValidator(lambda value: _on_disconnect(value))] = "cancel"
+    dlp: Annotated[Any, supported([], None)] = []
+    audit: Audit = Audit()
+
+    @field_validator("unpriced_models", mode="before")
+    @classmethod
+    def _unpriced(cls, value: object) -> object:
+        if isinstance(value, dict):
+            try:
+                return CeilingPrice.model_validate(value)
+            except ValidationError as error:
+                first = problems_of(error, CeilingPrice)[0]
+                raise InputError(f".{first.path}", first.message, first.suggestion) from None
+        if isinstance(value, CeilingPrice) or value == "refuse":
+            return value
+        raise InputError(
+            "", "must be refuse or a price", 'such as refuse or {input: "30.00", output: "120.00"}'
+        )
+
+    @field_validator("limits", mode="after")
+    @classmethod
+    def _told_apart(cls, limits: list[Limit]) -> list[Limit]:
+        names: set[str] = set()
+        counters: dict[tuple[object, ...], str] = {}
+        for number, limit in enumerate(limits):
+            if limit.name in names:
+                raise InputError(
+                    f"[{number}].name", f"two limits are named {limit.name!r}", "give each its own name"
+                )
+            names.add(limit.name)
+            models = None if limit.models is None else tuple(sorted(set(limit.models)))
+            counter = (limit.meter, limit.per, models, limit.of)
+            if counter in counters:
+                raise InputError(
+                    f"[{number}]", f"counts the same as {counters[counter]!r}", "keep the lower of the two"
+                )
+            counters[counter] = limit.name
+        return limits
+
+    def document(self) -> dict[str, Any]:
+        """The whole policy with every default filled in, as revisions store it."""
+        made = self.model_dump(exclude={"name", "dlp", "audit", "limits"})
+        made["limits"] = [limit.model_dump(exclude={"soft", "shadow"}) for limit in self.limits]
+        return made | {"dlp": [], "audit": {"content": self.audit.content, "required": False}}
+
+
+class NamedPolicy(Policy):
+    name: Name
+
+
+def _on_disconnect(value: object) -> str:
+    if value == "cancel":
+        return "cancel"
+    if isinstance(value, dict) or value == "drain":
+        raise InputError("", NOT_YET, "use cancel")
+    raise InputError("", "must be cancel", values.nearest(str(value), ["cancel"]))
+
+
+def policy_document(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored form of a policy as a form or file gives it (without its name). Invalid when it is wrong."""
+    try:
+        return Policy.model_validate(dict(given)).document()
+    except ValidationError as error:
+        raise Invalid(problems_of(error, Policy)) from None

@@ -1,0 +1,207 @@
+"""Single values of the declarative file and of forms. Each function returns what to store or raises InputError."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from orbit.lib import clock, money
+from orbit.lib.errors import InputError
+
+NOT_YET = "not supported yet"
+ENDPOINTS = ("*", "chat/completions", "embeddings", "models")
+SMOOTH_US = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
+LARGEST = 2**53 - 1  # Lua's numbers are exact up to here
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
+_UPSTREAM_MODEL = re.compile(r"[!-~]{1,200}")
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.?")
+# How address parsers read a host whose last label is a number: 127.1, 0x7f000001, 2130706433.
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean …?`, or nothing when no known word is near."""
+    candidates = sorted(known)
+    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
+    if not close:
+        folded = {candidate.lower(): candidate for candidate in candidates}
+        close = [folded[match] for match in difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)]
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def one_of(word: str, known: Iterable[str]) -> str:
+    words = list(known)
+    if word not in words:
+        raise InputError("", f"{word!r} is not known", nearest(word, words) or f"one of: {', '.join(words)}")
+    return word
+
+
+def slug(text: str) -> str:
+    if not _SLUG.fullmatch(text):
+        raise InputError(
+            "",
+            "must be 1 to 63 lower-case letters, digits and inner hyphens",
+            _would(_SLUG, _hyphened(text.lower())),
+        )
+    return text
+
+
+def name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise InputError(
+            "", "must be 1 to 63 letters, digits, hyphens and underscores", _would(_NAME, _hyphened(text))
+        )
+    return text
+
+
+def title(text: str) -> str:
+    if not text.strip() or len(text) > 120 or not text.isprintable():
+        raise InputError("", "must be 1 to 120 printable characters")
+    return text
+
+
+def alias(text: str) -> str:
+    if not _ALIAS.fullmatch(text):
+        raise InputError("", "must be a model's name: up to 120 letters, digits and any of . _ : / @ + -")
+    return text
+
+
+def upstream_model(text: str) -> str:
+    if not _UPSTREAM_MODEL.fullmatch(text):
+        raise InputError("", "must be up to 200 printable ASCII characters without blanks")
+    return text
+
+
+def time_zone(text: str) -> str:
+    zones = available_timezones()
+    if text not in zones:
+        raise InputError(
+            "", f"{text!r} is no time zone", nearest(text, zones) or "such as Europe/Berlin or UTC"
+        )
+    return text
+
+
+def currency(text: str) -> str:
+    if text != "USD":
+        raise InputError("", NOT_YET, "use USD")
+    return text
+
+
+def endpoint(text: str) -> str:
+    if text not in ENDPOINTS and text.lstrip("/").removeprefix("v1/") in ENDPOINTS:
+        raise InputError("", f"{text!r} is not known", f"write {text.lstrip('/').removeprefix('v1/')!r}")
+    return one_of(text, ENDPOINTS)
+
+
+def ip_range(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        pass
+    try:
+        inside = str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise InputError(
+            "", f"{text!r} is no range of addresses", "such as 192.0.2.0/24 or 2001:db8::/32"
+        ) from None
+    raise InputError("", f"{text!r} has bits set behind its prefix", f"did you mean {inside!r}?")
+
+
+def cost(value: object, *, least: int = 1) -> str:
+    """An amount of money as a plain decimal; `least` in nano-units."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        example = f'"{value:.2f}"' if isinstance(value, float) else '"12.50"'
+        raise InputError("", "must be an amount in quotes", f"write {example}")
+    try:
+        nano = money.nano(value)
+    except ValueError as error:
+        raise InputError("", str(error)) from None
+    if nano < least:
+        raise InputError("", "must be more than 0" if least else "must not be negative")
+    return money.amount(nano)
+
+
+def moment(value: object) -> datetime:
+    """UTC unless it says otherwise; a plain date means its midnight."""
+    try:
+        # YAML makes dates and times of what looks like them.
+        at = value if isinstance(value, datetime) else clock.parse(value.isoformat() if isinstance(value, date) else str(value))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError("", f"{value!r} is no time", "such as 2027-01-31T00:00:00Z") from None
+
+
+def base_url(text: str, private_targets: Iterable[str]) -> str:
+    """`text` without a trailing slash when a provider may be there. `private_targets` are `host:port`.
+
+    What a name stands for is vetted when it is called, by `orbit.lib.egress`.
+    """
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise InputError("", "is no address", "such as https://api.openai.com/v1") from None
+    if (
+        parts.scheme not in {"http", "https"}
+        or not host
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise InputError("", "must read https://host/path", "such as https://api.openai.com/v1")
+    if parts.username is not None or parts.password is not None:
+        raise InputError("", "must not hold a user name or password", "store it as the credential")
+    if "?" in text or "#" in text or "\\" in text:
+        raise InputError("", "must not hold a query, a fragment or a backslash")
+    effective = port if port is not None else {"http": 80, "https": 443}[parts.scheme]
+    bracketed = f"[{host}]" if ":" in host else host
+    if f"{bracketed}:{effective}" not in {target.lower() for target in private_targets}:
+        _check_public(parts.scheme, host)
+    where = bracketed if port is None else f"{bracketed}:{port}"
+    return f"{parts.scheme}://{where}{parts.path}".rstrip("/")
+
+
+def _check_public(scheme: str, host: str) -> None:
+    if scheme != "https":
+        raise InputError("", "must be https", "or the operator lists its host:port in ORBIT_PRIVATE_TARGETS")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        if _NUMERIC.fullmatch(host) or not _HOST.fullmatch(host):
+            raise InputError("", f"{host!r} is no host name", "such as api.openai.com") from None
+        private = host.rstrip(".").rpartition(".")[2] in {"localhost", "local", "internal"}
+    else:
+        private = not _is_public(address)
+    if private:
+        raise InputError(
+            "", f"{host} is a private address", "the operator may list its host:port in ORBIT_PRIVATE_TARGETS"
+        )
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Global unicast, also where an IPv6 address wraps an IPv4 one."""
+    if isinstance(address, ipaddress.IPv6Address):
+        wrapped = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
+        if wrapped is None and address in ipaddress.IPv6Network("64:ff9b::/96"):
+            wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if wrapped is not None:
+            return _is_public(wrapped)
+    return address.is_global and not address.is_multicast
+
+
+def _hyphened(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:63]
+
+
+def _would(rule: re.Pattern[str], candidate: str) -> str:
+    better = candidate if rule.fullmatch(candidate) else candidate.replace("_", "-")
+    return f"such as {better!r}" if rule.fullmatch(better) else ""

@@ -1,0 +1,28 @@
+"""Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
+
+from tenants.services.accounts import NewCredential, delete_account, save_account
+from tenants.services.issued_keys import change_key, issue_key, revoke_key
+from tenants.services.organizations import add_member, create_organization, update_organization
+from tenants.services.policies import delete_policy, save_policy
+from tenants.services.projects import archive_project, save_project
+from tenants.services.routes import delete_model, save_model
+from tenants.services.saved import Saved
+
+__all__ = [
+    "NewCredential",
+    "Saved",
+    "add_member",
+    "archive_project",
+    "change_key",
+    "create_organization",
+    "delete_account",
+    "delete_model",
+    "delete_policy",
+    "issue_key",
+    "revoke_key",
+    "save_account",
+    "save_model",
+    "save_policy",
+    "save_project",
+    "update_organization",
+]

@@ -1,0 +1,153 @@
+"""Provider accounts. Destination and secret are one unit: a new destination voids the stored secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from orbit.lib.errors import InputError
+from tenants.models import ModelTarget, ProviderAccount
+from tenants.schema import values
+from tenants.secrets import (
+    CredentialUnavailable,
+    Secret,
+    check_reference,
+    check_value,
+    local,
+    resolve,
+    stores,
+)
+from tenants.services.saved import Saved, changing, differences, valid
+
+_OPENAI = ProviderAccount.Kind.OPENAI
+_SHOWN_AS = "(sealed)"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """Either the secret itself, to be sealed, or a reference to it."""
+
+    value: str = field(default="", repr=False)
+    ref: str = ""
+
+
+def save_account(
+    *,
+    organization_id: UUID,
+    name: str,
+    kind: str,
+    base_url: str,
+    actor: str,
+    prices_as: str = "",
+    credential: NewCredential | None = None,
+    by_operator: bool = False,
+) -> Saved[ProviderAccount]:
+    """Without `credential` the stored one is kept, unless kind or address change.
+
+    `env://` references reach into the gateway's own environment, so they need `by_operator`.
+    """
+    wanted = _checked(name, kind, base_url, prices_as)
+    _check_credential(credential, by_operator)
+    with changing(organization_id, actor) as change:
+        account = ProviderAccount.objects.filter(name=name).first()
+        created = account is None
+        if account is None:
+            account = ProviderAccount(organization_id=organization_id, name=name, **wanted)
+            new = wanted
+            before = None
+        else:
+            new = differences(account, wanted)
+            before = {name: getattr(account, name) for name in new}
+        shown = _credential_shown(account)
+        moved = not created and bool({"kind", "base_url"} & new.keys())
+        renewed = _renew_credential(account, credential, void=moved)
+        if not created and not new and not renewed:
+            return Saved(account, created=False)
+        for attribute, value in new.items():
+            setattr(account, attribute, value)
+        account.save()
+        if renewed:
+            new = new | {"credential": _credential_shown(account)}
+            before = before if before is None else before | {"credential": shown}
+        change.act("account.create" if created else "account.update", name, before, new)
+        change.raise_version()
+    return Saved(account, created=created, fields=tuple(new))
+
+
+def delete_account(*, organization_id: UUID, name: str, actor: str) -> None:
+    with changing(organization_id, actor) as change:
+        account = ProviderAccount.objects.filter(name=name).first()
+        if account is None:
+            raise InputError("account", f"there is no provider account {name!r}")
+        target = ModelTarget.objects.select_related("alias").filter(account=account).first()
+        if target is not None:
+            raise InputError(
+                "account", f"model {target.alias.alias!r} goes there", "change or delete the model first"
+            )
+        before = {"kind": account.kind, "base_url": account.base_url, "prices_as": account.prices_as}
+        account.delete()
+        change.act("account.delete", name, before)
+        change.raise_version()
+
+
+def _checked(name: str, kind: str, base_url: str, prices_as: str) -> dict[str, Any]:
+    valid("name", values.name, name)
+    valid("kind", lambda text: values.one_of(text, ProviderAccount.Kind.values), kind)
+    if not prices_as and kind != _OPENAI:
+        raise InputError("prices_as", "is missing", "whose prices apply, such as openai")
+    prices_as = prices_as or "openai"
+    valid("prices_as", values.name, prices_as)
+    url = valid("base_url", lambda text: values.base_url(text, settings.ORBIT_PRIVATE_TARGETS), base_url)
+    return {"kind": kind, "base_url": url, "prices_as": prices_as}
+
+
+def _check_credential(credential: NewCredential | None, by_operator: bool) -> None:
+    if credential is None:
+        return
+    if bool(credential.value) == bool(credential.ref):
+        raise InputError("credential", "must be either a value or a reference")
+    if credential.ref:
+        valid("credential.ref", check_reference, credential.ref)
+        if not by_operator:
+            raise InputError(
+                "credential.ref", "env:// is for the operator on the machine", "enter the credential"
+            )
+    else:
+        valid("credential.value", check_value, credential.value)
+
+
+def _renew_credential(account: ProviderAccount, credential: NewCredential | None, *, void: bool) -> bool:
+    """Whether the stored credential became another one. The new one is set on the row, not yet saved."""
+    old = (account.credential_sealed, account.credential_ref)
+    if credential is None:
+        if void:
+            account.credential_sealed, account.credential_ref, account.credential_hint = None, "", ""
+        return void and old != (None, "")
+    if credential.ref:
+        account.credential_sealed, account.credential_ref, account.credential_hint = None, credential.ref, ""
+        return old != (None, credential.ref)
+    if not account.credential_ref and _opened(account) == Secret(credential.value):
+        return False
+    account.credential_sealed = local.seal(credential.value, stores.place(account))
+    account.credential_ref, account.credential_hint = "", _hint(credential.value)
+    return True
+
+
+def _opened(account: ProviderAccount) -> Secret | None:
+    try:
+        return resolve(account)
+    except CredentialUnavailable:
+        return None
+
+
+def _hint(value: str) -> str:
+    """The last four characters of what is long enough not to be given away by them."""
+    return f"…{value[-4:]}" if len(value) >= 16 else "…"
+
+
+def _credential_shown(account: ProviderAccount) -> str | None:
+    """What an act may say of it."""
+    return account.credential_ref or (_SHOWN_AS if account.credential_sealed is not None else None)

@@ -1,0 +1,110 @@
+"""Organizations and who belongs to them."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, TypedDict, Unpack
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from orbit.lib import access
+from orbit.lib.errors import InputError
+from orbit.lib.ids import uuid7
+from tenants.models import Installation, Membership, Organization, Person
+from tenants.schema import values
+from tenants.services.policies import find_policy
+from tenants.services.saved import Change, Saved, changing, differences, valid
+
+_CALENDAR_RANGES = {"month_starts_on": 28, "year_starts_in": 12}
+
+
+class Settings(TypedDict, total=False):
+    name: str
+    time_zone: str
+    currency: str
+    week_starts: str
+    month_starts_on: int
+    year_starts_in: int
+
+
+class OrganizationFields(Settings, total=False):
+    policy: str | None  # by name
+
+
+def shard_of(organization_id: UUID) -> int:
+    """Stable for an organization as long as the installation keeps its number of shards."""
+    shards = Installation.objects.get().shards
+    return int.from_bytes(sha256(organization_id.bytes).digest()[:2], "big") % shards
+
+
+def create_organization(*, slug: str, actor: str, **fields: Unpack[Settings]) -> Organization:
+    """Named like its slug unless a name is given. InputError names the field that is wrong."""
+    valid("slug", values.slug, slug)
+    wanted = _checked({"name": slug, **fields})
+    organization_id = uuid7()
+    with access.scope(organization_id=organization_id):
+        organization = Organization(id=organization_id, slug=slug, shard=shard_of(organization_id), **wanted)
+        try:
+            with transaction.atomic(using="default"):
+                organization.save(force_insert=True)
+        except IntegrityError:
+            raise InputError("slug", f"{slug!r} is taken") from None
+        change = Change(organization, actor)
+        change.act("organization.create", slug, None, {"slug": slug, **wanted})
+        change.tell()
+    return organization
+
+
+def update_organization(
+    *, organization_id: UUID, actor: str, **fields: Unpack[OrganizationFields]
+) -> Saved[Organization]:
+    """Sets the fields that are given."""
+    wanted = _checked(dict(fields))
+    with changing(organization_id, actor) as change:
+        organization = change.organization
+        if "policy" in wanted:
+            wanted["policy"] = find_policy(wanted["policy"])
+        new = differences(organization, wanted)
+        if new:
+            before = {field: getattr(organization, field) for field in new}
+            for field, value in new.items():
+                setattr(organization, field, value)
+            organization.save(update_fields=list(new))
+            change.act("organization.update", organization.slug, before, new)
+            change.raise_version()
+    return Saved(organization, created=False, fields=tuple(new))
+
+
+def add_member(*, organization_id: UUID, person: Person, role: str, actor: str) -> Saved[Membership]:
+    """Gives `person` the role; one that belonged already has it afterwards instead of the old one."""
+    valid("role", lambda text: values.one_of(text, Membership.Role.values), role)
+    with changing(organization_id, actor) as change:
+        member = Membership.objects.filter(person=person).first()
+        if member is not None and member.role == role:
+            return Saved(member, created=False)
+        before = {"role": member.role} if member else None
+        if member:
+            member.role = role
+            member.save(update_fields=["role"])
+        else:
+            member = Membership.objects.create(organization_id=organization_id, person=person, role=role)
+        change.act("member.update" if before else "member.add", person.email, before, {"role": role})
+    return Saved(member, created=before is None, fields=("role",))
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+    checks = {"name": values.title, "time_zone": values.time_zone, "currency": values.currency}
+    for field, check in checks.items():
+        if field in fields:
+            valid(field, check, fields[field])
+    if "week_starts" in fields:
+        valid(
+            "week_starts",
+            lambda text: values.one_of(text, Organization.WeekStart.values),
+            fields["week_starts"],
+        )
+    for field, most in _CALENDAR_RANGES.items():
+        if field in fields and not 1 <= fields[field] <= most:
+            raise InputError(field, f"must be from 1 to {most}")
+    return fields

@@ -1,0 +1,55 @@
+"""Projects. One that is archived keeps its name in the books; saving it again opens it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from orbit.lib.errors import InputError
+from tenants.models import ApiKey, Project
+from tenants.schema import values
+from tenants.services.issued_keys import revoke
+from tenants.services.policies import find_policy
+from tenants.services.saved import Saved, changing, differences, valid
+
+
+def save_project(
+    *, organization_id: UUID, slug: str, name: str, actor: str, policy: str | None = None
+) -> Saved[Project]:
+    valid("slug", values.slug, slug)
+    valid("name", values.title, name)
+    with changing(organization_id, actor) as change:
+        wanted = {"name": name, "policy": find_policy(policy), "archived_at": None}
+        project = Project.objects.select_related("policy").filter(slug=slug).first()
+        created = project is None
+        if project is None:
+            project = Project.objects.create(organization_id=organization_id, slug=slug, **wanted)
+            del wanted["archived_at"]
+            change.act("project.create", slug, None, wanted)
+            new = wanted
+        else:
+            new = differences(project, wanted)
+            if not new:
+                return Saved(project, created=False)
+            before = {field: getattr(project, field) for field in new}
+            for field, value in new.items():
+                setattr(project, field, value)
+            project.save(update_fields=list(new))
+            change.act("project.update", slug, before, new)
+        change.raise_version()
+    return Saved(project, created=created, fields=tuple(new))
+
+
+def archive_project(*, organization_id: UUID, slug: str, actor: str) -> None:
+    """Ends a project: its keys are revoked, its calls stay in the ledger."""
+    with changing(organization_id, actor) as change:
+        project = Project.objects.filter(slug=slug, archived_at=None).first()
+        if project is None:
+            raise InputError("project", f"there is no project {slug!r}")
+        for key in ApiKey.objects.filter(project=project, revoked_at=None):
+            revoke(change, key, project.slug)
+        project.archived_at = timezone.now()
+        project.save(update_fields=["archived_at"])
+        change.act("project.archive", slug, {"archived_at": None}, {"archived_at": project.archived_at})
+        change.raise_version()

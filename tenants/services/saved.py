@@ -1,0 +1,121 @@
+"""What every change shares: the organization's lock, the act, the version, the news after commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+
+from audit.services import record_act
+from orbit.lib import access
+from orbit.lib.clock import rfc3339
+from orbit.lib.errors import InputError
+from tenants.models import ApiKey, Organization
+from tenants.signals import key_changed, organization_changed
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved(Generic[ModelT]):
+    """The row as it is now, and what became different."""
+
+    row: ModelT
+    created: bool
+    fields: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return self.created or bool(self.fields)
+
+
+@dataclass(slots=True)
+class Change:
+    organization: Organization
+    actor: str
+
+    def act(
+        self,
+        action: str,
+        target: str,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        record_act(
+            organization=self.organization.slug,
+            shard=self.organization.shard,
+            actor=self.actor,
+            action=action,
+            target=target,
+            before=_plain(before),
+            after=_plain(after),
+        )
+
+    def raise_version(self) -> None:
+        """Every snapshot of the organization is stale from the commit on. The row is locked, so none is lost."""
+        self.organization.version += 1
+        Organization.objects.update(version=self.organization.version, changed_at=Now())
+        self.tell()
+
+    def tell(self) -> None:
+        send = partial(
+            organization_changed.send,
+            sender=Organization,
+            organization_id=self.organization.id,
+            shard=self.organization.shard,
+            version=self.organization.version,
+        )
+        # Robust: what a receiver missed, the sweep over changed_at makes up for.
+        transaction.on_commit(send, using="default", robust=True)
+
+    def tell_key(self, key: ApiKey) -> None:
+        send = partial(
+            key_changed.send,
+            sender=ApiKey,
+            organization_id=self.organization.id,
+            shard=self.organization.shard,
+            key_id=key.id,
+            generation=key.generation,
+        )
+        transaction.on_commit(send, using="default", robust=True)
+
+
+@contextmanager
+def changing(organization_id: UUID, actor: str) -> Iterator[Change]:
+    """The organization's scope and transaction, its row locked so that changes go one after the other."""
+    with access.scope(organization_id=organization_id):
+        yield Change(Organization.objects.select_for_update(no_key=True).get(), actor)
+
+
+def valid(path: str, check: Callable[[str], ValueT], text: str) -> ValueT:
+    """`check(text)`, whose InputError then names the field."""
+    try:
+        return check(text)
+    except InputError as error:
+        raise InputError(path, error.message, error.suggestion) from None
+
+
+def differences(row: models.Model, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of `row` that are not as wanted."""
+    return {name: value for name, value in wanted.items() if getattr(row, name) != value}
+
+
+def _plain(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """As JSON can hold it; of another row its name."""
+    if values is None:
+        return None
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return str(value) if isinstance(value, models.Model | UUID) else value

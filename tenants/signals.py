@@ -1,0 +1,8 @@
+"""What other apps hear of, sent after the change has been committed."""
+
+from django.dispatch import Signal
+
+# organization_id, shard, version: policies, models, accounts, secrets or the state of an organization changed
+organization_changed = Signal()
+# organization_id, shard, key_id, generation: a key was issued, changed or revoked
+key_changed = Signal()

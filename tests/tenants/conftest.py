@@ -1,0 +1,156 @@
+"""Organizations of a test's own, and the commands with what they answered."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+from pytest_django import DjangoDbBlocker
+
+from tenants.models import Organization
+from tenants.services import create_organization
+
+SECRET = "sk-canary-7f3a91c2e5d84b60"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Every test makes its own organizations, so none has to be undone."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def slug() -> str:
+    return f"t-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def organization(slug: str) -> Organization:
+    return create_organization(slug=slug, actor="test")
+
+
+@pytest.fixture
+def other() -> Organization:
+    return create_organization(slug=f"o-{secrets.token_hex(6)}", actor="test")
+
+
+@pytest.fixture
+def entry(slug: str) -> dict[str, Any]:
+    """An organization of the file that uses everything that is supported."""
+    return {
+        "slug": slug,
+        "name": "Acme GmbH",
+        "time_zone": "Europe/Berlin",
+        "currency": "USD",
+        "calendar": {"week_starts": "sunday", "month_starts_on": 5, "year_starts_in": 4},
+        "provider_accounts": [
+            {"name": "main", "kind": "openai", "credential": {"value": SECRET}},
+            {
+                "name": "own",
+                "kind": "openai_compatible",
+                "base_url": "https://llm.example.com/v1/",
+                "prices_as": "openai",
+                "credential": {"ref": "env://ACME_KEY"},
+            },
+        ],
+        "models": [
+            {"alias": "fast", "targets": [{"account": "main", "model": "gpt-4o-mini"}]},
+            {"alias": "steady", "targets": [{"account": "own", "model": "llama", "weight": 1}]},
+        ],
+        "policies": [
+            {
+                "name": "default",
+                "allow": {"models": ["fast", "steady"], "endpoints": ["chat/completions"], "ip_ranges": ["192.0.2.0/24"]},
+                "caps": {"max_input_tokens": 100_000, "max_output_tokens": 8_192},
+                "limits": [
+                    {"name": "rpm", "meter": "requests", "per": "minute", "limit": 600, "burst": 60},
+                    {"name": "tpm", "meter": "tokens", "per": "minute", "limit": 60_000, "of": "each_key"},
+                    {"name": "fast", "meter": "tokens", "per": "day", "limit": 1_000_000, "models": ["fast"]},
+                    {"name": "budget", "meter": "cost", "per": "month", "limit": "500.00"},
+                    {"name": "inflight", "meter": "concurrency", "limit": 20},
+                ],
+                "unpriced_models": {"input": "30.00", "output": "120"},
+            },
+            {"name": "tight"},
+        ],
+        "policy": "default",
+        "projects": [
+            {
+                "slug": "chatbot",
+                "name": "Chatbot",
+                "policy": "tight",
+                "keys": [
+                    {"name": "production", "policy": "default", "expires_at": "2031-01-01T00:00:00Z"},
+                    {"name": "staging"},
+                ],
+            },
+            {"slug": "search"},
+        ],
+    }
+
+
+@dataclass
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        made: dict[str, Any] = json.loads(self.out)
+        return made
+
+    def error_at(self, path: str) -> dict[str, str]:
+        """The one error of this path."""
+        found = [error for error in self.json["errors"] if error["path"] == path]
+        assert len(found) == 1, self.json["errors"]
+        error: dict[str, str] = found[0]
+        return error
+
+
+class Apply(Protocol):
+    def __call__(self, *organizations: Any, options: tuple[str, ...] = ("--json",)) -> Answer: ...
+
+
+def run(*argv: str) -> Answer:
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command(*argv, stdout=out, stderr=err)
+    except CommandError as error:
+        return Answer(error.returncode, out.getvalue(), err.getvalue() + str(error))
+    return Answer(0, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def apply(tmp_path: Path) -> Apply:
+    def applied(*organizations: Any, options: tuple[str, ...] = ("--json",)) -> Answer:
+        return apply_text(tmp_path, yaml.safe_dump({"version": 1, "organizations": list(organizations)}), *options)
+
+    return applied
+
+
+@pytest.fixture
+def apply_raw(tmp_path: Path) -> Callable[[str], Answer]:
+    return lambda text: apply_text(tmp_path, text, "--json")
+
+
+def apply_text(directory: Path, text: str, *options: str) -> Answer:
+    file = directory / "orbit.yaml"
+    file.write_text(text)
+    return run("apply", "-f", str(file), *options)
+
+
+def export(slug: str) -> dict[str, Any]:
+    answer = run("export", "--organization", slug)
+    assert answer.code == 0
+    made: dict[str, Any] = yaml.safe_load(answer.out)["organizations"][0]
+    return made
