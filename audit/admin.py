@@ -1,0 +1,106 @@
+"""The ledger, to look at. Nobody edits it, not even a superuser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
+from orbit.lib.money import amount
+
+_STATUSES = ("settled", "provider_failed", "client_gone", "lease_expired")
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Its choices are fixed, because asking the ledger for them would read all of it."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status, status.replace("_", " ")) for status in _STATUSES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+@admin.register(Event)
+class EventAdmin(LedgerAdmin):
+    list_display = (
+        "admitted_at",
+        "kind",
+        "organization",
+        "seq",
+        "project",
+        "key",
+        "model",
+        "status",
+        "code",
+        "tokens",
+        "cost",
+    )
+    list_filter = ("kind", StatusFilter)
+    # Event ids begin with their time, and unlike admitted_at they are indexed across organizations.
+    ordering = ("-event_id",)
+    sortable_by = ()
+    id_fields = ("event_id", "request_id")
+    slug_field = "organization"
+    search_help_text = "An organization's slug, an event id or a request id"
+    exclude = ("detail",)
+    readonly_fields = ("detail_text",)
+
+    @admin.display(description="Tokens in / out")
+    def tokens(self, event: Event) -> str | None:
+        if event.input_tokens is None and event.output_tokens is None:
+            return None
+        return f"{event.input_tokens} / {event.output_tokens}"
+
+    @admin.display(description="Cost")
+    def cost(self, event: Event) -> str | None:
+        return None if event.cost_nano is None else f"{amount(event.cost_nano)} {event.currency}"
+
+    @admin.display(description="Detail")
+    def detail_text(self, event: Event) -> SafeString:
+        return as_json(event.detail)
+
+
+@admin.register(OutboxEntry)
+class OutboxEntryAdmin(LedgerAdmin):
+    list_display = ("id", "organization_id", "shard", "created_at")
+    ordering = ("-id",)
+    id_fields = ("organization_id",)
+    search_help_text = "An organization's id"
+    exclude = ("event",)
+    readonly_fields = ("event_text",)
+
+    @admin.display(description="Event")
+    def event_text(self, entry: OutboxEntry) -> SafeString:
+        return as_json(entry.event)
+
+
+@admin.register(ChainHead)
+class ChainHeadAdmin(LedgerAdmin):
+    list_display = ("organization_id", "seq", "hash")
+    ordering = ("organization_id",)
+    id_fields = ("organization_id",)
+    search_help_text = "An organization's id"
+
+
+@admin.register(ShardPosition)
+class ShardPositionAdmin(ReadOnlyAdmin):
+    list_display = ("shard", "stream_id", "shard_seq", "written_at")
+    ordering = ("shard",)
+    list_per_page = 64
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnlyAdmin):
+    """The payload is an event that was refused: it may hold anything, so the list shows the reason alone."""
+
+    list_display = ("id", "shard", "stream_id", "reason", "created_at")
+    ordering = ("-id",)

@@ -1,0 +1,115 @@
+"""An event's three shapes: as a worker sends it, as a row of the ledger, as it is exported.
+
+A worker's event is a JSON object of column names, `admitted_us`, and `detail` for the long tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from audit.chain import START
+from orbit.lib.clock import from_us, parse, rfc3339
+
+# Columns in the order of the table; the writer copies rows in it.
+COLUMNS = (
+    "event_id", "v", "kind", "organization_id", "organization", "seq", "shard", "shard_seq", "request_id", "corrects",
+    "admitted_at", "settled_at", "recorded_at", "project_id", "project", "key_id", "key", "account_id", "account",
+    "end_user", "surface", "endpoint", "stream", "model", "upstream_model", "status", "code", "http_status",
+    "finish_reason", "usage_source", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
+    "reasoning_tokens", "cost_nano", "currency", "price_version", "policy_version", "duration_ms", "first_token_ms",
+    "count", "limit", "detail", "prev_hash", "hash",
+)  # fmt: skip
+UUIDS = {"event_id", "organization_id", "request_id", "corrects", "project_id", "key_id", "account_id"}
+TIMES = {"admitted_at", "settled_at", "recorded_at"}
+INTEGERS = {
+    "v", "http_status", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
+    "reasoning_tokens", "cost_nano", "duration_ms", "first_token_ms", "count",
+}  # fmt: skip
+LENGTHS = {
+    "organization": 63, "project": 63, "key": 63, "account": 63, "end_user": 256, "surface": 16, "endpoint": 63,
+    "model": 120, "upstream_model": 200, "status": 20, "code": 40, "finish_reason": 40, "usage_source": 16,
+    "currency": 3, "price_version": 80, "policy_version": 200, "limit": 120,
+}  # fmt: skip
+# What the writer alone decides.
+ASSIGNED = {"seq", "shard", "shard_seq", "recorded_at", "prev_hash", "hash"}
+BIGGEST = 2**63
+
+Row = dict[str, Any]
+
+
+class Poison(ValueError):
+    """An event that no row can be made of."""
+
+
+def row(sent: Mapping[str, Any], *, settled_us: int | None = None) -> Row:
+    """A worker's event as a row, still without sequence and hash. Poison when it does not fit."""
+    made: Row = dict.fromkeys(COLUMNS)
+    for name in COLUMNS:
+        value = sent.get(name)
+        if name not in ASSIGNED and value is not None:
+            made[name] = _column(name, value)
+    if "admitted_us" in sent:
+        made["admitted_at"] = from_us(int(sent["admitted_us"]))
+    if settled_us is not None:
+        made["settled_at"] = from_us(settled_us)
+    made["v"] = made["v"] or 1
+    made["detail"] = made["detail"] or {}
+    absent = [name for name in ("event_id", "kind", "organization_id", "organization", "admitted_at") if not made[name]]
+    if absent:
+        raise Poison(f"lacks {', '.join(absent)}")
+    return made
+
+
+def _column(name: str, value: Any) -> Any:
+    try:
+        if name in UUIDS:
+            return UUID(str(value))
+        if name in TIMES:
+            return parse(str(value))
+        if name in INTEGERS:
+            if isinstance(value, bool) or not -BIGGEST < int(value) < BIGGEST:
+                raise ValueError("out of range")
+            return int(value)
+    except (TypeError, ValueError) as error:
+        raise Poison(f"{name}: {error}") from error
+    if name == "detail":
+        return _clean(value)
+    if isinstance(value, str):
+        return _text(value)[: LENGTHS.get(name, 200)]
+    return value
+
+
+def _clean(value: Any) -> Any:
+    """JSON that Postgres stores as it is: no NUL, no half characters."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return {_text(str(name)): _clean(item) for name, item in value.items() if item is not None}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _text(value: str) -> str:
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def exported(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the outside sees it, `docs/events.md`: absent fields are left out, the long tail is flat."""
+    made: dict[str, Any] = {}
+    for name in COLUMNS:
+        value = source[name]
+        if value is None or name in ("detail", "shard", "shard_seq"):
+            continue
+        if isinstance(value, datetime):
+            value = rfc3339(value)
+        elif isinstance(value, UUID):
+            value = str(value)
+        made[name] = value
+    made.update({name: value for name, value in source["detail"].items() if name not in made and value is not None})
+    return made
+
+
+def chain_start(prev_hash: str) -> str:
+    return prev_hash or START

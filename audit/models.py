@@ -1,0 +1,141 @@
+"""What happened: the ledger and what carries events to it. Ids of other apps' objects, no foreign keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from orbit.lib.access import ScopedManager
+
+
+class Event(models.Model):
+    """One entry of the ledger, `docs/events.md`. The table is partitioned by month of `admitted_at`.
+
+    Its key in the database is (event_id, admitted_at), as a partitioned table demands; `event_id` alone
+    is unique by how it is made. Absent means unknown, never zero.
+    """
+
+    class Kind(models.TextChoices):
+        CALL = "call"
+        CORRECTION = "correction"
+        ADJUSTMENT = "adjustment"
+        REFUSAL = "refusal"
+        ACT = "act"
+
+    event_id = models.UUIDField(primary_key=True)
+    v = models.SmallIntegerField(default=1)
+    kind = models.CharField(max_length=10, choices=Kind)
+    organization_id = models.UUIDField()
+    organization = models.CharField(max_length=63)
+    seq = models.BigIntegerField()
+    shard = models.SmallIntegerField()
+    shard_seq = models.BigIntegerField()
+    request_id = models.UUIDField(null=True)
+    corrects = models.UUIDField(null=True)
+    admitted_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    recorded_at = models.DateTimeField()
+    project_id = models.UUIDField(null=True)
+    project = models.CharField(max_length=63, null=True)
+    key_id = models.UUIDField(null=True)
+    key = models.CharField(max_length=63, null=True)
+    account_id = models.UUIDField(null=True)
+    account = models.CharField(max_length=63, null=True)
+    end_user = models.CharField(max_length=256, null=True)
+    surface = models.CharField(max_length=16, null=True)
+    endpoint = models.CharField(max_length=63, null=True)
+    stream = models.BooleanField(null=True)
+    model = models.CharField(max_length=120, null=True)
+    upstream_model = models.CharField(max_length=200, null=True)
+    status = models.CharField(max_length=20, null=True)
+    code = models.CharField(max_length=40, null=True)
+    http_status = models.SmallIntegerField(null=True)
+    finish_reason = models.CharField(max_length=40, null=True)
+    usage_source = models.CharField(max_length=16, null=True)
+    input_tokens = models.BigIntegerField(null=True)
+    cached_input_tokens = models.BigIntegerField(null=True)
+    cache_write_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    cost_nano = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3, null=True)
+    price_version = models.CharField(max_length=80, null=True)
+    policy_version = models.CharField(max_length=200, null=True)
+    duration_ms = models.IntegerField(null=True)
+    first_token_ms = models.IntegerField(null=True)
+    count = models.IntegerField(null=True)
+    limit = models.CharField(max_length=120, null=True)
+    # the long tail: tags, reserved, attempts, dlp, client_ip, user_agent, usage; acts: actor, action, target, …
+    detail = models.JSONField(default=dict)
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects: ClassVar[ScopedManager[Event]] = ScopedManager()
+
+    class Meta:
+        managed = False
+        db_table = "audit_event"
+        ordering: ClassVar = ["-admitted_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_id}"
+
+
+class OutboxEntry(models.Model):
+    """An act, written in the transaction of the change itself; the ledger's writer takes it from here."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField()
+    shard = models.SmallIntegerField()
+    event = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[ScopedManager[OutboxEntry]] = ScopedManager()
+
+    class Meta:
+        verbose_name_plural = "outbox entries"
+        indexes: ClassVar = [models.Index(fields=["shard", "id"], name="outbox_by_shard")]
+
+    def __str__(self) -> str:
+        return f"outbox {self.pk}"
+
+
+class ChainHead(models.Model):
+    """The last sequence and hash of an organization's chain."""
+
+    organization_id = models.UUIDField(primary_key=True)
+    seq = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="")
+
+    objects: ClassVar[ScopedManager[ChainHead]] = ScopedManager()
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.seq}"
+
+
+class ShardPosition(models.Model):
+    """How far the writer has read a shard's stream; committed with what it read."""
+
+    shard = models.SmallIntegerField(primary_key=True)
+    stream_id = models.CharField(max_length=40, default="0-0")
+    shard_seq = models.BigIntegerField(default=0)
+    written_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"shard {self.shard}"
+
+
+class DeadLetter(models.Model):
+    """An event that the writer could not put into the ledger, with the reason."""
+
+    id = models.BigAutoField(primary_key=True)
+    shard = models.SmallIntegerField()
+    stream_id = models.CharField(max_length=40)
+    payload = models.TextField()
+    reason = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"dead letter {self.pk}"

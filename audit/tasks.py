@@ -1,0 +1,56 @@
+"""The ledger's work in the background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from django.db import connections
+from redis import Redis
+
+from audit import ledger
+from audit.models import OutboxEntry, ShardPosition
+from orbit.lib import access
+from orbit.lib.store import client
+
+ROUNDS = 100  # of one run; what is left, the next run takes
+
+
+@shared_task(name="audit.tasks.write_ledger", time_limit=120)  # type: ignore[untyped-decorator]
+def write_ledger() -> int:
+    """Moves waiting events of every shard into the ledger."""
+    store = client()
+    moved = 0
+    for shard in waiting_shards(store):
+        for _ in range(ROUNDS):
+            one = ledger.write_shard(store, shard)
+            moved += one
+            if one < ledger.BATCH:
+                break
+    return moved
+
+
+@shared_task(name="audit.tasks.make_partitions", time_limit=120)  # type: ignore[untyped-decorator]
+def make_partitions() -> None:
+    """Makes the ledger's partitions of the coming months."""
+    with access.ledger(), connections["ledger"].cursor() as cursor:
+        cursor.execute("SELECT audit_make_partitions(3)")
+
+
+def waiting_shards(store: Redis) -> list[int]:
+    """Shards with something in the stream behind their position, or in the outbox."""
+    with access.ledger():
+        positions = dict(ShardPosition.objects.values_list("shard", "stream_id"))
+        acts = set(OutboxEntry.objects.values_list("shard", flat=True).distinct())
+    pipeline = store.pipeline(transaction=False)
+    for shard, position in positions.items():
+        pipeline.xrange(ledger.stream_key(shard), min=f"({position}", count=1)
+    found: list[Any] = pipeline.execute()
+    return [shard for shard, entries in zip(positions, found, strict=True) if entries or shard in acts]
+
+
+def drained(shard: int) -> bool:
+    """Whether the ledger holds everything that the shard's stream and outbox held."""
+    return shard not in waiting_shards(client())
+
+
