@@ -1,0 +1,52 @@
+"""Prices and rollups, to look at."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
+from quotas.models import DirtyBucket, Price, UsageBucket
+
+
+@admin.register(Price)
+class PriceAdmin(ReadOnlyAdmin):
+    list_display = ("provider", "model", "currency", "valid_from", "source")
+    list_filter = ("currency",)
+    search_fields = ("provider", "model")
+    ordering = ("provider", "model", "-valid_from")
+    exclude = ("rates",)
+    readonly_fields = ("rates_text",)
+
+    @admin.display(description="Rates, nano-units per million tokens")
+    def rates_text(self, price: Price) -> SafeString:
+        return as_json(price.rates)
+
+
+@admin.register(UsageBucket)
+class UsageBucketAdmin(LedgerAdmin):
+    list_display = (
+        "starts_at",
+        "organization_id",
+        "model",
+        "requests",
+        "refused",
+        "failed",
+        "input_tokens",
+        "output_tokens",
+        "cost_nano",
+        "currency",
+        "estimated_requests",
+    )
+    ordering = ("-id",)
+    sortable_by = ()
+    id_fields = ("organization_id", "project_id", "key_id", "account_id")
+    search_help_text = "An id of an organization, a project, a key or an account"
+
+
+@admin.register(DirtyBucket)
+class DirtyBucketAdmin(LedgerAdmin):
+    list_display = ("starts_at", "organization_id", "reason")
+    ordering = ("-id",)
+    id_fields = ("organization_id",)
+    search_help_text = "An organization's id"

@@ -1,0 +1,131 @@
+"""Limits as pure values, and the arithmetic of their windows. No I/O."""
+
+from __future__ import annotations
+
+import calendar as months
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from orbit.lib.clock import from_us, to_us
+
+SMOOTH_US = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
+CALENDAR = ("day", "week", "month", "quarter", "year", "total")
+TOKEN_METERS = ("tokens", "input_tokens", "output_tokens")
+WEEKDAYS = {"monday": 0, "saturday": 5, "sunday": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When an organization's days, weeks, months and years begin."""
+
+    time_zone: str = "UTC"
+    week_starts: str = "monday"
+    month_starts_on: int = 1
+    year_starts_in: int = 1
+
+
+class Window(NamedTuple):
+    """Half-open, in microseconds since 1970 UTC."""
+
+    start: int
+    end: int
+
+
+FOREVER = Window(0, 2**53 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit on one object. `limit` and `burst` are in the meter's unit; cost in nano."""
+
+    name: str
+    level: str  # organization, project or key
+    object_id: str
+    object_name: str
+    meter: str
+    per: str | None  # None for concurrency
+    limit: int
+    burst: int
+    models: tuple[str, ...] | None = None
+
+    @property
+    def counter(self) -> str:
+        """What is counted: object, meter, window and models, so that renaming a limit keeps what was spent."""
+        which = sha256("\n".join(sorted(self.models)).encode()).hexdigest()[:12] if self.models is not None else "*"
+        return f"{self.object_id}:{self.meter}:{self.per or 'now'}:{which}"
+
+    @property
+    def smooth(self) -> bool:
+        return self.per in SMOOTH_US
+
+    @property
+    def by_estimate(self) -> bool:
+        """Whether what is taken depends on how many tokens we expect."""
+        return self.meter in TOKEN_METERS or self.meter == "cost"
+
+    def applies_to(self, model: str) -> bool:
+        return self.models is None or model in self.models
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What a call takes from its meters: reserved before it, or used in the end."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nano: int = 0
+
+    def of(self, meter: str) -> int:
+        if meter == "tokens":
+            return self.input_tokens + self.output_tokens
+        if meter == "input_tokens":
+            return self.input_tokens
+        if meter == "output_tokens":
+            return self.output_tokens
+        return self.cost_nano if meter == "cost" else 1
+
+
+def window_at(per: str, calendar: Calendar, at_us: int) -> Window:
+    """The calendar window that holds a moment, in the organization's time zone and fiscal calendar."""
+    if per == "total":
+        return FOREVER
+    zone = ZoneInfo(calendar.time_zone)
+    local = from_us(at_us).astimezone(zone).replace(tzinfo=None)
+    first = _first_day(per, calendar, local)
+    return Window(_instant(first, zone), _instant(_following(per, first, calendar), zone))
+
+
+def _first_day(per: str, calendar: Calendar, local: datetime) -> datetime:
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    if per == "day":
+        return day
+    if per == "week":
+        return day - timedelta(days=(day.weekday() - WEEKDAYS[calendar.week_starts]) % 7)
+    first = day.replace(day=calendar.month_starts_on)
+    if first > day:
+        first = _add_months(first, -1)
+    if per == "month":
+        return first
+    into_year = (first.month - calendar.year_starts_in) % 12
+    return _add_months(first, -(into_year % 3 if per == "quarter" else into_year))
+
+
+def _following(per: str, first: datetime, calendar: Calendar) -> datetime:
+    if per == "day":
+        return first + timedelta(days=1)
+    if per == "week":
+        return first + timedelta(days=7)
+    return _add_months(first, {"month": 1, "quarter": 3, "year": 12}[per])
+
+
+def _add_months(day: datetime, count: int) -> datetime:
+    year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
+    return day.replace(year=year, month=month + 1, day=min(day.day, months.monthrange(year, month + 1)[1]))
+
+
+def _instant(local: datetime, zone: ZoneInfo) -> int:
+    """The first moment of a local day. Where midnight is skipped by daylight saving, the day starts after the gap."""
+    return to_us(local.replace(tzinfo=zone))

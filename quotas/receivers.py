@@ -1,0 +1,56 @@
+"""Makes known to every worker, through Redis, that a snapshot has become old; prices newly routed models."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from django.dispatch import receiver
+from redis.exceptions import RedisError
+
+from orbit.lib import access
+from orbit.lib.redis import Script
+from orbit.lib.store import client
+from quotas import keys, prices
+from quotas.engine import PUBLISH
+from quotas.models import Price
+from tenants.models import ModelTarget
+from tenants.signals import key_changed, organization_changed
+
+logger = logging.getLogger(__name__)
+
+
+def publish(entries: list[tuple[str, int]]) -> None:
+    """Versions and generations, newest wins. What does not arrive, the sweep of every second brings."""
+    try:
+        pipeline = client().pipeline(transaction=False)
+        for key, value in entries:
+            _eval(pipeline, PUBLISH, key, value)
+        pipeline.execute()
+    except RedisError as error:
+        logger.warning("%s versions are not published yet: %s", len(entries), type(error).__name__)
+
+
+def _eval(pipeline: Any, script: Script, key: str, value: int) -> None:
+    pipeline.eval(script.source, 1, key, value)
+
+
+@receiver(organization_changed)
+def publish_organization(organization_id: UUID, shard: int, version: int, **_: Any) -> None:
+    price_targets(organization_id)
+    publish([(keys.version(shard, str(organization_id)), version)])
+
+
+@receiver(key_changed)
+def publish_key(organization_id: UUID, shard: int, key_id: UUID, generation: int, **_: Any) -> None:
+    publish([(keys.generation(shard, str(key_id)), generation)])
+
+
+def price_targets(organization_id: UUID) -> None:
+    """Brings prices of the organization's routed models into the book, where they are not yet."""
+    with access.scope(organization_id=organization_id):
+        pairs = set(ModelTarget.objects.values_list("account__prices_as", "model"))
+        known = set(Price.objects.filter(model__in={model for _, model in pairs}).values_list("provider", "model"))
+        if pairs - known:
+            prices.seed(pairs - known)
