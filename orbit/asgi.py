@@ -1,0 +1,50 @@
+"""The ASGI application: the proxy's paths to its thin entry, health to itself, the rest to Django."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
+
+from django.core.asgi import get_asgi_application  # noqa: E402
+
+django_application = get_asgi_application()
+
+from orbit import health  # noqa: E402
+from proxy import entry, runtime  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """One worker's. Its shared clients live from lifespan start-up to shutdown."""
+
+    def __init__(self) -> None:
+        self.runtime: runtime.Runtime | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] != "http":
+            return
+        elif scope["path"].startswith("/v1/") and self.runtime is not None:
+            await entry.serve(self.runtime, scope, receive, send)
+        elif scope["path"] in health.PATHS:
+            await health.answer(self.runtime, scope["path"], send)
+        else:
+            await django_application(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self.runtime = runtime.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await runtime.stop(self.runtime)
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application()

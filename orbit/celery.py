@@ -1,0 +1,33 @@
+"""The Celery application: ledger writer, reaper, sweeps. Tasks take ids and may safely run twice."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
+
+app = Celery("orbit")
+app.conf.update(
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_time_limit=300,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 900, "global_keyprefix": "orbit-celery:"},
+    timezone="UTC",
+    worker_hijack_root_logger=False,
+    # An entry that could not start within its own period is worthless: the next one does its work.
+    beat_schedule={
+        "write the ledger": {"task": "audit.tasks.write_ledger", "schedule": 1.0, "options": {"expires": 5}},
+        "settle lapsed leases": {"task": "quotas.tasks.reap", "schedule": 2.0, "options": {"expires": 5}},
+        "collect refusals": {"task": "quotas.tasks.collect_refusals", "schedule": 15.0, "options": {"expires": 15}},
+        "publish versions": {"task": "quotas.tasks.sweep_versions", "schedule": 1.0, "options": {"expires": 5}},
+        "make partitions": {"task": "audit.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
+    },
+)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,58 @@
+"""Liveness and readiness of one worker. Readiness names its dependencies and does not hang on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+from django.db import DatabaseError, connections
+
+from orbit.lib.redis import StoreError, StoreUnavailable
+from proxy.runtime import Runtime
+
+PATHS = ("/healthz", "/readyz")
+DATABASE_S = 2.0
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def answer(runtime: Runtime | None, path: str, send: Send) -> None:
+    status, body = 200, {"status": "ok"}
+    if path == "/readyz":
+        ready = runtime is not None and not runtime.stopping
+        status = 200 if ready else 503
+        body = {"status": "ready" if ready else "draining" if runtime else "starting"}
+        if runtime is not None:
+            body |= {"store": await _store(runtime), "database": await _database()}
+    content = orjson.dumps(body)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _store(runtime: Runtime) -> str:
+    try:
+        await runtime.link.call("PING")
+    except (StoreUnavailable, StoreError):
+        return "unreachable"
+    return "ok"
+
+
+async def _database() -> str:
+    def ask() -> str:
+        try:
+            with connections["default"].cursor() as cursor:
+                cursor.execute("SELECT 1")
+            return "ok"
+        except DatabaseError:
+            return "unreachable"
+        finally:
+            connections["default"].close()
+
+    try:
+        async with asyncio.timeout(DATABASE_S):
+            return await asyncio.to_thread(ask)
+    except TimeoutError:
+        return "unreachable"

@@ -1,0 +1,120 @@
+"""Request bodies: decoded strictly, once. What was checked is what is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+from orbit.lib.errors import Code, OrbitError
+
+DEPTH = 64
+DIGITS = 19  # of an integer; more would not travel through other parsers unchanged
+
+
+class _Rejected(ValueError):
+    pass
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a body. INVALID_REQUEST for what two parsers could read differently:
+
+    duplicate keys, numbers that are not finite or too long, nesting beyond 64, lone surrogates, NUL.
+    """
+    try:
+        text = raw.decode("utf-8")
+        if _deep(raw):
+            raise _Rejected(f"is nested deeper than {DEPTH} levels")
+        body = _decoder.decode(text)
+    except UnicodeDecodeError as error:
+        raise _invalid("is not valid UTF-8") from error
+    except _Rejected as error:
+        raise _invalid(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _invalid("is not valid JSON") from error
+    if not isinstance(body, dict):
+        raise _invalid("must be a JSON object")
+    if b"\\u" in raw:
+        _check_escapes(body)
+    elif "\x00" in text:
+        raise _invalid("contains a NUL character")
+    return body
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """The body as it travels on after a change."""
+    return orjson.dumps(body)
+
+
+def _invalid(what: str) -> OrbitError:
+    return OrbitError(Code.INVALID_REQUEST, f"The request body {what}.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _Rejected("has the same key twice in one object")
+    return made
+
+
+def _constant(name: str) -> Any:
+    raise _Rejected(f"contains {name}, which is not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _Rejected("contains a number out of range")
+    return number
+
+
+def _int(text: str) -> int:
+    if len(text.lstrip("-")) > DIGITS or not -(2**63) <= (number := int(text)) < 2**64:
+        raise _Rejected("contains a number out of range")
+    return number
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
+
+
+def _deep(raw: bytes) -> bool:
+    """Whether brackets nest beyond DEPTH; counted only when there are enough of them."""
+    if raw.count(b"{") + raw.count(b"[") <= DEPTH:
+        return False
+    depth, in_string, escaped = 0, False, False
+    for byte in raw:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in (0x7B, 0x5B):
+            depth += 1
+            if depth > DEPTH:
+                return True
+        elif byte in (0x7D, 0x5D):
+            depth -= 1
+    return False
+
+
+def _check_escapes(value: Any) -> None:
+    """Escapes can spell what UTF-8 cannot."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo.extend(item.keys())
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, str):
+            if "\x00" in item:
+                raise _invalid("contains a NUL character")
+            if any("\ud800" <= character <= "\udfff" for character in item):
+                raise _invalid("contains half of a surrogate pair")

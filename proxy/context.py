@@ -1,0 +1,168 @@
+"""What is handed from phase to phase of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+from uuid import UUID
+
+from quotas.engine import Chain
+from quotas.limits import Calendar, Limit
+from quotas.prices import Rates
+from tenants.secrets import Secret
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A provider account, ready to be called. `secret` is None when its credential cannot be had right now."""
+
+    id: str
+    name: str
+    kind: str
+    base_url: str
+    secret: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where calls of an alias go. `rates` is None for a model without a price."""
+
+    account: Account
+    model: str
+    rates: Rates | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSnapshot:
+    id: str
+    slug: str
+    policy_id: UUID | None
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySnapshot:
+    name: str
+    revision: int
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSnapshot:
+    """An organization as of one version: all that its calls need without a query."""
+
+    id: str
+    slug: str
+    shard: int
+    version: int
+    suspended: bool
+    currency: str
+    calendar: Calendar
+    policy_id: UUID | None
+    policies: Mapping[UUID, PolicySnapshot]
+    projects: Mapping[str, ProjectSnapshot]
+    models: Mapping[str, Target]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An issued key as of one generation."""
+
+    id: str
+    organization_id: str
+    project_id: str
+    name: str
+    policy_id: UUID | None
+    generation: int
+    expires_at: datetime | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePolicy:
+    """What a key may do: allow-lists that must all agree, the smallest caps, every limit of the chain."""
+
+    version: str
+    models: tuple[tuple[str, ...], ...]
+    endpoints: tuple[tuple[str, ...], ...]
+    networks: tuple[tuple[IPv4Network | IPv6Network, ...], ...]
+    max_input_tokens: int | None
+    max_output_tokens: int | None
+    max_body_bytes: int | None
+    limits: tuple[Limit, ...]
+    ceiling: Rates | None  # the price taken for models without one; None refuses them
+
+
+@dataclass(slots=True)
+class Principal:
+    """A key with its organization as this worker knows them, and its chains by model, made as they are met."""
+
+    key: KeyRecord
+    organization: OrganizationSnapshot
+    project: ProjectSnapshot
+    policy: EffectivePolicy | None
+    chains: dict[str, Chain] = field(default_factory=dict)
+    pk: str = ""
+    is_authenticated: bool = True  # what DRF's permission classes ask of a user
+
+    def chain(self, model: str, now_us: int) -> Chain:
+        """The limits that apply to a model, with windows that hold now."""
+        chain = self.chains.get(model)
+        if chain is None or chain.valid_until <= now_us:
+            assert self.policy is not None
+            limits = [limit for limit in self.policy.limits if limit.applies_to(model)]
+            organization = self.organization
+            chain = Chain.at(
+                organization.shard, organization.id, self.key.id, limits, organization.calendar, now_us
+            )
+            self.chains[model] = chain
+        return chain
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a client, checked and decoded."""
+
+    request_id: UUID
+    principal: Principal
+    endpoint: str
+    body: dict[str, Any]
+    size: int
+    model: str
+    stream: bool
+    target: Target
+    input_bound: int
+    output_cap: int  # of one choice
+    choices: int
+    end_user: str | None
+    tags: Mapping[str, str]
+    client_ip: str | None
+    user_agent: str | None
+    started: float  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call used. `cached` and `cache_write` are parts of the input, `reasoning` of the output."""
+
+    input_tokens: int
+    output_tokens: int
+    cached: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    raw: Mapping[str, Any] | None = None
+    anomaly: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A plain answer to the client."""
+
+    status: int
+    headers: Headers
+    body: bytes

@@ -1,0 +1,173 @@
+"""The thin way from ASGI to the proxy's DRF views, past the parts of Django's cycle that hop threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+
+from orbit.lib.errors import Code, OrbitError
+from orbit.lib.ids import uuid7
+from proxy import surface
+from proxy.context import Reply
+from proxy.credentials import named_key
+from proxy.pipeline import Streamed
+from proxy.request import GatewayRequest
+from proxy.runtime import Runtime
+from proxy.views import ChatCompletions, Embeddings, Model, Models, OwnLimits, OwnRequest, ProxyView
+from tenants import keys
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+ROUTES: dict[str, type[ProxyView]] = {
+    "/v1/chat/completions": ChatCompletions,
+    "/v1/embeddings": Embeddings,
+    "/v1/models": Models,
+    "/v1/orbit/limits": OwnLimits,
+}
+NAMED: tuple[tuple[str, type[ProxyView]], ...] = (
+    ("/v1/models/", Model),
+    ("/v1/orbit/requests/", OwnRequest),
+)
+
+
+class ClientLeft(Exception):
+    """The client went away before its request was complete."""
+
+
+async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) -> None:
+    """One request of an application."""
+    request_id = uuid7()
+    try:
+        view, path = _view(scope)
+        request = await _request(runtime, scope, receive)
+        request.request_id = request_id
+        outcome = await view().respond(request, **path)
+    except ClientLeft:
+        return
+    except OrbitError as error:
+        outcome = surface.error_reply(error, str(request_id))
+    except Exception:
+        logger.exception("request %s failed", request_id)
+        error = OrbitError(Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator.")
+        outcome = surface.error_reply(error, str(request_id))
+    if isinstance(outcome, Reply):
+        await _send_reply(outcome, send)
+    else:
+        await _send_stream(outcome, receive, send)
+
+
+def _view(scope: Scope) -> tuple[type[ProxyView], dict[str, str]]:
+    path, parts = scope["path"], dict[str, str]()
+    view = ROUTES.get(path)
+    if view is None:
+        for prefix, named in NAMED:
+            if path.startswith(prefix) and len(path) > len(prefix):
+                view, parts = named, {"name": path[len(prefix) :]}
+    if view is None:
+        raise OrbitError(Code.NOT_FOUND, "There is no such endpoint. docs/errors.md lists those that there are.")
+    if scope["method"] not in view.methods:
+        raise OrbitError(Code.METHOD_NOT_ALLOWED, f"This endpoint takes {', '.join(view.methods)}.")
+    return view, parts
+
+
+async def _request(runtime: Runtime, scope: Scope, receive: Receive) -> GatewayRequest:
+    if runtime.stopping:
+        raise OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again.", retry_after_s=1)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    key = named_key(scope["headers"], scope["query_string"])
+    digest = keys.digest(key, settings.ORBIT_KEY_PEPPER) if keys.well_formed(key) else b""
+    principal = runtime.snapshots.known(digest)
+    if principal is None and digest:
+        principal = await runtime.snapshots.find(digest)
+    body = b""
+    if principal is not None and scope["method"] == "POST":
+        body = await _body(headers, receive)
+    request = GatewayRequest(scope["method"], scope["path"], headers, body)
+    request.runtime, request.digest, request.principal = runtime, digest, principal
+    request.client_ip = _client_ip(scope, headers)
+    return request
+
+
+async def _body(headers: dict[str, str], receive: Receive) -> bytes:
+    """The whole body, refused as early as its length is known."""
+    if headers.get("content-encoding", "identity") != "identity":
+        raise OrbitError(Code.UNSUPPORTED_ENCODING, "Send the body without Content-Encoding.")
+    most = settings.ORBIT_MAX_BODY_BYTES
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise _too_large(most)
+    pieces, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large(most: int) -> OrbitError:
+    return OrbitError(Code.BODY_TOO_LARGE, f"The body is larger than {most} bytes.")
+
+
+def _client_ip(scope: Scope, headers: dict[str, str]) -> str | None:
+    """The peer, or the right-most hop that no trusted proxy of ours added."""
+    hops = settings.ORBIT_TRUSTED_PROXIES
+    if hops:
+        chain = [one.strip() for one in headers.get("x-forwarded-for", "").split(",") if one.strip()]
+        if len(chain) >= hops:
+            return chain[-hops]
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+async def _send_reply(reply: Reply, send: Send) -> None:
+    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _send_stream(stream: Streamed, receive: Receive, send: Send) -> None:
+    """Feeds the client until the stream ends; its departure is told to the task that reads the provider."""
+    channel = stream.channel
+    watcher = asyncio.create_task(_departure(receive, stream), name="departure")
+    try:
+        headers = [*stream.headers, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while piece := await channel.get():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if not channel.abandoned:
+            await send({"type": "http.response.body", "body": b""})
+    except asyncio.CancelledError:
+        _leave(stream)
+        raise
+    except OSError:
+        _leave(stream)
+    finally:
+        watcher.cancel()
+
+
+async def _departure(receive: Receive, stream: Streamed) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    _leave(stream)
+
+
+def _leave(stream: Streamed) -> None:
+    """Stops the pump where it waits; it settles what was generated so far."""
+    if not stream.channel.ended and not stream.channel.abandoned:
+        stream.channel.abandon()
+        stream.pump.cancel()

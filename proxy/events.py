@@ -1,0 +1,111 @@
+"""The ledger's event of a call, as the worker writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from proxy.context import Call, Principal, Usage
+
+
+def caller(principal: Principal) -> dict[str, Any]:
+    """Whom an event is about."""
+    return {
+        "organization_id": principal.organization.id,
+        "organization": principal.organization.slug,
+        "project_id": principal.project.id,
+        "project": principal.project.slug,
+        "key_id": principal.key.id,
+        "key": principal.key.name,
+    }
+
+
+def refusal(principal: Principal, model: str | None) -> bytes:
+    """What the count of refusals is kept by."""
+    found = caller(principal)
+    if model:
+        found["model"] = model
+    return orjson.dumps(found)
+
+
+def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
+    """The event as of the reservation. The reaper writes it as it is, should nobody settle."""
+    account = call.target.account
+    assert call.principal.policy is not None
+    detail: dict[str, Any] = {"reserved": dict(reserved)}
+    if call.tags:
+        detail["tags"] = dict(call.tags)
+    if call.client_ip:
+        detail["client_ip"] = call.client_ip
+    if call.user_agent:
+        detail["user_agent"] = call.user_agent
+    return {
+        "v": 1,
+        "event_id": str(call.request_id),
+        "request_id": str(call.request_id),
+        "kind": "call",
+        **caller(call.principal),
+        "account_id": account.id,
+        "account": account.name,
+        "end_user": call.end_user,
+        "surface": "openai",
+        "endpoint": call.endpoint,
+        "stream": call.stream,
+        "model": call.model,
+        "upstream_model": call.target.model,
+        "status": "lease_expired",
+        "usage_source": "lease_expired",
+        "input_tokens": reserved["input_tokens"],
+        "output_tokens": reserved["output_tokens"],
+        "cost_nano": reserved.get("cost_nano"),
+        "currency": call.principal.organization.currency,
+        "price_version": call.target.rates.version if call.target.rates else None,
+        "policy_version": call.principal.policy.version,
+        "detail": detail,
+    }
+
+
+def closing(
+    opened: Mapping[str, Any],
+    *,
+    admitted_us: int,
+    status: str,
+    code: str | None,
+    http_status: int | None,
+    usage: Usage,
+    usage_source: str,
+    cost_nano: int | None,
+    finish_reason: str | None,
+    attempts: Sequence[Mapping[str, Any]],
+    duration_ms: int,
+    first_token_ms: int | None,
+) -> bytes:
+    """The event as of the end of the call."""
+    detail = {**opened["detail"], "attempts": list(attempts)}
+    if usage.raw:
+        detail["usage"] = usage.raw
+    if usage.anomaly:
+        detail["usage_anomaly"] = usage.anomaly
+    return orjson.dumps(
+        {
+            **opened,
+            "admitted_us": admitted_us,
+            "status": status,
+            "code": code,
+            "http_status": http_status,
+            "finish_reason": finish_reason,
+            "usage_source": usage_source,
+            "input_tokens": usage.input_tokens,
+            "cached_input_tokens": usage.cached,
+            "cache_write_tokens": usage.cache_write,
+            "output_tokens": usage.output_tokens,
+            "reasoning_tokens": usage.reasoning,
+            "cost_nano": cost_nano,
+            "duration_ms": duration_ms,
+            "first_token_ms": first_token_ms,
+            "detail": detail,
+        },
+        option=orjson.OPT_NON_STR_KEYS,
+    )

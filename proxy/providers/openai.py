@@ -1,0 +1,167 @@
+"""OpenAI (https://platform.openai.com/docs/api-reference), and servers that speak its format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from proxy import body as bodies
+from proxy.context import Account, Usage
+from proxy.providers.base import Prepared, Progress
+
+KEPT_TEXT = 1_000_000  # characters of a stream's text that are kept for counting
+MOST_TOKENS = 2**40  # a figure beyond is no figure
+
+
+class OpenAI:
+    cap_field = "max_completion_tokens"
+
+    def prepare(
+        self, account: Account, endpoint: str, body: dict[str, Any], raw: bytes, model: str, output_cap: int, stream: bool
+    ) -> Prepared:
+        changes: dict[str, Any] = {}
+        if body.get("model") != model:
+            changes["model"] = model
+        if endpoint == "chat/completions":
+            self._cap(body, output_cap, changes)
+            if stream:
+                options = body.get("stream_options") or {}
+                if options.get("include_usage") is not True:
+                    changes["stream_options"] = {**options, "include_usage": True}
+        assert account.secret is not None
+        return Prepared(
+            url=f"{account.base_url}/{endpoint}",
+            headers=[
+                ("authorization", f"Bearer {account.secret.reveal()}"),
+                ("content-type", "application/json"),
+                ("accept-encoding", "identity"),
+            ],
+            body=bodies.encode({**body, **changes}) if changes else raw,
+        )
+
+    def _cap(self, body: dict[str, Any], output_cap: int, changes: dict[str, Any]) -> None:
+        """What was reserved is also the most that the provider may write."""
+        named = [name for name in ("max_completion_tokens", "max_tokens") if body.get(name) is not None]
+        for name in named or [self.cap_field]:
+            if body.get(name) != output_cap:
+                changes[name] = output_cap
+
+    def usage(self, answer: Mapping[str, Any]) -> Usage | None:
+        found = answer.get("usage")
+        if not isinstance(found, dict):
+            extra = answer.get("x_groq")
+            found = extra.get("usage") if isinstance(extra, dict) else None
+        return _usage(found) if isinstance(found, dict) else None
+
+    def finish_reason(self, answer: Mapping[str, Any]) -> str | None:
+        for choice in _choices(answer):
+            reason = choice.get("finish_reason")
+            if isinstance(reason, str) and reason:
+                return reason
+        return None
+
+    def output_text(self, answer: Mapping[str, Any]) -> str:
+        found: list[str] = []
+        for choice in _choices(answer):
+            _collect(choice.get("message"), found)
+        return "".join(found)
+
+    def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
+        if data is None:
+            return event
+        if data == b"[DONE]":
+            progress.done = True
+            return event
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return event
+        if not isinstance(chunk, dict):
+            return event
+        if "error" in chunk and not chunk.get("choices"):
+            progress.failed = True
+            return event
+        choices = _choices(chunk)
+        for choice in choices:
+            reason = choice.get("finish_reason")
+            if isinstance(reason, str) and reason:
+                progress.finish_reason = reason
+            _take_text(choice.get("delta"), progress)
+        usage = self.usage(chunk)
+        if usage is not None:
+            progress.usage = usage
+        return event if wants_usage or "usage" not in chunk else _without_usage(event, chunk, choices)
+
+
+class OpenAICompatible(OpenAI):
+    cap_field = "max_tokens"
+
+
+def _without_usage(event: bytes, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> bytes:
+    """The event for a client that did not ask for usage, although the provider was asked."""
+    if not choices and chunk["usage"] is not None:
+        return b""
+    if chunk["usage"] is None and event.count(b',"usage":null') == 1:
+        return event.replace(b',"usage":null', b"")
+    del chunk["usage"]
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    choices = answer.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
+def _take_text(delta: Any, progress: Progress) -> None:
+    found: list[str] = []
+    _collect(delta, found)
+    for text in found:
+        if progress.text_size < KEPT_TEXT:
+            progress.texts.append(text)
+            progress.text_size += len(text)
+        else:
+            progress.text_dropped += len(text)
+
+
+def _collect(message: Any, found: list[str]) -> None:
+    """Every text that a message or delta adds: content, refusal, reasoning, tool calls."""
+    if not isinstance(message, dict):
+        return
+    for name in ("content", "refusal", "reasoning_content", "reasoning"):
+        value = message.get(name)
+        if isinstance(value, str) and value:
+            found.append(value)
+    calls = message.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict):
+            found.extend(value for name in ("name", "arguments") if isinstance(value := function.get(name), str))
+
+
+def _usage(found: Mapping[str, Any]) -> Usage | None:
+    """OpenAI's usage object, read tolerantly; None when its totals make no sense."""
+    given, made = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens", 0))
+    if given is None or made is None:
+        return None
+    total, anomaly = _count(found.get("total_tokens")), None
+    if total is not None and total > given + made:
+        made = total - given  # reasoning that the server left out of its own output
+    details, made_details = found.get("prompt_tokens_details"), found.get("completion_tokens_details")
+    cached = _detail(details, "cached_tokens")
+    written = _detail(details, "cache_write_tokens")
+    if (cached or 0) + (written or 0) > given:
+        cached, written, anomaly = min(cached or 0, given), None, "cached parts exceed the input"
+    reasoning = _detail(made_details, "reasoning_tokens")
+    if reasoning is not None and reasoning > made:
+        reasoning, anomaly = made, "reasoning exceeds the output"
+    return Usage(given, made, cached, written, reasoning, raw=found, anomaly=anomaly)
+
+
+def _detail(details: Any, name: str) -> int | None:
+    return _count(details.get(name)) if isinstance(details, dict) else None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None

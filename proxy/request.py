@@ -1,0 +1,27 @@
+"""The request as DRF sees it: made from the ASGI scope without Django's own request cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from proxy.context import Principal
+
+
+class GatewayRequest(HttpRequest):
+    """An `HttpRequest` with our own facts. Its headers are plain lower-case names."""
+
+    def __init__(self, method: str, path: str, header_map: dict[str, str], body: bytes) -> None:
+        super().__init__()
+        self.method = method
+        self.path = self.path_info = path
+        self.META = {"REQUEST_METHOD": method}
+        self.header_map = header_map
+        self._body = body
+        self.request_id: UUID
+        self.digest: bytes = b""
+        self.principal: Principal | None = None
+        self.client_ip: str | None = None
+        self.runtime: Any = None

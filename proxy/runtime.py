@@ -1,0 +1,68 @@
+"""What one worker shares among its requests, made when it starts and closed when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from orbit.lib.egress import CLIENTS, Egress, Timeouts
+from orbit.lib.redis import RedisLink
+from proxy.admission import Admissions
+from proxy.pipeline import Pipeline
+from proxy.settlement import Settler
+from proxy.snapshot import Snapshots
+from proxy.supervisor import Supervisor
+from quotas.engine import Engine
+
+
+@dataclass
+class Runtime:
+    link: RedisLink
+    engine: Engine
+    snapshots: Snapshots
+    admissions: Admissions
+    supervisor: Supervisor
+    settler: Settler
+    egress: Egress
+    pipeline: Pipeline
+    renewal: asyncio.Task[None]
+
+    @property
+    def stopping(self) -> bool:
+        return self.supervisor.stopping
+
+
+def start() -> Runtime:
+    """Everything a worker needs; call it inside the event loop that will use it."""
+    link = RedisLink(settings.REDIS_URL, settings.ORBIT_REDIS_TIMEOUT_MS / 1000)
+    engine = Engine(link, settings.ORBIT_LEASE_S * 1_000_000)
+    snapshots = Snapshots(engine)
+    supervisor = Supervisor()
+    settler = Settler(engine, supervisor)
+    timeouts = Timeouts(
+        settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
+    )
+    egress = Egress(frozenset(settings.ORBIT_PRIVATE_TARGETS), timeouts, CLIENTS[settings.ORBIT_UPSTREAM_CLIENT])
+    renewal = asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew")
+    return Runtime(
+        link=link,
+        engine=engine,
+        snapshots=snapshots,
+        admissions=Admissions(engine, snapshots),
+        supervisor=supervisor,
+        settler=settler,
+        egress=egress,
+        pipeline=Pipeline(egress, settler, settings.ORBIT_MAX_ANSWER_BYTES),
+        renewal=renewal,
+    )
+
+
+async def stop(runtime: Runtime) -> None:
+    """Lets running calls end within ORBIT_DRAIN_S, settles all, and closes what `start` opened."""
+    await runtime.supervisor.drain(settings.ORBIT_DRAIN_S)
+    runtime.renewal.cancel()
+    await runtime.egress.close()
+    runtime.snapshots.threads.shutdown(wait=False)
+    runtime.link.close()

@@ -1,0 +1,262 @@
+"""The data plane's only reads of the database, and the cache of what they found.
+
+A snapshot is good until a RESERVE answers STALE; nothing polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connections
+
+from orbit.lib import access
+from orbit.lib.errors import Code, OrbitError
+from orbit.lib.redis import StoreError, StoreUnavailable
+from proxy.context import (
+    Account,
+    EffectivePolicy,
+    KeyRecord,
+    OrganizationSnapshot,
+    PolicySnapshot,
+    Principal,
+    ProjectSnapshot,
+    Target,
+)
+from quotas import keys, prices
+from quotas.engine import Engine
+from quotas.policies import calendar_of, limits_of, strictest
+from tenants.models import ApiKey, ModelTarget, Organization, PolicyRevision, Project, ProviderAccount
+from tenants.secrets import CredentialUnavailable, Secret, resolve
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+KEYS = 100_000  # principals kept in one worker
+ABSENT_S = 5.0  # how long an unknown key is remembered as such
+ABSENT = 10_000
+
+
+@dataclass
+class Snapshots:
+    """Principals by key digest and organizations by id, each loaded once for all who wait."""
+
+    engine: Engine
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="snapshot"))
+    principals: OrderedDict[bytes, Principal] = field(default_factory=OrderedDict)
+    organizations: dict[str, OrganizationSnapshot] = field(default_factory=dict)
+    absent: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
+    loading: dict[Any, asyncio.Task[Any]] = field(default_factory=dict)
+
+    def known(self, digest: bytes) -> Principal | None:
+        return self.principals.get(digest)
+
+    async def find(self, digest: bytes) -> Principal | None:
+        """The principal of a key; None when there is no such key. AUTH_UNAVAILABLE when it cannot be looked up."""
+        principal = self.principals.get(digest)
+        if principal is not None:
+            return principal
+        now = asyncio.get_running_loop().time()
+        if self.absent.get(digest, 0.0) > now:
+            return None
+        found: Principal | None = await self._once(digest, lambda: self._load(digest))
+        if found is None:
+            self.absent[digest] = now + ABSENT_S
+            if len(self.absent) > ABSENT:
+                self.absent.popitem(last=False)
+        return found
+
+    async def refresh(self, digest: bytes) -> Principal | None:
+        """The same after the store said that what we have is old."""
+        stale = self.principals.pop(digest, None)
+        if stale is not None:
+            self.organizations.pop(stale.organization.id, None)
+        return await self.find(digest)
+
+    async def _load(self, digest: bytes) -> Principal | None:
+        key = await self._in_thread(lambda: load_key(digest))
+        if key is None:
+            return None
+        organization = self.organizations.get(key.organization_id)
+        if organization is None:
+            organization = await self._once(key.organization_id, lambda: self._load_organization(key.organization_id))
+        await self._publish(keys.generation(organization.shard, key.id), key.generation)
+        principal = make_principal(key, organization)
+        self.principals[digest] = principal
+        if len(self.principals) > KEYS:
+            self.principals.popitem(last=False)
+        return principal
+
+    async def _load_organization(self, organization_id: str) -> OrganizationSnapshot:
+        organization = await self._in_thread(lambda: load_organization(UUID(organization_id)))
+        await self._publish(keys.version(organization.shard, organization.id), organization.version)
+        self.organizations[organization_id] = organization
+        return organization
+
+    async def _publish(self, key: str, value: int) -> None:
+        """Should the store be away now, RESERVE answers STALE when it is back, and we come here again."""
+        try:
+            await self.engine.publish(key, value)
+        except (StoreUnavailable, StoreError) as error:
+            logger.warning("a version is not published: %s", error)
+
+    async def _once(self, name: Any, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        task = self.loading.get(name)
+        if task is None:
+            task = self.loading[name] = asyncio.create_task(load(), name="snapshot")
+            task.add_done_callback(lambda _: self.loading.pop(name, None))
+        result: T = await asyncio.shield(task)
+        return result
+
+    async def _in_thread(self, read: Callable[[], T]) -> T:
+        def run() -> T:
+            try:
+                return read()
+            finally:
+                connections["default"].close()  # back to the pool
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, run)
+        except (OperationalError, InterfaceError) as error:
+            raise OrbitError(
+                Code.AUTH_UNAVAILABLE, "The key cannot be looked up right now. Try again.", retry_after_s=1
+            ) from error
+
+    async def seeds(self, read: Callable[[], T]) -> T:
+        """Runs one of the limiter's reads of the ledger beside the event loop."""
+        return await self._in_thread(read)
+
+
+def load_key(digest: bytes) -> KeyRecord | None:
+    with access.scope(), connections["default"].cursor() as cursor:
+        cursor.execute("SELECT key_id, organization_id FROM orbit_find_key(%s)", [digest])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    key_id, organization_id = found
+    with access.scope(organization_id=organization_id):
+        key = ApiKey.objects.select_related("project").filter(pk=key_id).first()
+    if key is None:
+        return None
+    return KeyRecord(
+        id=str(key.pk),
+        organization_id=str(organization_id),
+        project_id=str(key.project_id),
+        name=key.name,
+        policy_id=key.policy_id,
+        generation=key.generation,
+        expires_at=key.expires_at,
+        revoked=key.revoked_at is not None or key.project.archived_at is not None,
+    )
+
+
+def load_organization(organization_id: UUID) -> OrganizationSnapshot:
+    with access.scope(organization_id=organization_id):
+        organization = Organization.objects.get(pk=organization_id)
+        revisions = PolicyRevision.objects.select_related("policy")
+        current = [one for one in revisions if one.number == one.policy.revision]
+        return OrganizationSnapshot(
+            id=str(organization.pk),
+            slug=organization.slug,
+            shard=organization.shard,
+            version=organization.version,
+            suspended=organization.suspended_at is not None,
+            currency=organization.currency,
+            calendar=calendar_of(organization),
+            policy_id=organization.policy_id,
+            policies={one.policy_id: PolicySnapshot(one.policy.name, one.number, one.document) for one in current},
+            projects={
+                str(one.pk): ProjectSnapshot(str(one.pk), one.slug, one.policy_id, one.suspended_at is not None)
+                for one in Project.objects.all()
+            },
+            models=_models(),
+        )
+
+
+def _models() -> dict[str, Target]:
+    accounts = {
+        one.pk: Account(str(one.pk), one.name, one.kind, one.base_url.rstrip("/"), _secret(one))
+        for one in ProviderAccount.objects.all()
+    }
+    targets = list(ModelTarget.objects.select_related("alias", "account").order_by("position"))
+    rates = prices.current({(one.account.prices_as, one.model) for one in targets}, datetime.now(UTC))
+    found: dict[str, Target] = {}
+    for one in targets:
+        target = Target(accounts[one.account_id], one.model, rates.get((one.account.prices_as, one.model)))
+        found.setdefault(one.alias.alias, target)
+    return found
+
+
+def _secret(account: ProviderAccount) -> Secret | None:
+    try:
+        return resolve(account)
+    except CredentialUnavailable:
+        return None  # calls of this account alone are refused
+
+
+def make_principal(key: KeyRecord, organization: OrganizationSnapshot) -> Principal:
+    project = organization.projects[key.project_id]
+    return Principal(key, organization, project, effective_policy(key, organization, project), pk=key.id)
+
+
+def effective_policy(
+    key: KeyRecord, organization: OrganizationSnapshot, project: ProjectSnapshot
+) -> EffectivePolicy | None:
+    """The chain organization, project, key; None when no policy is on it, and then nothing is allowed."""
+    key_name = f"{project.slug}/{key.name}"
+    chain = [
+        (organization.policy_id, "organization", organization.id, organization.slug),
+        (project.policy_id, "project", project.id, project.slug),
+        (key.policy_id, "key", key.id, key_name),
+    ]
+    attached = [
+        (organization.policies[policy_id], level, object_id, name)
+        for policy_id, level, object_id, name in chain
+        if policy_id is not None
+    ]
+    if not attached:
+        return None
+    documents = [policy.document for policy, *_ in attached]
+    limits = [
+        limit
+        for policy, level, object_id, name in attached
+        for limit in limits_of(
+            policy.document, level=level, object_id=object_id, object_name=name, key_id=key.id, key_name=key_name
+        )
+    ]
+    return EffectivePolicy(
+        version=",".join(f"{policy.name}@{policy.revision}" for policy, *_ in attached),
+        models=tuple(tuple(document["allow"]["models"]) for document in documents),
+        endpoints=tuple(tuple(document["allow"]["endpoints"]) for document in documents),
+        networks=tuple(
+            tuple(ip_network(one) for one in document["allow"]["ip_ranges"])
+            for document in documents
+            if document["allow"]["ip_ranges"]
+        ),
+        max_input_tokens=_smallest(document["caps"].get("max_input_tokens") for document in documents),
+        max_output_tokens=_smallest(document["caps"].get("max_output_tokens") for document in documents),
+        max_body_bytes=_smallest(document["caps"].get("max_body_bytes") for document in documents),
+        limits=tuple(strictest(limits)),
+        ceiling=_ceiling(documents),
+    )
+
+
+def _smallest(values: Iterable[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _ceiling(documents: list[Any]) -> prices.Rates | None:
+    """The price for models without one: every policy of the chain must name one, and the nearest to the key counts."""
+    named = [document.get("unpriced_models", "refuse") for document in documents]
+    if "refuse" in named:
+        return None
+    return prices.ceiling(named[-1])

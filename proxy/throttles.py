@@ -1,0 +1,23 @@
+"""DRF's throttle with the limits. The decision needs the estimate and the network, so the view awaits it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from proxy.admission import Admission
+from proxy.context import Call
+
+
+class LimitThrottle(BaseThrottle):
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Nothing is refused yet: what the call needs is not known before its body is read."""
+        return True
+
+    async def reserve(self, request: Request, call: Call) -> Admission:
+        """Takes the call's needs from every limit, or raises the refusal."""
+        raw: Any = request._request
+        admission: Admission = await raw.runtime.admissions.admit(call, raw.digest)
+        return admission

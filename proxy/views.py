@@ -1,0 +1,151 @@
+"""The proxy's views: parse, check, call the pipeline, shape the answer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeAlias
+from uuid import UUID
+
+import orjson
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from orbit.lib.errors import Code, OrbitError
+from proxy import body as bodies
+from proxy import reads, surface
+from proxy.checks import allowed_models, check_principal, make_call
+from proxy.context import Principal, Reply
+from proxy.credentials import IssuedKeyAuthentication
+from proxy.permissions import PolicyPermission
+from proxy.pipeline import Streamed
+from proxy.request import GatewayRequest
+from proxy.throttles import LimitThrottle
+
+Outcome: TypeAlias = Reply | Streamed
+
+
+class JsonOnly(BaseContentNegotiation):
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return None, "application/json"
+
+
+class ProxyView(APIView):
+    """Authentication, permission and throttle are DRF's; `answer` is ours and asynchronous."""
+
+    authentication_classes: ClassVar = [IssuedKeyAuthentication]
+    permission_classes: ClassVar = [PolicyPermission]
+    throttle_classes: ClassVar = [LimitThrottle]
+    content_negotiation_class = JsonOnly
+    parser_classes: ClassVar = []
+    renderer_classes: ClassVar = []
+    endpoint = ""
+    methods: ClassVar[tuple[str, ...]] = ("GET",)
+
+    async def respond(self, raw: GatewayRequest, **path: str) -> Outcome:
+        """The whole of one request; every failure in the surface's own shape."""
+        request = self.initialize_request(raw)
+        self.request, self.args, self.kwargs = request, (), path
+        try:
+            self.initial(request)
+            return await self.answer(request, raw, **path)
+        except OrbitError as error:
+            return surface.error_reply(error, str(raw.request_id))
+
+    async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
+        raise NotImplementedError
+
+
+class CallView(ProxyView):
+    """A call that is reserved, sent to a provider and settled."""
+
+    methods = ("POST",)
+
+    async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
+        principal: Principal = request.user
+        assert principal.policy is not None
+        call = make_call(
+            request_id=raw.request_id,
+            principal=principal,
+            policy=principal.policy,
+            endpoint=self.endpoint,
+            body=bodies.decode(raw.body),
+            size=len(raw.body),
+            headers=raw.header_map,
+            client_ip=raw.client_ip,
+        )
+        admission = await LimitThrottle().reserve(request, call)
+        outcome: Outcome = await raw.runtime.pipeline.run(admission, raw.body)
+        return outcome
+
+
+class ChatCompletions(CallView):
+    endpoint = "chat/completions"
+
+
+class Embeddings(CallView):
+    endpoint = "embeddings"
+
+
+class FreshView(ProxyView):
+    """A read that reserves nothing: whether the key still holds is asked of the store."""
+
+    async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
+        principal = await reads.fresh(raw)
+        return _json(await self.read(check_principal(principal), raw, **path), raw)
+
+    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Models(FreshView):
+    endpoint = "models"
+
+    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
+        return {"object": "list", "data": [_model(alias, principal) for alias in allowed_models(principal)]}
+
+
+class Model(FreshView):
+    endpoint = "models"
+
+    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
+        if path["name"] not in allowed_models(principal):
+            raise OrbitError(Code.MODEL_NOT_FOUND, "The model does not exist or this key may not use it.", param="model")
+        return _model(path["name"], principal)
+
+
+class OwnLimits(FreshView):
+    endpoint = "orbit/limits"
+    permission_classes: ClassVar = []
+
+    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
+        return {"object": "list", "data": await reads.limits(principal, raw.runtime)}
+
+
+class OwnRequest(FreshView):
+    endpoint = "orbit/requests"
+    permission_classes: ClassVar = []
+
+    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
+        try:
+            request_id = UUID(path["name"])
+        except ValueError:
+            request_id = None
+        event = await reads.request(principal, request_id, raw.runtime) if request_id else None
+        if event is None:
+            raise OrbitError(Code.NOT_FOUND, "This key has made no such request, or it is not in the ledger yet.")
+        return event
+
+
+def _model(alias: str, principal: Principal) -> dict[str, Any]:
+    return {"id": alias, "object": "model", "created": 0, "owned_by": principal.organization.slug}
+
+
+def _json(value: dict[str, Any], raw: GatewayRequest) -> Reply:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-orbit-request-id", str(raw.request_id).encode()),
+    ]
+    return Reply(200, headers, orjson.dumps(value))
