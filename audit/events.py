@@ -57,7 +57,11 @@ def row(sent: Mapping[str, Any], *, settled_us: int | None = None) -> Row:
         made["settled_at"] = from_us(settled_us)
     made["v"] = made["v"] or 1
     made["detail"] = made["detail"] or {}
-    absent = [name for name in ("event_id", "kind", "organization_id", "organization", "admitted_at") if not made[name]]
+    absent = [
+        name
+        for name in ("event_id", "kind", "organization_id", "organization", "admitted_at")
+        if not made[name]
+    ]
     if absent:
         raise Poison(f"lacks {', '.join(absent)}")
     return made
@@ -107,7 +111,9 @@ def exported(source: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, UUID):
             value = str(value)
         made[name] = value
-    made.update({name: value for name, value in source["detail"].items() if name not in made and value is not None})
+    made.update(
+        {name: value for name, value in source["detail"].items() if name not in made and value is not None}
+    )
     return made
 
 

@@ -23,7 +23,7 @@ from audit.events import COLUMNS, Poison, Row
 from audit.models import ChainHead, DeadLetter, OutboxEntry, ShardPosition
 from audit.projections import registry
 from orbit.lib import access
-from orbit.lib.clock import from_us
+from orbit.lib.clock import from_us, rfc3339
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,11 @@ KEEP_BEHIND_MS = 10 * 60 * 1000  # how far behind the committed position the str
 LATE = UUID("6a6f7262-6974-4c41-8445-000000000001")  # names the one correction of a lapsed lease
 
 NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-CREATE_INCOMING = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE public.audit_event INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-)
+CREATE_INCOMING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE public.audit_event INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 COPY_INCOMING = sql.SQL("COPY incoming ({}) FROM STDIN").format(NAMES)
-INSERT = sql.SQL("INSERT INTO public.audit_event ({0}) SELECT {0} FROM incoming ORDER BY shard_seq").format(NAMES)
+INSERT = sql.SQL("INSERT INTO public.audit_event ({0}) SELECT {0} FROM incoming ORDER BY shard_seq").format(
+    NAMES
+)
 
 Entry = tuple[str, dict[str, str]]
 
@@ -99,7 +99,10 @@ def _position(shard: int) -> ShardPosition | None:
 
 def _read(store: Redis, shard: int, after: str, size: int) -> list[Entry]:
     found: Any = store.xrange(stream_key(shard), min=f"({after}", count=size)
-    return [(one.decode(), {k.decode(): v.decode("utf-8", "replace") for k, v in fields.items()}) for one, fields in found]
+    return [
+        (one.decode(), {k.decode(): v.decode("utf-8", "replace") for k, v in fields.items()})
+        for one, fields in found
+    ]
 
 
 def _trim(store: Redis, shard: int, committed: str) -> None:
@@ -115,7 +118,9 @@ def _rows(shard: int, entries: Iterable[Entry], acts: Iterable[OutboxEntry]) -> 
         try:
             shaped.append((_shape(fields), fields.get("k") == "late"))
         except (Poison, KeyError, ValueError, TypeError, orjson.JSONDecodeError) as error:
-            DeadLetter.objects.create(shard=shard, stream_id=stream_id, payload=_payload(fields), reason=str(error)[:500])
+            DeadLetter.objects.create(
+                shard=shard, stream_id=stream_id, payload=_payload(fields), reason=str(error)[:500]
+            )
     shaped.extend((events.row(act.event), False) for act in acts)
     return list(_new(shaped))
 
@@ -142,39 +147,65 @@ def _refusal(fields: dict[str, str]) -> Row:
         "limit": limit or None,
         "count": int(fields["n"]),
         "admitted_us": since,
-        "detail": {"since": events.rfc3339(from_us(since)), "until": events.rfc3339(from_us(since + 60_000_000))},
+        "detail": {
+            "since": rfc3339(from_us(since)),
+            "until": rfc3339(from_us(since + 60_000_000)),
+        },
     }
     return events.row(sent)
 
 
 def _new(shaped: Sequence[tuple[Row, bool]]) -> Iterable[Row]:
     """Leaves out what the ledger has; a later word on a lapsed lease becomes a correction."""
-    known = _known([row["event_id"] for row, _ in shaped] + [uuid5(LATE, str(row["event_id"])) for row, _ in shaped])
+    known = _known(
+        [row["event_id"] for row, _ in shaped] + [uuid5(LATE, str(row["event_id"])) for row, _ in shaped]
+    )
     for row, late in shaped:
         original = known.get(row["event_id"])
         if original is None:
             known[row["event_id"]] = row
             yield row
-        elif row["kind"] == "call" and (late or original["status"] == "lease_expired") and row["status"] != "lease_expired":
+        elif (
+            row["kind"] == "call"
+            and (late or original["status"] == "lease_expired")
+            and row["status"] != "lease_expired"
+        ):
             correction = _correction(original, row)
             if correction["event_id"] not in known:
                 known[correction["event_id"]] = correction
                 yield correction
 
 
-DIFFERENCES = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_nano")
+DIFFERENCES = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nano",
+)
+
+
+KNOWN = ("event_id", "status", "admitted_at", *DIFFERENCES)
+FIND_KNOWN = sql.SQL("SELECT {} FROM audit_event WHERE event_id = ANY(%s)").format(
+    sql.SQL(", ").join(map(sql.Identifier, KNOWN))
+)
 
 
 def _known(ids: Sequence[UUID]) -> dict[UUID, Row]:
-    fields = ("event_id", "status", "admitted_at", *DIFFERENCES)
     with connections["ledger"].cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(fields)} FROM audit_event WHERE event_id = ANY(%s)", [list(ids)])
-        return {found[0]: dict(zip(fields, found, strict=True)) for found in cursor.fetchall()}
+        cursor.execute(FIND_KNOWN, [list(ids)])
+        return {found[0]: dict(zip(KNOWN, found, strict=True)) for found in cursor.fetchall()}
 
 
 def _correction(original: Row, late: Row) -> Row:
     """A further entry with the differences, in the original's own window. Originals are never edited."""
-    made = {**late, "kind": "correction", "corrects": late["event_id"], "admitted_at": original["admitted_at"]}
+    made = {
+        **late,
+        "kind": "correction",
+        "corrects": late["event_id"],
+        "admitted_at": original["admitted_at"],
+    }
     made["event_id"] = uuid5(LATE, str(late["event_id"]))
     for name in DIFFERENCES:
         if late[name] is not None or original[name] is not None:
@@ -205,18 +236,27 @@ def _insert(rows: Sequence[Row], shard: int, position: ShardPosition) -> None:
 
 def _link(rows: Sequence[Row], shard: int, position: ShardPosition) -> None:
     """Gives each row its place in its organization's chain and in the shard."""
-    heads = {head.pk: head for head in ChainHead.objects.filter(pk__in={row["organization_id"] for row in rows})}
+    heads = {
+        head.pk: head for head in ChainHead.objects.filter(pk__in={row["organization_id"] for row in rows})
+    }
     now = datetime.now(UTC)
     for row in rows:
         head = heads.setdefault(row["organization_id"], ChainHead(organization_id=row["organization_id"]))
         position.shard_seq += 1
         head.seq += 1
         row.update(
-            seq=head.seq, shard=shard, shard_seq=position.shard_seq, recorded_at=now, prev_hash=events.chain_start(head.hash)
+            seq=head.seq,
+            shard=shard,
+            shard_seq=position.shard_seq,
+            recorded_at=now,
+            prev_hash=events.chain_start(head.hash),
         )
         row["hash"] = head.hash = chain.link(events.exported(row))
     ChainHead.objects.bulk_create(
-        heads.values(), update_conflicts=True, unique_fields=["organization_id"], update_fields=["seq", "hash"]
+        heads.values(),
+        update_conflicts=True,
+        unique_fields=["organization_id"],
+        update_fields=["seq", "hash"],
     )
 
 
@@ -229,7 +269,10 @@ def _bury(store: Redis, shard: int, error: DatabaseError) -> int:
             return 0
         stream_id, fields = entries[0]
         DeadLetter.objects.create(
-            shard=shard, stream_id=stream_id, payload=_payload(fields), reason=f"{type(error).__name__}: {error}"[:500]
+            shard=shard,
+            stream_id=stream_id,
+            payload=_payload(fields),
+            reason=f"{type(error).__name__}: {error}"[:500],
         )
         position.stream_id = stream_id
         position.save(update_fields=["stream_id"])

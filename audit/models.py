@@ -72,7 +72,7 @@ class Event(models.Model):
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
-    objects: ClassVar[ScopedManager[Event]] = ScopedManager()
+    objects = ScopedManager["Event"]()
 
     class Meta:
         managed = False
@@ -92,7 +92,7 @@ class OutboxEntry(models.Model):
     event = models.JSONField()
     created_at = models.DateTimeField(db_default=Now())
 
-    objects: ClassVar[ScopedManager[OutboxEntry]] = ScopedManager()
+    objects = ScopedManager["OutboxEntry"]()
 
     class Meta:
         verbose_name_plural = "outbox entries"
@@ -109,7 +109,7 @@ class ChainHead(models.Model):
     seq = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="")
 
-    objects: ClassVar[ScopedManager[ChainHead]] = ScopedManager()
+    objects = ScopedManager["ChainHead"]()
 
     def __str__(self) -> str:
         return f"{self.organization_id} {self.seq}"

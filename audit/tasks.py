@@ -16,7 +16,7 @@ from orbit.lib.store import client
 ROUNDS = 100  # of one run; what is left, the next run takes
 
 
-@shared_task(name="audit.tasks.write_ledger", time_limit=120)  # type: ignore[untyped-decorator]
+@shared_task(name="audit.tasks.write_ledger", time_limit=120)
 def write_ledger() -> int:
     """Moves waiting events of every shard into the ledger."""
     store = client()
@@ -30,7 +30,7 @@ def write_ledger() -> int:
     return moved
 
 
-@shared_task(name="audit.tasks.make_partitions", time_limit=120)  # type: ignore[untyped-decorator]
+@shared_task(name="audit.tasks.make_partitions", time_limit=120)
 def make_partitions() -> None:
     """Makes the ledger's partitions of the coming months."""
     with access.ledger(), connections["ledger"].cursor() as cursor:
@@ -52,5 +52,3 @@ def waiting_shards(store: Redis) -> list[int]:
 def drained(shard: int) -> bool:
     """Whether the ledger holds everything that the shard's stream and outbox held."""
     return shard not in waiting_shards(client())
-
-

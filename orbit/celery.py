@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
 
@@ -24,10 +26,25 @@ app.conf.update(
     beat_schedule={
         "write the ledger": {"task": "audit.tasks.write_ledger", "schedule": 1.0, "options": {"expires": 5}},
         "settle lapsed leases": {"task": "quotas.tasks.reap", "schedule": 2.0, "options": {"expires": 5}},
-        "collect refusals": {"task": "quotas.tasks.collect_refusals", "schedule": 15.0, "options": {"expires": 15}},
-        "publish versions": {"task": "quotas.tasks.sweep_versions", "schedule": 1.0, "options": {"expires": 5}},
-        "make partitions": {"task": "audit.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
+        "collect refusals": {
+            "task": "quotas.tasks.collect_refusals",
+            "schedule": 15.0,
+            "options": {"expires": 15},
+        },
+        "publish versions": {
+            "task": "quotas.tasks.sweep_versions",
+            "schedule": 1.0,
+            "options": {"expires": 5},
+        },
+        "make partitions": {
+            "task": "audit.tasks.make_partitions",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
     },
 )
+# Connections go back to the process's pool before each task; Celery's own way would close the pool each time.
+app.conf.db_reuse_max = 10**9
+task_prerun.connect(lambda **_: close_old_connections(), weak=False)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -88,6 +88,8 @@ def _is_worker() -> bool:
 
 
 def _start_servers(session: _Session) -> None:
+    for name in [name for name in os.environ if name.startswith("ORBIT_")]:
+        del os.environ[name]  # what a shell has for its own installation is not for the suite
     # As root the servers run as another user, who may not reach a private TMPDIR.
     parent = "/var/tmp" if state.is_root() else None  # noqa: S108 - mkdtemp's folder is ours alone
     directory = Path(tempfile.mkdtemp(prefix="orbit-test-", dir=parent))

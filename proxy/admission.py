@@ -48,7 +48,11 @@ class Admissions:
         rough = True
         amounts = amounts_of(call, call.input_bound)
         policy = call.principal.policy
-        if policy is not None and policy.max_input_tokens is not None and call.input_bound > policy.max_input_tokens:
+        if (
+            policy is not None
+            and policy.max_input_tokens is not None
+            and call.input_bound > policy.max_input_tokens
+        ):
             amounts, rough = await self._counted(call), False
             if amounts.input_tokens > policy.max_input_tokens:
                 raise OrbitError(
@@ -114,7 +118,9 @@ class Admissions:
         return amounts_of(call, min(counted, call.input_bound))
 
     async def _seeds(self, shard: int, organization_id: str, counter: Unseeded) -> tuple[int, str]:
-        return await self.snapshots.seeds(lambda: usage.spent(shard, organization_id, counter.limit, counter.window))
+        return await self.snapshots.seeds(
+            lambda: usage.spent(shard, organization_id, counter.limit, counter.window)
+        )
 
     def _refreshed(self, call: Call, principal: Principal | None) -> Call:
         principal = check_principal(principal)
@@ -154,7 +160,9 @@ def _never_fits(chain: Chain, amounts: Amounts) -> Limit | None:
 
 def unavailable() -> OrbitError:
     return OrbitError(
-        Code.LIMITER_UNAVAILABLE, "Limits cannot be checked right now, so nothing was sent. Try again.", retry_after_s=1
+        Code.LIMITER_UNAVAILABLE,
+        "Limits cannot be checked right now, so nothing was sent. Try again.",
+        retry_after_s=1,
     )
 
 
@@ -173,7 +181,11 @@ def refused(refusal: Refusal) -> OrbitError:
         "held_calls": standing.held_calls,
         "retry_at": rfc3339(from_us(retry_at)),
     }
-    held = f", {shown(limit, standing.held)} held by {standing.held_calls} running calls" if standing.held else ""
+    held = (
+        f", {shown(limit, standing.held)} held by {standing.held_calls} running calls"
+        if standing.held
+        else ""
+    )
     return OrbitError(
         code,
         f"The {describe(limit)} of {shown(limit, limit.limit)} has no room for this request: "
@@ -184,7 +196,13 @@ def refused(refusal: Refusal) -> OrbitError:
 
 
 def figures(limit: Limit) -> dict[str, Any]:
-    return {"limit": limit.name, "level": limit.level, "object": limit.object_name, "meter": limit.meter, "per": limit.per}
+    return {
+        "limit": limit.name,
+        "level": limit.level,
+        "object": limit.object_name,
+        "meter": limit.meter,
+        "per": limit.per,
+    }
 
 
 def describe(limit: Limit) -> str:
@@ -196,5 +214,3 @@ def shown(limit: Limit, value: int) -> str:
     if limit.meter == "cost":
         return money.amount(value)
     return f"{value} {'tokens' if limit.by_estimate else 'requests'}"
-
-

@@ -18,8 +18,25 @@ from quotas import estimate
 INVALID_KEY = "The API key is missing or not valid. Keys are issued by your organization's admins."
 # Fields of other gateways and SDKs that could choose where a call goes, or with whose credential.
 STEERING = frozenset(
-    "api_base api_key api_type api_version base_url credentials custom_llm_provider deployment_id extra_body "
-    "extra_headers fallbacks headers model_list organization project provider vertex_credentials".split()
+    [
+        "api_base",
+        "api_key",
+        "api_type",
+        "api_version",
+        "base_url",
+        "credentials",
+        "custom_llm_provider",
+        "deployment_id",
+        "extra_body",
+        "extra_headers",
+        "fallbacks",
+        "headers",
+        "model_list",
+        "organization",
+        "project",
+        "provider",
+        "vertex_credentials",
+    ]
 )
 MOST_CHOICES = 128
 TAGS = 16
@@ -66,8 +83,12 @@ def check_policy(principal: Principal, endpoint: str, client_ip: str | None) -> 
         raise OrbitError(Code.ENDPOINT_NOT_ALLOWED, f"The policy of this key does not allow /v1/{endpoint}.")
     if policy.networks:
         address = ip_address(client_ip) if client_ip else None
-        if address is None or not all(any(address in one for one in networks) for networks in policy.networks):
-            raise OrbitError(Code.ADDRESS_NOT_ALLOWED, "The policy of this key does not allow calls from this address.")
+        if address is None or not all(
+            any(address in one for one in networks) for networks in policy.networks
+        ):
+            raise OrbitError(
+                Code.ADDRESS_NOT_ALLOWED, "The policy of this key does not allow calls from this address."
+            )
     return policy
 
 
@@ -81,7 +102,9 @@ def allowed_models(principal: Principal) -> list[str]:
     if policy is None:
         return []
     return sorted(
-        alias for alias in principal.organization.models if all(_matches(alias, allowed) for allowed in policy.models)
+        alias
+        for alias in principal.organization.models
+        if all(_matches(alias, allowed) for allowed in policy.models)
     )
 
 
@@ -133,7 +156,9 @@ def make_call(
 ) -> Call:
     """A request with everything about it checked; nothing is reserved yet."""
     if policy.max_body_bytes is not None and size > policy.max_body_bytes:
-        raise OrbitError(Code.BODY_TOO_LARGE, f"The policy of this key allows bodies of {policy.max_body_bytes} bytes.")
+        raise OrbitError(
+            Code.BODY_TOO_LARGE, f"The policy of this key allows bodies of {policy.max_body_bytes} bytes."
+        )
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise _bad("model", "must name a model. GET /v1/models lists those that this key may use")
@@ -242,7 +267,9 @@ def _tags(body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
             found[name] = value
     metadata = body.get("metadata")
     if isinstance(metadata, dict):
-        found.update({k: v for k, v in metadata.items() if isinstance(v, str) and TAG.match(k) and TAG.match(v)})
+        found.update(
+            {k: v for k, v in metadata.items() if isinstance(v, str) and TAG.match(k) and TAG.match(v)}
+        )
     if len(found) > TAGS:
         raise _bad("x-orbit-tags", f"may hold at most {TAGS} tags")
     return found

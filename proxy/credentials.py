@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from orbit.lib.errors import Code, OrbitError
 from proxy.checks import check_principal, invalid_key
-from proxy.request import GatewayRequest
+from proxy.request import raw_of
 
 PLACES = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 
@@ -26,9 +26,12 @@ def named_key(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> str:
             found.add(rest.strip())
         elif name in PLACES:
             found.add(value.strip())
-    if query and any(part.partition(b"=")[0] in (b"key", b"api_key", b"api-key") for part in query.split(b"&")):
+    if query and any(
+        part.partition(b"=")[0] in (b"key", b"api_key", b"api-key") for part in query.split(b"&")
+    ):
         raise OrbitError(
-            Code.AMBIGUOUS_CREDENTIALS, "A key in the address would end up in logs. Send it as Authorization: Bearer."
+            Code.AMBIGUOUS_CREDENTIALS,
+            "A key in the address would end up in logs. Send it as Authorization: Bearer.",
         )
     if len(found) > 1:
         raise OrbitError(Code.AMBIGUOUS_CREDENTIALS, "The request names two different keys. Send one.")
@@ -39,6 +42,5 @@ class IssuedKeyAuthentication(BaseAuthentication):
     """The key was looked up before DRF runs; here it is judged."""
 
     def authenticate(self, request: Request) -> tuple[Any, str]:
-        raw: GatewayRequest = request._request  # type: ignore[assignment]
-        principal = check_principal(raw.principal)
+        principal = check_principal(raw_of(request).principal)
         return principal, principal.key.id

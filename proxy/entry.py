@@ -38,6 +38,10 @@ NAMED: tuple[tuple[str, type[ProxyView]], ...] = (
     ("/v1/orbit/requests/", OwnRequest),
 )
 
+INTERNAL = OrbitError(
+    Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator."
+)
+
 
 class ClientLeft(Exception):
     """The client went away before its request was complete."""
@@ -57,8 +61,7 @@ async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) ->
         outcome = surface.error_reply(error, str(request_id))
     except Exception:
         logger.exception("request %s failed", request_id)
-        error = OrbitError(Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator.")
-        outcome = surface.error_reply(error, str(request_id))
+        outcome = surface.error_reply(INTERNAL, str(request_id))
     if isinstance(outcome, Reply):
         await _send_reply(outcome, send)
     else:
@@ -73,7 +76,9 @@ def _view(scope: Scope) -> tuple[type[ProxyView], dict[str, str]]:
             if path.startswith(prefix) and len(path) > len(prefix):
                 view, parts = named, {"name": path[len(prefix) :]}
     if view is None:
-        raise OrbitError(Code.NOT_FOUND, "There is no such endpoint. docs/errors.md lists those that there are.")
+        raise OrbitError(
+            Code.NOT_FOUND, "There is no such endpoint. docs/errors.md lists those that there are."
+        )
     if scope["method"] not in view.methods:
         raise OrbitError(Code.METHOD_NOT_ALLOWED, f"This endpoint takes {', '.join(view.methods)}.")
     return view, parts

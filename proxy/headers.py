@@ -31,7 +31,10 @@ def route(admission: Admission, attempt: Attempt) -> Headers:
 def limits(standings: Sequence[Standing], now_us: int) -> Headers:
     """`x-ratelimit-*` of the tightest limit on requests and of the tightest on tokens."""
     found: Headers = []
-    for name, meters in ((b"requests", ("requests",)), (b"tokens", ("tokens", "input_tokens", "output_tokens"))):
+    for name, meters in (
+        (b"requests", ("requests",)),
+        (b"tokens", ("tokens", "input_tokens", "output_tokens")),
+    ):
         of_kind = [one for one in standings if one.limit.meter in meters]
         if not of_kind:
             continue

@@ -111,7 +111,9 @@ class Pipeline:
                 if answer.status in NOT_WORKED or not content_type.startswith("text/event-stream"):
                     content = await read_all(answer, self.max_answer_bytes)
                     if answer.status in NOT_WORKED:
-                        begun.set_result(self._provider_refused(admission, attempt, answer, content, content_type))
+                        begun.set_result(
+                            self._provider_refused(admission, attempt, answer, content, content_type)
+                        )
                     else:
                         begun.set_result(self._unreadable(admission, attempt, answer.status))
                     return
@@ -153,7 +155,10 @@ class Pipeline:
             ending = ("client_gone", None)
         except (EgressError, TooLong) as error:
             attempt.error = type(error).__name__
-            ending = ("provider_failed", Code.UPSTREAM_TIMEOUT if isinstance(error, TimedOut) else Code.UPSTREAM_ERROR)
+            ending = (
+                "provider_failed",
+                Code.UPSTREAM_TIMEOUT if isinstance(error, TimedOut) else Code.UPSTREAM_ERROR,
+            )
         except asyncio.CancelledError:
             # either the client left while we waited for the provider, or this worker is stopping
             ending = ("client_gone", None) if channel.abandoned else ("provider_failed", Code.SHUTTING_DOWN)
@@ -177,7 +182,10 @@ class Pipeline:
     ) -> None:
         usage, source = progress.usage, "provider"
         if usage is None:
-            usage, source = await self._estimated(admission, "".join(progress.texts), progress.text_dropped), "estimated"
+            usage, source = (
+                await self._estimated(admission, "".join(progress.texts), progress.text_dropped),
+                "estimated",
+            )
         elif not progress.done and progress.finish_reason is None:
             source = "partial"
         outcome = Outcome(
@@ -230,7 +238,11 @@ class Pipeline:
         elif isinstance(error, TooLarge):
             words = "The provider's answer is larger than the gateway takes."
         else:
-            words = "The provider could not be reached." if not error.worked else "The provider broke off its answer."
+            words = (
+                "The provider could not be reached."
+                if not error.worked
+                else "The provider broke off its answer."
+            )
         return self._failed(admission, OrbitError(code, words), attempt)
 
     def _provider_refused(
@@ -240,7 +252,8 @@ class Pipeline:
         status = answer.status
         if status in (401, 403):
             error = OrbitError(
-                Code.UPSTREAM_CREDENTIALS, "The provider refused the account's credential. Ask your admins to renew it."
+                Code.UPSTREAM_CREDENTIALS,
+                "The provider refused the account's credential. Ask your admins to renew it.",
             )
         elif status >= 500 or status < 400 or not isinstance((_parsed(content) or {}).get("error"), dict):
             error = OrbitError(Code.UPSTREAM_ERROR, f"The provider answered with status {status}.")
@@ -266,7 +279,9 @@ class Pipeline:
     def _cut(self, admission: Admission, attempt: Attempt, code: Code) -> None:
         """Stopped by us before an answer: what was reserved may have been used."""
         reserved = Usage(admission.reserved.input_tokens, admission.reserved.output_tokens)
-        self.settler.settle(admission, attempt, Outcome("provider_failed", reserved, "estimated", code=code.value))
+        self.settler.settle(
+            admission, attempt, Outcome("provider_failed", reserved, "estimated", code=code.value)
+        )
 
     def _failed(self, admission: Admission, error: OrbitError, attempt: Attempt) -> Reply:
         reply = surface.error_reply(error, str(admission.call.request_id))
@@ -298,4 +313,7 @@ def _ended_early(code: Code) -> OrbitError:
         Code.SHUTTING_DOWN: "The gateway is restarting; this stream ended early. What came so far was charged.",
         Code.UPSTREAM_TIMEOUT: "The provider fell silent; this stream ended early. What came so far was charged.",
     }
-    return OrbitError(code, words.get(code, "The provider broke off; this stream ended early. What came so far was charged."))
+    return OrbitError(
+        code,
+        words.get(code, "The provider broke off; this stream ended early. What came so far was charged."),
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpRequest
+from rest_framework.request import Request
 
 from proxy.context import Principal
 
@@ -25,3 +26,8 @@ class GatewayRequest(HttpRequest):
         self.principal: Principal | None = None
         self.client_ip: str | None = None
         self.runtime: Any = None
+
+
+def raw_of(request: Request) -> GatewayRequest:
+    """The request under DRF's, which has no public name for it."""
+    return cast("GatewayRequest", request._request)  # noqa: SLF001

@@ -44,7 +44,9 @@ def start() -> Runtime:
     timeouts = Timeouts(
         settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
     )
-    egress = Egress(frozenset(settings.ORBIT_PRIVATE_TARGETS), timeouts, CLIENTS[settings.ORBIT_UPSTREAM_CLIENT])
+    egress = Egress(
+        frozenset(settings.ORBIT_PRIVATE_TARGETS), timeouts, CLIENTS[settings.ORBIT_UPSTREAM_CLIENT]
+    )
     renewal = asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew")
     return Runtime(
         link=link,

@@ -73,7 +73,10 @@ class Settler:
         if rates is None:
             return None
         return rates.cost_nano(
-            usage.input_tokens, usage.output_tokens, cached=usage.cached or 0, cache_write=usage.cache_write or 0
+            usage.input_tokens,
+            usage.output_tokens,
+            cached=usage.cached or 0,
+            cache_write=usage.cache_write or 0,
         )
 
     def settle(self, admission: Admission, attempt: Attempt, outcome: Outcome) -> int | None:

@@ -51,7 +51,9 @@ class Snapshots:
     """Principals by key digest and organizations by id, each loaded once for all who wait."""
 
     engine: Engine
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="snapshot"))
+    threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="snapshot")
+    )
     principals: OrderedDict[bytes, Principal] = field(default_factory=OrderedDict)
     organizations: dict[str, OrganizationSnapshot] = field(default_factory=dict)
     absent: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
@@ -88,7 +90,9 @@ class Snapshots:
             return None
         organization = self.organizations.get(key.organization_id)
         if organization is None:
-            organization = await self._once(key.organization_id, lambda: self._load_organization(key.organization_id))
+            organization = await self._once(
+                key.organization_id, lambda: self._load_organization(key.organization_id)
+            )
         await self._publish(keys.generation(organization.shard, key.id), key.generation)
         principal = make_principal(key, organization)
         self.principals[digest] = principal
@@ -173,9 +177,13 @@ def load_organization(organization_id: UUID) -> OrganizationSnapshot:
             currency=organization.currency,
             calendar=calendar_of(organization),
             policy_id=organization.policy_id,
-            policies={one.policy_id: PolicySnapshot(one.policy.name, one.number, one.document) for one in current},
+            policies={
+                one.policy_id: PolicySnapshot(one.policy.name, one.number, one.document) for one in current
+            },
             projects={
-                str(one.pk): ProjectSnapshot(str(one.pk), one.slug, one.policy_id, one.suspended_at is not None)
+                str(one.pk): ProjectSnapshot(
+                    str(one.pk), one.slug, one.policy_id, one.suspended_at is not None
+                )
                 for one in Project.objects.all()
             },
             models=_models(),
@@ -230,7 +238,12 @@ def effective_policy(
         limit
         for policy, level, object_id, name in attached
         for limit in limits_of(
-            policy.document, level=level, object_id=object_id, object_name=name, key_id=key.id, key_name=key_name
+            policy.document,
+            level=level,
+            object_id=object_id,
+            object_name=name,
+            key_id=key.id,
+            key_name=key_name,
         )
     ]
     return EffectivePolicy(

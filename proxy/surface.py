@@ -24,7 +24,11 @@ FINAL = {Code.REQUEST_EXCEEDS_LIMIT, Code.INSUFFICIENT_QUOTA}  # a retry within 
 
 
 def error_body(error: OrbitError, request_id: str) -> dict[str, Any]:
-    kind = "insufficient_quota" if error.code is Code.INSUFFICIENT_QUOTA else TYPES.get(error.status, "server_error")
+    kind = (
+        "insufficient_quota"
+        if error.code is Code.INSUFFICIENT_QUOTA
+        else TYPES.get(error.status, "server_error")
+    )
     return {
         "error": {
             "message": error.message,

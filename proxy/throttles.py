@@ -9,6 +9,7 @@ from rest_framework.throttling import BaseThrottle
 
 from proxy.admission import Admission
 from proxy.context import Call
+from proxy.request import raw_of
 
 
 class LimitThrottle(BaseThrottle):
@@ -18,6 +19,6 @@ class LimitThrottle(BaseThrottle):
 
     async def reserve(self, request: Request, call: Call) -> Admission:
         """Takes the call's needs from every limit, or raises the refusal."""
-        raw: Any = request._request
+        raw = raw_of(request)
         admission: Admission = await raw.runtime.admissions.admit(call, raw.digest)
         return admission

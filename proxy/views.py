@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 from uuid import UUID
 
 import orjson
@@ -35,12 +35,12 @@ class JsonOnly(BaseContentNegotiation):
 class ProxyView(APIView):
     """Authentication, permission and throttle are DRF's; `answer` is ours and asynchronous."""
 
-    authentication_classes: ClassVar = [IssuedKeyAuthentication]
-    permission_classes: ClassVar = [PolicyPermission]
-    throttle_classes: ClassVar = [LimitThrottle]
+    authentication_classes = [IssuedKeyAuthentication]
+    permission_classes = [PolicyPermission]
+    throttle_classes = [LimitThrottle]
     content_negotiation_class = JsonOnly
-    parser_classes: ClassVar = []
-    renderer_classes: ClassVar = []
+    parser_classes = []
+    renderer_classes = []
     endpoint = ""
     methods: ClassVar[tuple[str, ...]] = ("GET",)
 
@@ -64,7 +64,7 @@ class CallView(ProxyView):
     methods = ("POST",)
 
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        principal: Principal = request.user
+        principal = cast("Principal", request.user)
         assert principal.policy is not None
         call = make_call(
             request_id=raw.request_id,
@@ -112,13 +112,15 @@ class Model(FreshView):
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         if path["name"] not in allowed_models(principal):
-            raise OrbitError(Code.MODEL_NOT_FOUND, "The model does not exist or this key may not use it.", param="model")
+            raise OrbitError(
+                Code.MODEL_NOT_FOUND, "The model does not exist or this key may not use it.", param="model"
+            )
         return _model(path["name"], principal)
 
 
 class OwnLimits(FreshView):
     endpoint = "orbit/limits"
-    permission_classes: ClassVar = []
+    permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         return {"object": "list", "data": await reads.limits(principal, raw.runtime)}
@@ -126,7 +128,7 @@ class OwnLimits(FreshView):
 
 class OwnRequest(FreshView):
     endpoint = "orbit/requests"
-    permission_classes: ClassVar = []
+    permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         try:
@@ -135,7 +137,9 @@ class OwnRequest(FreshView):
             request_id = None
         event = await reads.request(principal, request_id, raw.runtime) if request_id else None
         if event is None:
-            raise OrbitError(Code.NOT_FOUND, "This key has made no such request, or it is not in the ledger yet.")
+            raise OrbitError(
+                Code.NOT_FOUND, "This key has made no such request, or it is not in the ledger yet."
+            )
         return event
 
 

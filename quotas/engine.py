@@ -35,9 +35,21 @@ class Chain:
 
     @classmethod
     def at(
-        cls, shard: int, organization_id: str, key_id: str, limits: Sequence[Limit], calendar: Calendar, now_us: int
+        cls,
+        shard: int,
+        organization_id: str,
+        key_id: str,
+        limits: Sequence[Limit],
+        calendar: Calendar,
+        now_us: int,
     ) -> Chain:
-        return cls(shard, organization_id, key_id, tuple(limits), tuple(_windows(one, calendar, now_us) for one in limits))
+        return cls(
+            shard,
+            organization_id,
+            key_id,
+            tuple(limits),
+            tuple(_windows(one, calendar, now_us) for one in limits),
+        )
 
     @property
     def valid_until(self) -> int:
@@ -238,7 +250,9 @@ class Engine:
 
     async def current(self, shard: int, organization_id: str, key_id: str) -> tuple[int, int] | None:
         """The newest version and generation, for requests that reserve nothing. None when unknown."""
-        found = await self.link.call("MGET", keys.version(shard, organization_id), keys.generation(shard, key_id))
+        found = await self.link.call(
+            "MGET", keys.version(shard, organization_id), keys.generation(shard, key_id)
+        )
         return (int(found[0]), int(found[1])) if None not in found else None
 
     async def seed(self, shard: int, organization_id: str, counter: Unseeded, seeds: Seeds) -> None:

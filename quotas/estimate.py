@@ -68,7 +68,11 @@ def _message_texts(messages: list[Any]) -> list[str]:
             continue
         for field, value in message.items():
             if field == "content" and isinstance(value, list):
-                kept = [part for part in value if isinstance(part, dict) and part.get("type") in ("text", "refusal")]
+                kept = [
+                    part
+                    for part in value
+                    if isinstance(part, dict) and part.get("type") in ("text", "refusal")
+                ]
                 found.extend(tokens.texts(kept))
             else:
                 found.extend(tokens.texts(value))

@@ -54,7 +54,11 @@ class Limit:
     @property
     def counter(self) -> str:
         """What is counted: object, meter, window and models, so that renaming a limit keeps what was spent."""
-        which = sha256("\n".join(sorted(self.models)).encode()).hexdigest()[:12] if self.models is not None else "*"
+        which = (
+            sha256("\n".join(sorted(self.models)).encode()).hexdigest()[:12]
+            if self.models is not None
+            else "*"
+        )
         return f"{self.object_id}:{self.meter}:{self.per or 'now'}:{which}"
 
     @property

@@ -59,12 +59,20 @@ class UsageBucket(models.Model):
     cost_nano = models.BigIntegerField(default=0)
     estimated_requests = models.BigIntegerField(default=0)
 
-    objects: ClassVar[ScopedManager[UsageBucket]] = ScopedManager()
+    objects = ScopedManager["UsageBucket"]()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["organization_id", "starts_at", "project_id", "key_id", "account_id", "model", "currency"],
+                fields=[
+                    "organization_id",
+                    "starts_at",
+                    "project_id",
+                    "key_id",
+                    "account_id",
+                    "model",
+                    "currency",
+                ],
                 name="usage_bucket",
                 nulls_distinct=False,
             ),
@@ -82,7 +90,7 @@ class DirtyBucket(models.Model):
     starts_at = models.DateTimeField()
     reason = models.TextField()
 
-    objects: ClassVar[ScopedManager[DirtyBucket]] = ScopedManager()
+    objects = ScopedManager["DirtyBucket"]()
 
     class Meta:
         constraints: ClassVar = [

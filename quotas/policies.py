@@ -12,12 +12,21 @@ from tenants.models import Organization
 
 def calendar_of(organization: Organization) -> Calendar:
     return Calendar(
-        organization.time_zone, organization.week_starts, organization.month_starts_on, organization.year_starts_in
+        organization.time_zone,
+        organization.week_starts,
+        organization.month_starts_on,
+        organization.year_starts_in,
     )
 
 
 def limits_of(
-    document: Mapping[str, Any], *, level: str, object_id: str, object_name: str, key_id: str = "", key_name: str = ""
+    document: Mapping[str, Any],
+    *,
+    level: str,
+    object_id: str,
+    object_name: str,
+    key_id: str = "",
+    key_name: str = "",
 ) -> list[Limit]:
     """The limits of a policy attached to an object; `each_key` limits count on the key, once it is known."""
     found = []

@@ -38,10 +38,14 @@ class Rates:
             int(rates.get("cache_write", plain)),
             int(rates.get("output", 0)),
             version,
-            tuple((int(tier["above_input_tokens"]), cls.parse(tier, version)) for tier in rates.get("tiers", ())),
+            tuple(
+                (int(tier["above_input_tokens"]), cls.parse(tier, version)) for tier in rates.get("tiers", ())
+            ),
         )
 
-    def cost_nano(self, input_tokens: int, output_tokens: int, *, cached: int = 0, cache_write: int = 0) -> int:
+    def cost_nano(
+        self, input_tokens: int, output_tokens: int, *, cached: int = 0, cache_write: int = 0
+    ) -> int:
         """The cost of one call, rounded up. `cached` and `cache_write` are parts of `input_tokens`."""
         rates = self
         for above, tier in self.tiers:
@@ -74,7 +78,9 @@ def ceiling(document: Mapping[str, str]) -> Rates:
 def current(pairs: set[tuple[str, str]], at: datetime) -> dict[tuple[str, str], Rates]:
     """The rates in force of each (provider, model) that has any."""
     rows = Price.objects.filter(
-        provider__in={provider for provider, _ in pairs}, model__in={model for _, model in pairs}, valid_from__lte=at
+        provider__in={provider for provider, _ in pairs},
+        model__in={model for _, model in pairs},
+        valid_from__lte=at,
     ).order_by("valid_from", "pk")
     found = {(row.provider, row.model): Rates.parse(row.rates, row.version) for row in rows}
     return {pair: rates for pair, rates in found.items() if pair in pairs}
@@ -101,7 +107,12 @@ def seed(pairs: set[tuple[str, str]]) -> int:
     return made
 
 
-FIELDS = {"input": "input_mtok", "cached_input": "cache_read_mtok", "cache_write": "cache_write_mtok", "output": "output_mtok"}
+FIELDS = {
+    "input": "input_mtok",
+    "cached_input": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "output": "output_mtok",
+}
 
 
 def _rates(price: Any) -> dict[str, Any] | None:

@@ -51,6 +51,8 @@ def price_targets(organization_id: UUID) -> None:
     """Brings prices of the organization's routed models into the book, where they are not yet."""
     with access.scope(organization_id=organization_id):
         pairs = set(ModelTarget.objects.values_list("account__prices_as", "model"))
-        known = set(Price.objects.filter(model__in={model for _, model in pairs}).values_list("provider", "model"))
+        known = set(
+            Price.objects.filter(model__in={model for _, model in pairs}).values_list("provider", "model")
+        )
         if pairs - known:
             prices.seed(pairs - known)

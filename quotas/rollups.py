@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections
+from psycopg import sql
 
 from audit.events import Row
 from audit.models import Event
@@ -24,6 +25,17 @@ NEEDED = (
     "kind", "organization_id", "admitted_at", "project_id", "key_id", "account_id", "model", "currency", "status",
     "usage_source", "input_tokens", "output_tokens", "cost_nano", "count",
 )  # fmt: skip
+
+ADD = sql.SQL(
+    "INSERT INTO quotas_usagebucket AS b ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {sums}"
+).format(
+    columns=sql.SQL(", ").join(map(sql.Identifier, (*KEY, *SUMS))),
+    values=sql.SQL(", ").join([sql.Placeholder()] * (len(KEY) + len(SUMS))),
+    key=sql.SQL(", ").join(map(sql.Identifier, KEY)),
+    sums=sql.SQL(", ").join(
+        sql.SQL("{0} = b.{0} + excluded.{0}").format(sql.Identifier(name)) for name in SUMS
+    ),
+)
 
 Sums = dict[tuple[Any, ...], dict[str, int]]
 
@@ -40,7 +52,15 @@ def sums(rows: Sequence[Row]) -> Sums:
             continue
         start = bucket_start(row["admitted_at"])
         model, currency = row["model"] or "", row["currency"] or ""
-        identity = (row["organization_id"], start, row["project_id"], row["key_id"], row["account_id"], model, currency)
+        identity = (
+            row["organization_id"],
+            start,
+            row["project_id"],
+            row["key_id"],
+            row["account_id"],
+            model,
+            currency,
+        )
         bucket = found.setdefault(identity, dict.fromkeys(SUMS, 0))
         for name in ("input_tokens", "output_tokens", "cost_nano"):
             bucket[name] += row[name] or 0
@@ -60,14 +80,11 @@ def apply(rows: Sequence[Row]) -> None:
 def _add(found: Sums) -> None:
     if not found:
         return
-    buckets = [UsageBucket(**dict(zip(KEY, identity, strict=True)), **figures) for identity, figures in found.items()]
+    buckets = [
+        UsageBucket(**dict(zip(KEY, identity, strict=True)), **figures) for identity, figures in found.items()
+    ]
     with connections["ledger"].cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO quotas_usagebucket AS b ({', '.join((*KEY, *SUMS))}) "
-            f"VALUES ({', '.join(['%s'] * (len(KEY) + len(SUMS)))}) ON CONFLICT ({', '.join(KEY)}) "
-            f"DO UPDATE SET {', '.join(f'{name} = b.{name} + excluded.{name}' for name in SUMS)}",
-            [[getattr(bucket, name) for name in (*KEY, *SUMS)] for bucket in buckets],
-        )
+        cursor.executemany(ADD, [[getattr(bucket, name) for name in (*KEY, *SUMS)] for bucket in buckets])
 
 
 def failed(rows: Sequence[Row], error: Exception) -> None:
@@ -89,7 +106,9 @@ def rebuild() -> int:
 
 
 def _rebuild(dirty: DirtyBucket) -> None:
-    from_quarter = UsageBucket.objects.filter(organization_id=dirty.organization_id, starts_at=dirty.starts_at)
+    from_quarter = UsageBucket.objects.filter(
+        organization_id=dirty.organization_id, starts_at=dirty.starts_at
+    )
     from_quarter.delete()
     events = Event.objects.filter(
         organization_id=dirty.organization_id,

@@ -68,18 +68,26 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
         if policy_id is not None:
             limits.extend(limits_of(documents[policy_id], **where))
 
-    add(organization.policy_id, level="organization", object_id=str(organization.pk), object_name=organization.slug)
+    add(
+        organization.policy_id,
+        level="organization",
+        object_id=str(organization.pk),
+        object_name=organization.slug,
+    )
     projects = {project.pk: project for project in Project.objects.filter(archived_at=None).order_by("slug")}
     for project in projects.values():
         add(project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug)
-    inherited = [organization.policy_id]
     for key in ApiKey.objects.filter(revoked_at=None, project_id__in=projects).order_by("name"):
         project = projects[key.project_id]
         where = {"object_id": str(key.pk), "object_name": f"{project.slug}/{key.name}"}
         add(key.policy_id, level="key", **where)
-        for policy_id in {*inherited, project.policy_id} - {None}:
+        for policy_id in {one for one in (organization.policy_id, project.policy_id) if one is not None}:
             each = limits_of(
-                documents[policy_id], level="key", **where, key_id=where["object_id"], key_name=where["object_name"]
+                documents[policy_id],
+                level="key",
+                **where,
+                key_id=where["object_id"],
+                key_name=where["object_name"],
             )
             names = {rule["name"] for rule in documents[policy_id]["limits"] if rule.get("of") == "each_key"}
             limits.extend(limit for limit in each if limit.name in names)
@@ -92,7 +100,9 @@ def current_documents() -> dict[UUID, dict[str, Any]]:
     return dict(rows.values_list("policy_id", "document"))
 
 
-def standing(shard: int, organization_id: str, limits: Sequence[Limit], calendar: Calendar) -> list[LimitStatus]:
+def standing(
+    shard: int, organization_id: str, limits: Sequence[Limit], calendar: Calendar
+) -> list[LimitStatus]:
     """The figures of limits right now. A counter that nobody used yet shows what the ledger says."""
     now = time.time_ns() // 1000
     windows = [None if one.per is None or one.smooth else window_at(one.per, calendar, now) for one in limits]
@@ -104,7 +114,12 @@ def standing(shard: int, organization_id: str, limits: Sequence[Limit], calendar
     return [
         status(limit, window, figures, now)
         if figures[0] is not None or window is None
-        else status(limit, window, [str(usage.spent(shard, organization_id, limit, window)[0]).encode(), None, None], now)
+        else status(
+            limit,
+            window,
+            [str(usage.spent(shard, organization_id, limit, window)[0]).encode(), None, None],
+            now,
+        )
         for limit, window, figures in zip(limits, windows, found, strict=True)
     ]
 

@@ -21,7 +21,7 @@ COLLECT = Script.load(LUA / "collect.lua")
 SWEEP_BACK = timedelta(minutes=2)
 
 
-@shared_task(name="quotas.tasks.reap", time_limit=60)  # type: ignore[untyped-decorator]
+@shared_task(name="quotas.tasks.reap", time_limit=60)
 def reap() -> int:
     """Settles lapsed leases at what they reserved; returns how many."""
     store = client()
@@ -31,7 +31,9 @@ def reap() -> int:
     for shard in shards:
         pipeline.zrangebyscore(keys.leases(shard), "-inf", now, start=0, num=1000)
     found: list[Any] = pipeline.execute()
-    return sum(expire(store, shard, one.decode()) for shard, due in zip(shards, found, strict=True) for one in due)
+    return sum(
+        expire(store, shard, one.decode()) for shard, due in zip(shards, found, strict=True) for one in due
+    )
 
 
 def expire(store: Redis, shard: int, lease_id: str) -> int:
@@ -59,7 +61,7 @@ def _held(line: str) -> Held:
     return Held(kind, key, int(amount), int(limit), int(period), "")
 
 
-@shared_task(name="quotas.tasks.collect_refusals", time_limit=60)  # type: ignore[untyped-decorator]
+@shared_task(name="quotas.tasks.collect_refusals", time_limit=60)
 def collect_refusals() -> int:
     """Turns the counts of past minutes' refusals into events."""
     pipeline = client().pipeline(transaction=False)
@@ -68,14 +70,16 @@ def collect_refusals() -> int:
     return sum(pipeline.execute())
 
 
-@shared_task(name="quotas.tasks.sweep_versions", time_limit=60)  # type: ignore[untyped-decorator]
+@shared_task(name="quotas.tasks.sweep_versions", time_limit=60)
 def sweep_versions() -> int:
     """Publishes what changed lately once more, should a process have died between commit and publication."""
     since = datetime.now(UTC) - SWEEP_BACK
     with access.operator():
         changed = [
             (keys.version(shard, str(pk)), version)
-            for pk, shard, version in Organization.objects.filter(changed_at__gte=since).values_list("pk", "shard", "version")
+            for pk, shard, version in Organization.objects.filter(changed_at__gte=since).values_list(
+                "pk", "shard", "version"
+            )
         ]
         changed += [
             (keys.generation(shard, str(pk)), generation)
@@ -89,7 +93,7 @@ def sweep_versions() -> int:
 
 
 def _store_now_us(store: Redis) -> int:
-    seconds, micros = store.time()  # type: ignore[misc]
+    seconds, micros = store.time()
     return int(seconds) * 1_000_000 + int(micros)
 
 

@@ -40,7 +40,9 @@ def totals(since: datetime, until: datetime, by: Sequence[str] = (), *, time_zon
 
     `by` takes project, key, model, account and day (of `time_zone`).
     """
-    buckets = UsageBucket.objects.filter(starts_at__gte=bucket_start(since), starts_at__lt=bucket_start(until))
+    buckets = UsageBucket.objects.filter(
+        starts_at__gte=bucket_start(since), starts_at__lt=bucket_start(until)
+    )
     figures = {name: Sum(name, default=0) for name in (*TOTALS, "failed")}
     whole = buckets.aggregate(**figures)
     if not by:
@@ -99,7 +101,9 @@ def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> tup
 
 
 def _in_ledger(limit: Limit, window: Window) -> int:
-    buckets = UsageBucket.objects.filter(starts_at__lt=_moment(window.end), starts_at__gte=_moment(window.start))
+    buckets = UsageBucket.objects.filter(
+        starts_at__lt=_moment(window.end), starts_at__gte=_moment(window.start)
+    )
     if limit.level != "organization":
         buckets = buckets.filter(**{f"{limit.level}_id": UUID(limit.object_id)})
     if limit.models is not None:

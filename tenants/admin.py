@@ -111,7 +111,16 @@ class PolicyRevisionAdmin(ReadOnlyAdmin):
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Never the digest: with the pepper it would let somebody test guesses."""
 
-    list_display = ("name", "hint", "project", "organization", "policy", "expires_at", "revoked_at", "created_at")
+    list_display = (
+        "name",
+        "hint",
+        "project",
+        "organization",
+        "policy",
+        "expires_at",
+        "revoked_at",
+        "created_at",
+    )
     list_select_related = ("project", "organization", "policy")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "hint", "project__slug", "organization__slug")
@@ -147,7 +156,9 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Credential")
     def credential(self, account: ProviderAccount) -> str:
-        return account.credential_ref or (f"sealed, {account.credential_hint}" if account.credential_hint else "sealed")
+        return account.credential_ref or (
+            f"sealed, {account.credential_hint}" if account.credential_hint else "sealed"
+        )
 
 
 @admin.register(ModelAlias)
@@ -167,7 +178,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Person)
-class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc]
+class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     """Who signs in. A person is deactivated, never deleted: the ledger names them."""
 
     form = UserChangeForm
@@ -180,7 +191,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     list_per_page = 50
     readonly_fields = ("last_login", "date_joined")
-    filter_horizontal = ("groups", "user_permissions")
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
@@ -196,7 +207,9 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         # Whoever may set a superuser's password is one.
-        above = isinstance(obj, Person) and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser
+        above = (
+            isinstance(obj, Person) and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser
+        )
         return not above and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -83,7 +83,7 @@ class Organization(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[Organization]] = ScopedManager("id", "memberships__person_id")
+    objects = ScopedManager["Organization"]("id", "memberships__person_id")
 
     class Meta:
         constraints: ClassVar = [
@@ -111,7 +111,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[Membership]] = ScopedManager(person_field="person_id")
+    objects = ScopedManager["Membership"](person_field="person_id")
 
     class Meta:
         constraints: ClassVar = [
@@ -131,7 +131,7 @@ class Policy(models.Model):
     revision = models.IntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[Policy]] = ScopedManager()
+    objects = ScopedManager["Policy"]()
 
     class Meta:
         verbose_name_plural = "policies"
@@ -156,7 +156,7 @@ class PolicyRevision(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[PolicyRevision]] = ScopedManager()
+    objects = ScopedManager["PolicyRevision"]()
 
     class Meta:
         constraints: ClassVar = [
@@ -177,7 +177,7 @@ class Project(models.Model):
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[Project]] = ScopedManager()
+    objects = ScopedManager["Project"]()
 
     class Meta:
         constraints: ClassVar = [
@@ -206,7 +206,7 @@ class ApiKey(models.Model):
     created_by = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[ApiKey]] = ScopedManager()
+    objects = ScopedManager["ApiKey"]()
 
     class Meta:
         verbose_name = "API key"
@@ -238,7 +238,7 @@ class ProviderAccount(models.Model):
     credential_hint = models.CharField(max_length=24, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[ProviderAccount]] = ScopedManager()
+    objects = ScopedManager["ProviderAccount"]()
 
     class Meta:
         constraints: ClassVar = [
@@ -254,11 +254,11 @@ class ModelAlias(models.Model):
     """A model's name as applications say it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="models")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="model_aliases")
     alias = models.CharField(max_length=120)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects: ClassVar[ScopedManager[ModelAlias]] = ScopedManager()
+    objects = ScopedManager["ModelAlias"]()
 
     class Meta:
         verbose_name_plural = "model aliases"
@@ -282,7 +282,7 @@ class ModelTarget(models.Model):
     weight = models.IntegerField(default=1)
     position = models.SmallIntegerField(default=0)
 
-    objects: ClassVar[ScopedManager[ModelTarget]] = ScopedManager()
+    objects = ScopedManager["ModelTarget"]()
 
     class Meta:
         constraints: ClassVar = [

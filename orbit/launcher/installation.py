@@ -75,7 +75,7 @@ class Installation:
         try:
             self._start_servers(supervisor, directory)
             stack.enter_context(running.published(directory, self._published()))
-            self._migrate(supervisor)
+            self._prepare(supervisor)
             text = self._start_rest(supervisor, directory, web)
             self._terminal.say(f"{text}\nEverything else is in {log}")
             supervisor.watch()
@@ -110,14 +110,14 @@ class Installation:
                 server.wait_ready(child.process.pid, partial(_still_starting, supervisor, child))
                 self._environment |= server.environment()
 
-    def _migrate(self, supervisor: Supervisor) -> None:
-        commands = [self._manage("collectstatic", "--no-input", "--verbosity", "0")]
-        if not self._options.web_only:
-            commands.append(self._manage("migrate", "--no-input", "--verbosity", "0"))
+    def _prepare(self, supervisor: Supervisor) -> None:
+        if self._options.web_only:
+            command = self._manage("collectstatic", "--no-input", "--verbosity", "0")
+        else:
+            command = self._command("prepare", "-m", "orbit.launcher.prepare")
+            command = replace(command, env={**command.env, "ORBIT_DB_ROLE": "owner"})
         with self._terminal.step("Bringing database and static files up to date"):
-            supervisor.run(commands)
-            if not self._options.web_only:
-                supervisor.run([self._manage("ensure_roles", "--verbosity", "0")])
+            supervisor.run([command])
 
     def _start_rest(self, supervisor: Supervisor, directory: Path, web: socket.socket) -> str:
         demo = None
@@ -126,11 +126,11 @@ class Installation:
         with self._terminal.step(f"Starting {self._options.workers} web workers and what works behind them"):
             numbers = range(1, self._options.workers + 1)
             workers = [supervisor.start(self._web(number, web), stage=_WEB) for number in numbers]
-            if not self._options.web_only:
-                self._start_tasks(supervisor)
             if self._options.demo:
                 demo = self._start_demo(supervisor, directory)
             supervisor.wait(lambda: _ready(self._address, workers))
+            if not self._options.web_only:
+                self._start_tasks(supervisor)
         url, elapsed_s = self._address.url, self._terminal.elapsed_s
         return banner.with_demo(url, elapsed_s, demo) if demo else banner.plain(url, elapsed_s)
 

@@ -61,6 +61,8 @@ class Supervisor:
 
     def catch_signals(self) -> None:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if each is signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN:
+                continue  # nohup
             signal.signal(each, self._on_signal)
 
     @contextmanager

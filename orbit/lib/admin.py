@@ -61,4 +61,4 @@ class LedgerAdmin(ReadOnlyAdmin):
 def as_json(value: Any) -> SafeString:
     """A JSON value, laid out to be read."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return format_html('<pre class="whitespace-pre-wrap font-mono text-xs">{}</pre>', text)
+    return format_html('<pre class="whitespace-pre-wrap break-words font-mono text-xs">{}</pre>', text)

@@ -318,7 +318,10 @@ def _from_httpx2(error: httpx2.HTTPError) -> EgressError:
     return Broken(type(error).__name__)
 
 
-CLIENTS: Mapping[str, Callable[[Destination, Timeouts], Pool]] = {"pyreqwest": PyreqwestPool, "httpx2": Httpx2Pool}
+CLIENTS: Mapping[str, Callable[[Destination, Timeouts], Pool]] = {
+    "pyreqwest": PyreqwestPool,
+    "httpx2": Httpx2Pool,
+}
 
 
 async def read_all(answer: Answer, most_bytes: int) -> bytes:

@@ -13,7 +13,7 @@ def nano(amount: str | int | Decimal) -> int:
     try:
         value = Decimal(amount)
     except InvalidOperation as error:
-        raise ValueError("must be an amount such as \"12.50\"") from error
+        raise ValueError('must be an amount such as "12.50"') from error
     if not value.is_finite():
         raise ValueError("must be a finite amount")
     scaled = value * NANO

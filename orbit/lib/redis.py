@@ -20,6 +20,8 @@ import hiredis
 
 Argument = str | bytes | int
 
+GRACE_S = 0.01
+
 
 class StoreUnavailable(Exception):
     """Redis could not be reached, or did not answer in time."""
@@ -78,19 +80,20 @@ class _Connection(asyncio.Protocol):
         self.outgoing: list[bytes] = []
         self.transport: asyncio.Transport | None = None
         self.watch: asyncio.TimerHandle | None = None
+        self.overdue = False
 
     @property
     def usable(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def send(self, arguments: Sequence[Argument]) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self.loop.create_future()
         if not self.outgoing:
             self.loop.call_soon(self.flush)
-        self.outgoing.append(hiredis.pack_command(tuple(arguments)))
+        self.outgoing.append(hiredis.pack_command(tuple(arguments)))  # type: ignore[arg-type]
         self.waiting.append((future, self.loop.time() + self.timeout_s))
         if self.watch is None:
             self.watch = self.loop.call_later(self.timeout_s, self._check)
@@ -107,12 +110,17 @@ class _Connection(asyncio.Protocol):
         if not self.waiting:
             return
         due = self.waiting[0][1]
-        if due <= self.loop.time():
+        if due > self.loop.time():
+            self.watch = self.loop.call_at(due, self._check)
+        elif self.overdue:
             self.close("no answer in time")
         else:
-            self.watch = self.loop.call_at(due, self._check)
+            # the answer may lie in the socket, unread while this process was busy with something else
+            self.overdue = True
+            self.watch = self.loop.call_later(GRACE_S, self._check)
 
     def data_received(self, data: bytes) -> None:
+        self.overdue = False
         self.reader.feed(data)
         while (reply := self.reader.gets()) is not False:
             future, _ = self.waiting.popleft()

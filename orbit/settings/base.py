@@ -271,5 +271,5 @@ UNFOLD = {
     ],
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {"primary": _ACCENT},
-    "SIDEBAR": {"show_search": True},
+    "SIDEBAR": {"show_search": True, "navigation": "console.navigation.sidebar"},
 }

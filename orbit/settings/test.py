@@ -11,7 +11,8 @@ ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ORBIT_REDIS_UNSAFE = True  # the throwaway store keeps nothing on disk
 # Static files come straight from their folders.
-STATIC_ROOT = None
+STATIC_ROOT = None  # type: ignore[assignment]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
+LOGGING = {**LOGGING, "loggers": {"httpx2": {"level": "WARNING"}}}  # one line a request drowns a failure

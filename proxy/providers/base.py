@@ -33,7 +33,14 @@ class Progress:
 
 class Adapter(Protocol):
     def prepare(
-        self, account: Account, endpoint: str, body: dict[str, Any], raw: bytes, model: str, output_cap: int, stream: bool
+        self,
+        account: Account,
+        endpoint: str,
+        body: dict[str, Any],
+        raw: bytes,
+        model: str,
+        output_cap: int,
+        stream: bool,
     ) -> Prepared:
         """The request for one target. `raw` is sent as it came when nothing has to change."""
         ...

@@ -19,7 +19,14 @@ class OpenAI:
     cap_field = "max_completion_tokens"
 
     def prepare(
-        self, account: Account, endpoint: str, body: dict[str, Any], raw: bytes, model: str, output_cap: int, stream: bool
+        self,
+        account: Account,
+        endpoint: str,
+        body: dict[str, Any],
+        raw: bytes,
+        model: str,
+        output_cap: int,
+        stream: bool,
     ) -> Prepared:
         changes: dict[str, Any] = {}
         if body.get("model") != model:
@@ -137,7 +144,9 @@ def _collect(message: Any, found: list[str]) -> None:
     for call in calls if isinstance(calls, list) else ():
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
-            found.extend(value for name in ("name", "arguments") if isinstance(value := function.get(name), str))
+            found.extend(
+                value for name in ("name", "arguments") if isinstance(value := function.get(name), str)
+            )
 
 
 def _usage(found: Mapping[str, Any]) -> Usage | None:
@@ -164,4 +173,6 @@ def _detail(details: Any, name: str) -> int | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
+    )

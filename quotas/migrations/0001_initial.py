@@ -5,7 +5,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -14,54 +13,74 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='DirtyBucket',
+            name="DirtyBucket",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('organization_id', models.UUIDField()),
-                ('starts_at', models.DateTimeField()),
-                ('reason', models.TextField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField()),
+                ("starts_at", models.DateTimeField()),
+                ("reason", models.TextField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization_id', 'starts_at'), name='dirty_bucket')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization_id", "starts_at"), name="dirty_bucket")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=63)),
-                ('model', models.CharField(max_length=200)),
-                ('currency', models.CharField(default='USD', max_length=3)),
-                ('rates', models.JSONField()),
-                ('valid_from', models.DateTimeField()),
-                ('source', models.CharField(max_length=120)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=63)),
+                ("model", models.CharField(max_length=200)),
+                ("currency", models.CharField(default="USD", max_length=3)),
+                ("rates", models.JSONField()),
+                ("valid_from", models.DateTimeField()),
+                ("source", models.CharField(max_length=120)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('provider', 'model', 'valid_from', 'source'), name='price_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("provider", "model", "valid_from", "source"), name="price_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='UsageBucket',
+            name="UsageBucket",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('organization_id', models.UUIDField()),
-                ('starts_at', models.DateTimeField()),
-                ('project_id', models.UUIDField()),
-                ('key_id', models.UUIDField()),
-                ('account_id', models.UUIDField(null=True)),
-                ('model', models.CharField(max_length=120)),
-                ('currency', models.CharField(max_length=3)),
-                ('requests', models.BigIntegerField(default=0)),
-                ('refused', models.BigIntegerField(default=0)),
-                ('failed', models.BigIntegerField(default=0)),
-                ('input_tokens', models.BigIntegerField(default=0)),
-                ('output_tokens', models.BigIntegerField(default=0)),
-                ('cost_nano', models.BigIntegerField(default=0)),
-                ('estimated_requests', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField()),
+                ("starts_at", models.DateTimeField()),
+                ("project_id", models.UUIDField()),
+                ("key_id", models.UUIDField()),
+                ("account_id", models.UUIDField(null=True)),
+                ("model", models.CharField(max_length=120)),
+                ("currency", models.CharField(max_length=3)),
+                ("requests", models.BigIntegerField(default=0)),
+                ("refused", models.BigIntegerField(default=0)),
+                ("failed", models.BigIntegerField(default=0)),
+                ("input_tokens", models.BigIntegerField(default=0)),
+                ("output_tokens", models.BigIntegerField(default=0)),
+                ("cost_nano", models.BigIntegerField(default=0)),
+                ("estimated_requests", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization_id', 'starts_at', 'project_id', 'key_id', 'account_id', 'model', 'currency'), name='usage_bucket', nulls_distinct=False)],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "organization_id",
+                            "starts_at",
+                            "project_id",
+                            "key_id",
+                            "account_id",
+                            "model",
+                            "currency",
+                        ),
+                        name="usage_bucket",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
     ]

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, ProgrammingError
-
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from orbit.lib.errors import InputError
@@ -22,7 +21,7 @@ class OperatorCommand(BaseCommand):
     """Exit codes: 0 done, 2 bad input, 3 a store or the installation cannot be reached."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        if not settings.DATABASES:
+        if not settings.DATABASE_URL:
             raise CommandError(
                 "There is no installation here: DATABASE_URL is not set, and none is running from this directory "
                 "(`make run` starts one).",

@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=orbit.lib.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('alias', models.CharField(max_length=120)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='models', to='tenants.organization')),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_aliases', to='tenants.organization')),
             ],
             options={
                 'verbose_name_plural': 'model aliases',

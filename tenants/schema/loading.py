@@ -13,6 +13,7 @@ MAX_BYTES = 10_000_000
 _MAX_DEPTH = 32
 _MAX_VALUES = 1_000_000
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 Location = tuple[int | str, ...]
 
@@ -76,6 +77,8 @@ class _Builder:
         self._values += 1
         if len(at) > _MAX_DEPTH or self._values > _MAX_VALUES:
             raise Invalid([Problem(path_of(at[:4]), "is nested too deeply or too large")])
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _COLLECTIONS:
+            raise Invalid([Problem(path_of(at), f"not readable as YAML: unknown tag {node.tag}")])
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, at)
         if isinstance(node, yaml.SequenceNode):

@@ -100,14 +100,14 @@ def _fields(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     for part in location:
         if isinstance(part, str) and isinstance(found, type) and issubclass(found, BaseModel):
             field = found.model_fields.get(part)
-            found = _model_in(field.annotation) if field else None
+            found = model_in(field.annotation) if field else None
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         return []
     return [name for name, field in found.model_fields.items() if field.description != NOT_YET]
 
 
-def _model_in(annotation: Any) -> Any:
+def model_in(annotation: Any) -> Any:
     """The model inside `list[X]`, `X | None` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_model_in, getattr(annotation, "__args__", ()))), None)
+    return next(filter(None, map(model_in, getattr(annotation, "__args__", ()))), None)

@@ -134,7 +134,11 @@ def moment(value: object) -> datetime:
     """UTC unless it says otherwise; a plain date means its midnight."""
     try:
         # YAML makes dates and times of what looks like them.
-        at = value if isinstance(value, datetime) else clock.parse(value.isoformat() if isinstance(value, date) else str(value))
+        at = (
+            value
+            if isinstance(value, datetime)
+            else clock.parse(value.isoformat() if isinstance(value, date) else str(value))
+        )
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InputError("", f"{value!r} is no time", "such as 2027-01-31T00:00:00Z") from None

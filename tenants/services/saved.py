@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models.functions import Now
+from django.dispatch import Signal
 
 from audit.services import record_act
 from orbit.lib import access
@@ -66,26 +66,28 @@ class Change:
         self.tell()
 
     def tell(self) -> None:
-        send = partial(
-            organization_changed.send,
-            sender=Organization,
+        _send_after_commit(
+            organization_changed,
+            Organization,
             organization_id=self.organization.id,
             shard=self.organization.shard,
             version=self.organization.version,
         )
-        # Robust: what a receiver missed, the sweep over changed_at makes up for.
-        transaction.on_commit(send, using="default", robust=True)
 
     def tell_key(self, key: ApiKey) -> None:
-        send = partial(
-            key_changed.send,
-            sender=ApiKey,
+        _send_after_commit(
+            key_changed,
+            ApiKey,
             organization_id=self.organization.id,
             shard=self.organization.shard,
             key_id=key.id,
             generation=key.generation,
         )
-        transaction.on_commit(send, using="default", robust=True)
+
+
+def _send_after_commit(signal: Signal, sender: type[models.Model], **facts: Any) -> None:
+    """Robust: what a receiver missed, the sweep over changed_at makes up for."""
+    transaction.on_commit(lambda: signal.send(sender=sender, **facts), using="default", robust=True)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,19 +13,11 @@ from typing import Any, Protocol
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
-from pytest_django import DjangoDbBlocker
 
 from tenants.models import Organization
 from tenants.services import create_organization
 
 SECRET = "sk-canary-7f3a91c2e5d84b60"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Every test makes its own organizations, so none has to be undone."""
-    with django_db_blocker.unblock():
-        yield
 
 
 @pytest.fixture
@@ -69,7 +61,11 @@ def entry(slug: str) -> dict[str, Any]:
         "policies": [
             {
                 "name": "default",
-                "allow": {"models": ["fast", "steady"], "endpoints": ["chat/completions"], "ip_ranges": ["192.0.2.0/24"]},
+                "allow": {
+                    "models": ["fast", "steady"],
+                    "endpoints": ["chat/completions"],
+                    "ip_ranges": ["192.0.2.0/24"],
+                },
                 "caps": {"max_input_tokens": 100_000, "max_output_tokens": 8_192},
                 "limits": [
                     {"name": "rpm", "meter": "requests", "per": "minute", "limit": 600, "burst": 60},
@@ -133,7 +129,9 @@ def run(*argv: str) -> Answer:
 @pytest.fixture
 def apply(tmp_path: Path) -> Apply:
     def applied(*organizations: Any, options: tuple[str, ...] = ("--json",)) -> Answer:
-        return apply_text(tmp_path, yaml.safe_dump({"version": 1, "organizations": list(organizations)}), *options)
+        return apply_text(
+            tmp_path, yaml.safe_dump({"version": 1, "organizations": list(organizations)}), *options
+        )
 
     return applied
 

@@ -82,7 +82,9 @@ def test_an_export_recreates_the_organization(apply: Apply, entry: dict[str, Any
     assert export(f"{slug}-copy") == copy
 
 
-def test_json_is_read_and_written_as_well(entry: dict[str, Any], slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_is_read_and_written_as_well(
+    entry: dict[str, Any], slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = json.dumps({"version": 1, "organizations": [entry]}, indent="\t").encode()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
     assert run("apply", "-f", "-", "--json").json["changed"]

@@ -17,7 +17,7 @@ from tenants.schema import load
 from tenants.schema.problems import Invalid
 from tests.tenants.conftest import Answer, Apply, run
 
-DROP = object()
+DROP = "(left out)"
 Where = tuple[int | str, ...]
 
 LIMIT: Where = ("policies", 0, "limits", 0)
@@ -37,7 +37,9 @@ def changed(entry: dict[str, Any], where: Where, value: object) -> dict[str, Any
 
 
 def spelt(where: Where) -> str:
-    return "organizations[0]" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return "organizations[0]" + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in where
+    )
 
 
 NOT_YET: list[tuple[Where, object]] = [
@@ -69,14 +71,18 @@ NOT_YET: list[tuple[Where, object]] = [
 
 
 @pytest.mark.parametrize(("where", "value"), NOT_YET, ids=lambda value: str(value)[:40])
-def test_what_is_not_built_yet_is_refused(apply: Apply, entry: dict[str, Any], where: Where, value: object) -> None:
+def test_what_is_not_built_yet_is_refused(
+    apply: Apply, entry: dict[str, Any], where: Where, value: object
+) -> None:
     if where == ("models", 0, "targets", 1):
         entry["models"][0]["targets"].append(value)
     else:
         entry = changed(entry, where, value)
     answer = apply(entry)
     assert answer.code == 2
-    path = spelt(where) + (f".{next(iter(value))}" if where[-1] == "audit" and isinstance(value, dict) else "")
+    path = spelt(where) + (
+        f".{next(iter(value))}" if where[-1] == "audit" and isinstance(value, dict) else ""
+    )
     assert answer.error_at(path)["message"] == "not supported yet"
 
 
@@ -112,14 +118,24 @@ WRONG: list[tuple[Where, object, str, str]] = [
     ((*ACCOUNT, "base_url"), "https://10.0.0.1/v1", "is a private address", "ORBIT_PRIVATE_TARGETS"),
     ((*ACCOUNT, "credential"), {}, "must hold either ref or value", ""),
     ((*ACCOUNT, "credential"), {"ref": "env://A", "value": "sk-1"}, "must hold either ref or value", ""),
-    ((*ACCOUNT, "credential", "ref"), "evn://A", "no reference to a secret that we know", "did you mean env://?"),
+    (
+        (*ACCOUNT, "credential", "ref"),
+        "evn://A",
+        "no reference to a secret that we know",
+        "did you mean env://?",
+    ),
     ((*ACCOUNT, "credential", "ref"), "env://ORBIT_MASTER_KEY", "belongs to the gateway itself", ""),
     (("provider_accounts", 1, "base_url"), DROP, "is missing", ""),
     (("provider_accounts", 1, "prices_as"), DROP, "is missing", "such as openai"),
     (("provider_accounts", 1, "name"), "main", "'main' is at", ""),
     (("policies", 0, "allow", "models"), ["fats"], "there is no model 'fats'", "did you mean 'fast'?"),
     (("policies", 0, "allow", "endpoints"), ["/v1/embeddings"], "is not known", "write 'embeddings'"),
-    (("policies", 0, "allow", "endpoints"), ["chat/completion"], "is not known", "did you mean 'chat/completions'?"),
+    (
+        ("policies", 0, "allow", "endpoints"),
+        ["chat/completion"],
+        "is not known",
+        "did you mean 'chat/completions'?",
+    ),
     (("policies", 0, "allow", "ip_ranges"), ["10.0.0.1/8"], "has bits set", "did you mean '10.0.0.0/8'?"),
     (("policies", 0, "allow", "ip_ranges"), ["home"], "is no range of addresses", ""),
     (("policies", 0, "caps", "max_input_tokens"), -1, "must be at least 1", ""),
@@ -140,7 +156,12 @@ WRONG: list[tuple[Where, object, str, str]] = [
     ((*LIMIT, "models"), [], "must not be empty", ""),
     ((*LIMIT, "models"), ["slow"], "there is no model 'slow'", ""),
     (("policies", 0, "limits", 1, "name"), "rpm", "two limits are named 'rpm'", ""),
-    (("policies", 0, "limits", 2, "burst"), 10, "only a limit per second, minute or hour has a burst", "leave it out"),
+    (
+        ("policies", 0, "limits", 2, "burst"),
+        10,
+        "only a limit per second, minute or hour has a burst",
+        "leave it out",
+    ),
     (("policies", 0, "limits", 3, "per"), "minute", "cost is not counted per minute", "one of: day"),
     (("policies", 0, "limits", 3, "limit"), 1.5, "must be an amount in quotes", 'write "1.50"'),
     (("policies", 0, "limits", 3, "limit"), "0", "must be more than 0", ""),
@@ -157,7 +178,9 @@ WRONG: list[tuple[Where, object, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("where", "value", "message", "suggestion"), WRONG, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("where", "value", "message", "suggestion"), WRONG, ids=lambda value: str(value)[:40]
+)
 def test_a_mistake_is_told_by_its_path(
     apply: Apply, entry: dict[str, Any], where: Where, value: object, message: str, suggestion: str
 ) -> None:
@@ -174,7 +197,10 @@ def test_a_mistake_is_told_by_its_path(
 def test_two_limits_on_one_counter_are_refused(apply: Apply, entry: dict[str, Any]) -> None:
     limits = entry["policies"][0]["limits"]
     limits.append(limits[0] | {"name": "again", "limit": 5})
-    assert "counts the same as 'rpm'" in apply(entry).error_at("organizations[0].policies[0].limits[5]")["message"]
+    assert (
+        "counts the same as 'rpm'"
+        in apply(entry).error_at("organizations[0].policies[0].limits[5]")["message"]
+    )
 
 
 def test_all_mistakes_are_told_at_once(apply: Apply, entry: dict[str, Any]) -> None:
@@ -183,7 +209,9 @@ def test_all_mistakes_are_told_at_once(apply: Apply, entry: dict[str, Any]) -> N
     assert len(apply(entry).json["errors"]) == 2
 
 
-def test_nothing_is_changed_when_one_organization_is_wrong(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+def test_nothing_is_changed_when_one_organization_is_wrong(
+    apply: Apply, entry: dict[str, Any], slug: str
+) -> None:
     wrong = changed(entry | {"slug": f"{slug}-b"}, ("policy",), "missing")
     answer = apply(entry, wrong)
     assert answer.code == 2
@@ -267,10 +295,14 @@ def test_an_unreachable_database_has_its_own_exit_code(
     answer = apply(entry)
     assert answer.code == 3
     assert "The database is not reachable: connection refused" in answer.err
+    assert answer.error_at("")["message"].startswith("The database is not reachable")
 
 
-def test_no_installation_has_its_own_exit_code(apply: Apply, entry: dict[str, Any], settings: Settings) -> None:
-    settings.DATABASES = {}
+def test_no_installation_has_its_own_exit_code(
+    apply: Apply, entry: dict[str, Any], settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.DATABASE_URL = ""
     answer = apply(entry)
     assert answer.code == 3
     assert "There is no installation here" in answer.err
+    assert "There is no installation here" in capsys.readouterr().out

@@ -17,7 +17,12 @@ from tests.tenants.conftest import SECRET
 
 
 def _save(organization: Organization, **fields: Any) -> Saved[ProviderAccount]:
-    usual: dict[str, Any] = {"name": "main", "kind": "openai", "base_url": "https://api.openai.com/v1", "actor": "test"}
+    usual: dict[str, Any] = {
+        "name": "main",
+        "kind": "openai",
+        "base_url": "https://api.openai.com/v1",
+        "actor": "test",
+    }
     return save_account(organization_id=organization.id, **(usual | fields))
 
 
@@ -60,7 +65,9 @@ def test_references_are_for_the_operator(organization: Organization) -> None:
     assert caught.value.path == "credential.ref"
 
 
-@pytest.mark.parametrize("name", ["ORBIT_MASTER_KEY", "orbit_secret_key", "DATABASE_URL", "REDIS_URL", "", "A-B", "A=B"])
+@pytest.mark.parametrize(
+    "name", ["ORBIT_MASTER_KEY", "orbit_secret_key", "DATABASE_URL", "REDIS_URL", "", "A-B", "A=B"]
+)
 def test_our_own_secrets_are_no_credentials(organization: Organization, name: str) -> None:
     with pytest.raises(InputError):
         _save(organization, credential=NewCredential(ref=f"env://{name}"), by_operator=True)
@@ -141,6 +148,8 @@ def test_a_listed_private_target_may_be_plain_http(organization: Organization, s
 
 def test_an_account_in_use_stays(organization: Organization) -> None:
     _save(organization)
-    save_model(organization_id=organization.id, alias="fast", account="main", model="gpt-4o-mini", actor="test")
+    save_model(
+        organization_id=organization.id, alias="fast", account="main", model="gpt-4o-mini", actor="test"
+    )
     with pytest.raises(InputError, match="fast"):
         delete_account(organization_id=organization.id, name="main", actor="test")

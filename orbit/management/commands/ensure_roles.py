@@ -24,8 +24,7 @@ class Command(BaseCommand):
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user, current_setting('server_version_num')::int")
             owner, version = cursor.fetchone()
-            cursor.execute("SELECT format('GRANT USAGE ON SCHEMA public TO %s, %s, %s')" % (APP, LEDGER, OPERATOR))
-            cursor.execute(cursor.fetchone()[0])
+            cursor.execute(f"GRANT USAGE ON SCHEMA public TO {APP}, {LEDGER}, {OPERATOR}")
             cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT rowsecurity")
             shared = [name for (name,) in cursor.fetchall() if name.startswith(SHARED_PREFIXES)]
             for table in shared:
@@ -35,7 +34,9 @@ class Command(BaseCommand):
                         sql.SQL(rights), sql.Identifier(table), sql.Identifier(APP), sql.Identifier(OPERATOR)
                     )
                 )
-            cursor.execute("SELECT c.relname FROM pg_class c WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace")
+            cursor.execute(
+                "SELECT c.relname FROM pg_class c WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace"
+            )
             for (sequence,) in cursor.fetchall():
                 if sequence.startswith(SHARED_PREFIXES):
                     cursor.execute(
@@ -44,5 +45,7 @@ class Command(BaseCommand):
                         )
                     )
             if login != owner:
-                grant = "GRANT {}, {}, {} TO {}" + (" WITH INHERIT FALSE, SET TRUE" if version >= 160000 else "")
+                grant = "GRANT {}, {}, {} TO {}" + (
+                    " WITH INHERIT FALSE, SET TRUE" if version >= 160000 else ""
+                )
                 cursor.execute(sql.SQL(grant).format(*map(sql.Identifier, (APP, LEDGER, OPERATOR, login))))

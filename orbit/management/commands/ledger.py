@@ -27,12 +27,16 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        export = actions.add_parser("export", help="events of one organization, one JSON object a line, by sequence")
+        export = actions.add_parser(
+            "export", help="events of one organization, one JSON object a line, by sequence"
+        )
         export.add_argument("--organization", required=True, metavar="SLUG")
         export.add_argument("--kind", choices=KINDS, help="only these events")
         export.add_argument("--since", metavar="TIME", help="admitted at or after, RFC 3339 or a date (UTC)")
         export.add_argument("--until", metavar="TIME", help="admitted before")
-        export.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way")
+        export.add_argument(
+            "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
+        )
         export.add_argument("--format", choices=["jsonl"], default="jsonl")
 
     def handle(self, **options: Any) -> None:
@@ -71,4 +75,6 @@ def moment(option: str, text: str) -> Any:
     try:
         return clock.parse(text)
     except ValueError as error:
-        raise InputError(option, f"{text!r} is no time.", "Write 2026-11-23 or 2026-11-23T10:00:00Z.") from error
+        raise InputError(
+            option, f"{text!r} is no time.", "Write 2026-11-23 or 2026-11-23T10:00:00Z."
+        ) from error

@@ -22,9 +22,15 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--organization", required=True, metavar="SLUG")
-        parser.add_argument("--since", metavar="TIME", help="RFC 3339 or a date (UTC); rounded down to a quarter of an hour")
-        parser.add_argument("--until", metavar="TIME", help="default: now; rounded up to a quarter of an hour")
-        parser.add_argument("--by", default="", metavar="LIST", help=f"comma list of {', '.join(usage.GROUPS)}")
+        parser.add_argument(
+            "--since", metavar="TIME", help="RFC 3339 or a date (UTC); rounded down to a quarter of an hour"
+        )
+        parser.add_argument(
+            "--until", metavar="TIME", help="default: now; rounded up to a quarter of an hour"
+        )
+        parser.add_argument(
+            "--by", default="", metavar="LIST", help=f"comma list of {', '.join(usage.GROUPS)}"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, **options: Any) -> None:
@@ -51,11 +57,17 @@ def _moment(option: str, text: str | None) -> datetime | None:
     try:
         return clock.parse(text) if text else None
     except ValueError as error:
-        raise InputError(option, f"{text!r} is no time.", "Write 2026-11-23 or 2026-11-23T10:00:00Z.") from error
+        raise InputError(
+            option, f"{text!r} is no time.", "Write 2026-11-23 or 2026-11-23T10:00:00Z."
+        ) from error
 
 
 def _month_start(now: datetime, time_zone: str) -> datetime:
-    return now.astimezone(ZoneInfo(time_zone)).replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return (
+        now.astimezone(ZoneInfo(time_zone))
+        .replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        .astimezone(UTC)
+    )
 
 
 def _round_up(moment: datetime) -> datetime:
@@ -63,7 +75,9 @@ def _round_up(moment: datetime) -> datetime:
     return start if start == moment else start + QUARTER
 
 
-def _report(organization: Organization, since: datetime, until: datetime, by: list[str], now: datetime) -> dict[str, Any]:
+def _report(
+    organization: Organization, since: datetime, until: datetime, by: list[str], now: datetime
+) -> dict[str, Any]:
     found = usage.totals(since, until, by, time_zone=organization.time_zone)
     names = _names(by)
     rows = [
@@ -90,7 +104,12 @@ def _names(by: list[str]) -> dict[UUID, str]:
     if "project" in by:
         found.update(Project.objects.values_list("pk", "slug"))
     if "key" in by:
-        found.update({pk: f"{slug}/{name}" for pk, slug, name in ApiKey.objects.values_list("pk", "project__slug", "name")})
+        found.update(
+            {
+                pk: f"{slug}/{name}"
+                for pk, slug, name in ApiKey.objects.values_list("pk", "project__slug", "name")
+            }
+        )
     if "account" in by:
         found.update(ProviderAccount.objects.values_list("pk", "name"))
     return found
@@ -103,13 +122,26 @@ def _shown(name: str, value: Any, names: dict[UUID, str]) -> str | None:
 
 
 def _table(report: dict[str, Any], by: list[str]) -> str:
-    lines = [f"{report['organization']}: {report['since']} to {report['until']} (complete until {report['complete_until']})"]
-    head = [*by, "requests", "refused", "input tokens", "output tokens", f"cost {report['currency']}", "estimated"]
+    lines = [
+        f"{report['organization']}: {report['since']} to {report['until']} (complete until {report['complete_until']})"
+    ]
+    head = [
+        *by,
+        "requests",
+        "refused",
+        "input tokens",
+        "output tokens",
+        f"cost {report['currency']}",
+        "estimated",
+    ]
     body = [[*(str(row[name] or "-") for name in by), *_figures(row)] for row in report["rows"]]
     body.append([*(["all"] + [""] * (len(by) - 1) if by else []), *_figures(report["totals"])])
     widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
     for row in [head, *body]:
-        cells = [cell.ljust(w) if i < len(by) else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.ljust(w) if i < len(by) else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 

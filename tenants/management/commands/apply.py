@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from tenants import schema
 from tenants.apply import Outcome, apply
-from tenants.management.cli import BAD_INPUT, OperatorCommand
+from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
 from tenants.schema.loading import MAX_BYTES
 from tenants.schema.problems import Invalid, Problem
 
@@ -32,6 +32,14 @@ class Command(OperatorCommand):
             help="also remove what the file does not name, inside the organizations that it names",
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if error.returncode == UNREACHABLE and options["json"]:
+                self._write_json(Outcome(), [Problem("", str(error))])
+            raise
 
     def handle(self, *, file: str, dry_run: bool, prune: bool, json: bool, **_: Any) -> None:
         try:

@@ -1,0 +1,104 @@
+"""SETTLE: once, with its event, whatever is repeated or late."""
+
+import json
+
+from django.conf import settings
+from redis import Redis
+
+from quotas import keys
+from quotas.engine import Lease
+from quotas.limits import Amounts
+from quotas.tasks import expire
+from tests.quotas.conftest import NOON, Bench
+
+
+def lapse(bench: Bench, lease: Lease) -> int:
+    """Ends the lease as the reaper does; the store's real clock is before the test's, so it is made due."""
+    store = Redis.from_url(settings.REDIS_URL)
+    store.zadd(keys.leases(bench.shard), {lease.id: 1})
+    done = expire(store, bench.shard, lease.id)
+    store.close()
+    return done
+
+
+async def test_settlement_replaces_the_reservation_and_appends_the_event(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=400, output_tokens=400))
+    assert await bench.engine.settle(lease, used=Amounts(30, 4), event=b'{"x": 1}') == "OK"
+    assert await bench.figures(limit) == {"u": 34, "h": 0, "n": 0}
+    [event] = await bench.events()
+    assert (json.loads(event["e"]), event["k"], int(event["t"])) == ({"x": 1}, "call", NOON)
+
+
+async def test_settling_again_changes_nothing(bench: Bench) -> None:
+    limit = bench.limit("cost", "month", 10**12)
+    lease = await bench.admitted(bench.chain(limit), Amounts(cost_nano=500))
+    for _ in range(3):
+        await bench.engine.settle(lease, used=Amounts(cost_nano=120), event=b"{}")
+    assert await bench.figures(limit) == {"u": 120, "h": 0, "n": 0}
+    assert len(await bench.events()) == 1
+
+
+async def test_lapsed_lease_is_charged_what_it_reserved(bench: Bench) -> None:
+    limit, slots = bench.limit("tokens", "day", 1_000), bench.limit("concurrency", None, 1)
+    lease = await bench.admitted(
+        bench.chain(limit, slots), Amounts(input_tokens=70), event=b'{"status": "lease_expired"}'
+    )
+    assert lapse(bench, lease) == 1
+    assert await bench.figures(limit) == {"u": 70, "h": 0, "n": 0}
+    assert (await bench.figures(slots))["h"] == 0
+    [event] = await bench.events()
+    assert json.loads(event["e"]) == {"status": "lease_expired", "admitted_us": NOON}
+
+
+async def test_two_reapers_end_a_lease_once(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    assert [lapse(bench, lease), lapse(bench, lease)] == [1, 0]
+    assert (await bench.figures(limit))["u"] == 70
+    assert len(await bench.events()) == 1
+
+
+async def test_reaper_leaves_a_live_lease_alone(bench: Bench) -> None:
+    chain = bench.chain(bench.limit("concurrency", None, 1))
+    lease = await bench.admitted(chain)
+    store = Redis.from_url(settings.REDIS_URL)
+    store.zadd(keys.leases(bench.shard), {lease.id: 2**53 - 1})
+    assert expire(store, bench.shard, lease.id) == 0
+    store.close()
+    await bench.refused(chain)
+
+
+async def test_late_settlement_corrects_the_charge_once(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    lapse(bench, lease)
+    assert await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}") == "LATE"
+    assert await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}") == "DONE"
+    assert await bench.figures(limit) == {"u": 20, "h": 0, "n": 0}
+    assert [event["k"] for event in await bench.events()] == ["call", "late"]
+
+
+async def test_settlement_goes_to_the_window_of_its_reservation(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    bench.at(NOON + 86_400_000_000)
+    await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}")
+    assert await bench.figures(limit) == {}
+    bench.at(NOON)
+    assert await bench.figures(limit) == {"u": 20, "h": 0, "n": 0}
+
+
+async def test_settlement_that_the_store_forgot_is_still_recorded(bench: Bench) -> None:
+    lease = await bench.admitted(bench.chain(bench.limit("tokens", "day", 1_000)), Amounts(input_tokens=70))
+    await bench.engine.link.call("DEL", keys.lease(bench.shard, lease.id))
+    assert await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}") == "ORPHAN"
+    assert len(await bench.events()) == 1
+
+
+async def test_renewal_prolongs_open_leases_and_names_the_others(bench: Bench) -> None:
+    lease = await bench.admitted(bench.chain(bench.limit("concurrency", None, 1)))
+    bench.at(NOON + 10_000_000)
+    assert await bench.engine.renew(bench.shard, [lease.id, "gone"]) == ["gone"]
+    due = await bench.engine.link.call("ZSCORE", keys.leases(bench.shard), lease.id)
+    assert int(due) == NOON + 40_000_000

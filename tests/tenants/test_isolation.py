@@ -1,0 +1,292 @@
+"""Two walls between organizations, each tried alone. Drop row-level security from one table and this file fails."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.apps import apps
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    ProgrammingError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
+from django.utils import timezone
+
+from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from orbit.lib import access
+from orbit.lib.access import AccessDenied, ScopedManager
+from quotas.models import DirtyBucket, UsageBucket
+from tenants.models import ApiKey, Membership, Organization, Person, Policy, PolicyRevision, Project
+from tenants.services import add_member, create_organization, save_policy, save_project
+from tests.tenants.conftest import SECRET, Apply
+
+# Of no organization, and without a right for the app where it says so in docs/architecture.md.
+NOBODYS = {ShardPosition, DeadLetter}
+
+
+def _scoped_models() -> list[type[models.Model]]:
+    """Every model whose rows belong to an organization."""
+    found = [
+        model
+        for model in apps.get_models()
+        if model is Organization
+        or "organization_id" in {field.attname for field in model._meta.concrete_fields}
+    ]
+    assert not NOBODYS & set(found)
+    return found
+
+
+MODELS = _scoped_models()
+
+
+def _column(model: type[models.Model]) -> str:
+    return "id" if model is Organization else "organization_id"
+
+
+@pytest.fixture
+def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID]:
+    """An organization with rows in every table, so that seeing none of another's says something."""
+
+    def made(name: str) -> UUID:
+        assert apply(entry | {"slug": name}).code == 0
+        with access.operator():
+            organization_id = Organization.objects.get(slug=name).id
+        person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
+        add_member(organization_id=organization_id, person=person, role="owner", actor="test")
+        _fill_ledger(organization_id, name)
+        return organization_id
+
+    return made
+
+
+def _fill_ledger(organization_id: UUID, slug: str) -> None:
+    """What only the ledger's writer may write."""
+    now = timezone.now()
+    with access.ledger():
+        ChainHead.objects.create(organization_id=organization_id, seq=1, hash="0")
+        DirtyBucket.objects.create(organization_id=organization_id, starts_at=now, reason="test")
+        UsageBucket.objects.create(
+            organization_id=organization_id,
+            starts_at=now,
+            project_id=uuid4(),
+            key_id=uuid4(),
+            model="fast",
+            currency="USD",
+        )
+        Event.objects.create(
+            event_id=uuid4(),
+            kind="act",
+            organization_id=organization_id,
+            organization=slug,
+            seq=1,
+            shard=32_000,  # no writer's
+            shard_seq=secrets.randbits(62),
+            admitted_at=now,
+            recorded_at=now,
+            prev_hash="0",
+            hash="0",
+        )
+
+
+def test_every_table_of_tenants_has_forced_row_level_security() -> None:
+    """Asked of the catalog, so that a table without a model counts too."""
+    cursor = connections["operator"].cursor()
+    cursor.execute(
+        """
+        SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
+               (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid),
+               c.relispartition,
+               has_table_privilege('orbit_app', c.oid, 'SELECT, INSERT, UPDATE, DELETE'),
+               has_any_column_privilege('orbit_app', c.oid, 'SELECT')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND (
+            c.relname = 'tenants_organization'
+            OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'organization_id'))
+        """
+    )
+    rows = cursor.fetchall()
+    names = {name for name, *_ in rows}
+    assert {model._meta.db_table for model in MODELS} <= names
+    for name, forced, policies, partition, reachable, readable in rows:
+        if partition:  # only reached through its parent, whose policies apply
+            assert not reachable, name
+            assert not readable, name
+        else:
+            assert forced, f"{name} has no forced row-level security"
+            assert policies >= 2, name
+    print(f"{len(rows)} tables, {len(MODELS)} of them models, have forced row-level security")
+
+
+def test_the_roles_of_requests_cannot_get_round_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'orbit\\_%%' AND rolname <> 'orbit_login' "
+            "AND (rolsuper OR rolbypassrls OR rolcanlogin)"
+        )
+        assert cursor.fetchall() == []
+        cursor.execute("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == ("orbit_app", False)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_raw_sql_in_one_scope_sees_no_row_of_another(
+    model: type[models.Model], full: Callable[[str], UUID], slug: str
+) -> None:
+    """The second wall alone: no manager stands between."""
+    mine, theirs = full(slug), full(f"{slug}-b")
+    table, column = model._meta.db_table, _column(model)
+    with access.scope(organization_id=mine), connection.cursor() as cursor:
+        cursor.execute(f'SELECT DISTINCT {column} FROM "{table}"')
+        assert cursor.fetchall() == [(mine,)]
+        cursor.execute(f'SELECT count(*) FROM "{table}" WHERE {column} = %s', [theirs])
+        assert cursor.fetchone() == (0,)
+        assert _affected(f'UPDATE "{table}" SET {column} = {column} WHERE {column} = %s', theirs) == 0
+        assert _affected(f'DELETE FROM "{table}" WHERE {column} = %s', theirs) == 0
+    with transaction.atomic(), connection.cursor() as cursor:  # no scope at all
+        cursor.execute(f'SELECT count(*) FROM "{table}"')
+        assert cursor.fetchone() == (0,)
+
+
+def _affected(sql: str, organization_id: UUID) -> int:
+    """How many rows a statement reached; none when the role has no such right."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, [organization_id])
+            return int(cursor.rowcount)
+    except ProgrammingError:
+        return 0
+
+
+def test_nothing_is_written_into_another_organization(
+    organization: Organization, other: Organization
+) -> None:
+    with (
+        access.scope(organization_id=organization.id),
+        pytest.raises(DatabaseError, match="row-level security"),
+        transaction.atomic(),
+    ):
+        Policy.objects.create(organization_id=other.id, name="stowaway")
+
+
+def test_moving_a_row_into_another_organization_is_refused(
+    organization: Organization, other: Organization
+) -> None:
+    save_policy(organization_id=organization.id, name="mine", document={}, actor="test")
+    with (
+        access.scope(organization_id=organization.id),
+        pytest.raises(DatabaseError, match="row-level security"),
+        transaction.atomic(),
+    ):
+        Policy.objects.filter(name="mine").update(organization_id=other.id)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_a_scoped_manager_refuses_outside_a_scope(model: Any) -> None:
+    assert isinstance(model.objects, ScopedManager)
+    with pytest.raises(AccessDenied):
+        model.objects.exists()
+
+
+def test_a_scoped_manager_filters_by_itself(organization: Organization, other: Organization) -> None:
+    """The first wall alone: an organization's query names the organization."""
+    with access.scope(organization_id=organization.id):
+        assert "organization_id" in str(Project.objects.all().query)
+        assert list(Organization.objects.all()) == [organization]
+
+
+def test_scopes_nest_and_end() -> None:
+    one, two = (create_organization(slug=f"n-{uuid4().hex[:12]}", actor="test") for _ in range(2))
+    with access.scope(organization_id=one.id):
+        with access.scope(organization_id=two.id):
+            assert Organization.objects.get() == two
+        assert Organization.objects.get() == one
+    with pytest.raises(AccessDenied):
+        Organization.objects.first()
+
+
+def test_a_person_sees_only_own_memberships(organization: Organization, other: Organization) -> None:
+    people = [
+        Person.objects.create_user(f"{uuid4().hex}@example.com", "long-enough-for-a-test") for _ in range(2)
+    ]
+    for place, person in zip((organization, other), people, strict=True):
+        add_member(organization_id=place.id, person=person, role="owner", actor="test")
+    with access.scope(person_id=people[0].pk), connection.cursor() as cursor:
+        assert [member.organization_id for member in Membership.objects.all()] == [organization.id]
+        cursor.execute("SELECT id FROM tenants_organization")
+        assert cursor.fetchall() == [(organization.id,)]
+        cursor.execute("SELECT count(*) FROM tenants_project")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_row_cannot_refer_to_another_organization(organization: Organization, other: Organization) -> None:
+    foreign = save_policy(organization_id=other.id, name="theirs", document={}, actor="test").row
+    project = save_project(organization_id=organization.id, slug="mine", name="Mine", actor="test").row
+    with pytest.raises(IntegrityError, match="same_org"), access.scope(organization_id=organization.id):
+        Project.objects.filter(pk=project.pk).update(policy_id=foreign.id)
+    with pytest.raises(IntegrityError, match="same_org"), access.scope(organization_id=organization.id):
+        PolicyRevision.objects.create(
+            organization_id=organization.id, policy_id=foreign.id, number=9, document={}, author="test"
+        )
+    with pytest.raises(IntegrityError, match="same_org"), access.scope(organization_id=organization.id):
+        ApiKey.objects.create(
+            organization_id=organization.id,
+            project=project,
+            policy_id=foreign.id,
+            name="k",
+            digest=uuid4().bytes + uuid4().bytes,
+            hint="orb_",
+            changed_at=timezone.now(),
+        )
+
+
+def test_a_key_is_found_by_its_digest_alone(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    apply(entry)
+    with access.operator():
+        key = ApiKey.objects.get(organization__slug=slug, name="production")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT key_id, organization_id FROM orbit_find_key(%s)", [bytes(key.digest)])
+        assert cursor.fetchall() == [(key.id, key.organization_id)]
+        cursor.execute("SELECT key_id FROM orbit_find_key(%s)", [b"x" * 32])
+        assert cursor.fetchall() == []
+
+
+def test_the_operator_reads_all_and_writes_nothing(organization: Organization, other: Organization) -> None:
+    with access.operator():
+        assert Organization.objects.filter(id__in=[organization.id, other.id]).count() == 2
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            Organization.objects.filter(id=organization.id).update(name="x")
+
+
+def test_revisions_are_not_edited(organization: Organization) -> None:
+    save_policy(organization_id=organization.id, name="default", document={}, actor="test")
+    with (
+        access.scope(organization_id=organization.id),
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+    ):
+        PolicyRevision.objects.update(document={"limits": []})
+
+
+def test_no_secret_is_in_any_table(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    """Neither the provider's credential nor an issued key, wherever a row may hold text."""
+    texts = [SECRET, *(key["secret"] for key in apply(entry).json["keys"])]
+    entry["provider_accounts"][0]["credential"]["value"] = f"{SECRET}-2"
+    apply(entry)
+    with access.operator():
+        organization_id = Organization.objects.get(slug=slug).id
+    with access.scope(organization_id=organization_id), connection.cursor() as cursor:
+        for model in MODELS:
+            cursor.execute(f'SELECT t::text FROM "{model._meta.db_table}" t')
+            text = "\n".join(row for (row,) in cursor.fetchall())
+            for secret in texts:
+                assert secret not in text, model.__name__
+                assert secret.encode().hex() not in text, model.__name__
+        assert OutboxEntry.objects.filter(event__detail__action="account.update").count() == 1
