@@ -38,9 +38,8 @@ class EventAdmin(LedgerAdmin):
         "seq",
         "project",
         "key",
-        "model",
+        "what",
         "status",
-        "code",
         "tokens",
         "cost",
     )
@@ -54,11 +53,17 @@ class EventAdmin(LedgerAdmin):
     exclude = ("detail",)
     readonly_fields = ("detail_text",)
 
+    @admin.display(description="Model or act")
+    def what(self, event: Event) -> str | None:
+        return event.model or event.detail.get("action")
+
     @admin.display(description="Tokens in / out")
     def tokens(self, event: Event) -> str | None:
         if event.input_tokens is None and event.output_tokens is None:
             return None
-        return f"{event.input_tokens} / {event.output_tokens}"
+        return " / ".join(
+            "unknown" if n is None else str(n) for n in (event.input_tokens, event.output_tokens)
+        )
 
     @admin.display(description="Cost")
     def cost(self, event: Event) -> str | None:

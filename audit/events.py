@@ -44,8 +44,10 @@ class Poison(ValueError):
     """An event that no row can be made of."""
 
 
-def row(sent: Mapping[str, Any], *, settled_us: int | None = None) -> Row:
+def row(sent: Any, *, settled_us: int | None = None) -> Row:
     """A worker's event as a row, still without sequence and hash. Poison when it does not fit."""
+    if not isinstance(sent, Mapping):
+        raise Poison("is no object")
     made: Row = dict.fromkeys(COLUMNS)
     for name in COLUMNS:
         value = sent.get(name)

@@ -221,7 +221,7 @@ def _insert(rows: Sequence[Row], shard: int, position: ShardPosition) -> None:
     connection = connections["ledger"]
     with connection.cursor() as cursor:
         cursor.execute(CREATE_INCOMING)
-        with cursor.cursor.copy(COPY_INCOMING) as copy:
+        with connection.wrap_database_errors, cursor.cursor.copy(COPY_INCOMING) as copy:
             for row in rows:
                 copy.write_row([Jsonb(row[name]) if name == "detail" else row[name] for name in COLUMNS])
         cursor.execute(INSERT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -12,7 +13,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from orbit import health  # noqa: E402
+from orbit import health, startup  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
 
 Scope = MutableMapping[str, Any]
@@ -40,6 +41,10 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        found = await asyncio.to_thread(startup.problems)
+        if found:
+            await send({"type": "lifespan.startup.failed", "message": " ".join(found)})
+            return
         self.runtime = runtime.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()

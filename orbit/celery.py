@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_init
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
@@ -46,5 +47,17 @@ app.conf.update(
 # Connections go back to the process's pool before each task; Celery's own way would close the pool each time.
 app.conf.db_reuse_max = 10**9
 task_prerun.connect(lambda **_: close_old_connections(), weak=False)
+
+
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def refuse_unsafe(**_: Any) -> None:
+    """The task worker refuses what the web workers refuse."""
+    from orbit import startup  # needs the apps, which Celery loads after this module
+
+    found = startup.problems()
+    if found:
+        raise SystemExit(" ".join(found))
+
+
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

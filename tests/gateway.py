@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,16 +68,17 @@ def _wait_ready(gateway: Gateway, workers: int) -> None:
     while True:
         try:
             for _ in range(4 * workers):
-                connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
-                connection.request("GET", "/readyz")
-                answer = connection.getresponse()
-                answer.read()
-                connection.close()
+                with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as connection:
+                    connection.request("GET", "/readyz")
+                    answer = connection.getresponse()
+                    answer.read()
                 assert answer.status == 200
             if workers > 1:
                 time.sleep(0.5)  # the slowest sibling is at most this much behind
             return
         except (OSError, AssertionError, http.client.HTTPException):
+            if any(process.poll() is not None for process in gateway.processes):
+                raise RuntimeError("a web worker exited") from None
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

@@ -14,7 +14,7 @@ from tests.conftest import MakeTenant, Tenant
 from tests.faults.load import Seen, call_many, chat
 from tests.gateway import Gateway, running_gateway
 
-LEASE_S = 2
+LEASE_S = 4
 
 
 @pytest.mark.xdist_group("killed")
@@ -42,13 +42,19 @@ def test_after_the_lease_nothing_is_held_and_every_admitted_call_is_recorded_onc
     # a call whose connection the dead worker never answered may not have been admitted at all
     assert len(reached) <= len(events) <= 40
     finished = {one.request_id for one in seen if one.finished}
-    statuses = {event["request_id"]: event["status"] for event in events}
-    assert {statuses[one] for one in finished} == {"settled"}
-    assert Counter(statuses.values())["lease_expired"] == len(events) - len(finished)
+    by_id = {one["id"]: one for one in reached}
+    statuses: Counter[str] = Counter()
     for event in events:
+        statuses[event["status"]] += 1
         if event["status"] == "lease_expired":
+            assert event["request_id"] not in finished
             assert event["usage_source"] == "lease_expired"
             assert event["cost_nano"] == event["reserved"]["cost_nano"]
+        else:  # a stream that the dead worker settled may have been killed on its last way to the client
+            assert event["status"] == "settled"
+            assert event["cost_nano"] == by_id[event["attempts"][0]["upstream_request_id"]]["cost_nano"]
+    assert statuses["lease_expired"] > 0
+    assert statuses["settled"] >= len(finished)
 
     store = client()
     assert store.zcard(keys.leases(tenant.shard)) == 0

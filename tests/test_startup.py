@@ -1,0 +1,42 @@
+"""A process refuses to start on stores and roles that would break a promise."""
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from pytest import MonkeyPatch
+
+from orbit import startup
+from tests.gateway import running_gateway
+
+
+def test_a_sound_installation_has_no_problems() -> None:
+    assert startup.problems() == []
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ORBIT_KEY_PEPPER", "ORBIT_MASTER_KEY"])
+def test_missing_secret_is_named(name: str, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, name, "")
+    [problem] = startup.problems()
+    assert name in problem
+
+
+def test_a_store_that_keeps_nothing_is_refused(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "ORBIT_REDIS_UNSAFE", False)
+    [problem] = startup.problems()
+    assert "append-only" in problem
+    assert "ORBIT_REDIS_UNSAFE" in problem
+
+
+def test_a_connection_without_its_role_is_refused(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setitem(connections["default"].settings_dict["OPTIONS"], "assume_role", "orbit_operator")
+    connections["default"].close()
+    try:
+        [problem] = startup.problems()
+    finally:
+        connections["default"].close()
+    assert "orbit_app" in problem
+
+
+def test_a_worker_that_finds_a_problem_opens_no_port() -> None:
+    with pytest.raises(RuntimeError, match="exited"), running_gateway(environment={"ORBIT_MASTER_KEY": ""}):
+        pass
