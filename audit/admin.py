@@ -36,8 +36,7 @@ class EventAdmin(LedgerAdmin):
         "kind",
         "organization",
         "seq",
-        "project",
-        "key",
+        "key_path",
         "what",
         "status",
         "tokens",
@@ -52,6 +51,10 @@ class EventAdmin(LedgerAdmin):
     search_help_text = "An organization's slug, an event id or a request id"
     exclude = ("detail",)
     readonly_fields = ("detail_text",)
+
+    @admin.display(description="Key")
+    def key_path(self, event: Event) -> str | None:
+        return f"{event.project}/{event.key}" if event.key else event.project
 
     @admin.display(description="Model or act")
     def what(self, event: Event) -> str | None:

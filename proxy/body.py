@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from array import array
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -11,6 +14,7 @@ import orjson
 from orbit.lib.errors import Code, OrbitError
 
 DEPTH = 64
+SLICE = 10_000  # brackets looked at together
 DIGITS = 19  # of an integer; more would not travel through other parsers unchanged
 
 
@@ -76,32 +80,26 @@ def _int(text: str) -> int:
     return number
 
 
+# a string without its end runs to the end of the body, so that no byte is looked at twice
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")  # one deeper, one less
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _decoder = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
 )
 
 
 def _deep(raw: bytes) -> bool:
-    """Whether brackets nest beyond DEPTH; counted only when there are enough of them."""
+    """Whether brackets nest beyond DEPTH; counted only when there are enough of them, at C's speed."""
     if raw.count(b"{") + raw.count(b"[") <= DEPTH:
         return False
-    depth, in_string, escaped = 0, False, False
-    for byte in raw:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in (0x7B, 0x5B):
-            depth += 1
-            if depth > DEPTH:
-                return True
-        elif byte in (0x7D, 0x5D):
-            depth -= 1
+    steps = array("b", _STRING.sub(b"", raw).translate(_STEPS, _NO_BRACKETS))
+    depth = 0
+    for start in range(0, len(steps), SLICE):
+        depths = list(accumulate(steps[start : start + SLICE], initial=depth))
+        if max(depths) > DEPTH:
+            return True
+        depth = depths[-1]
     return False
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,7 @@ STEERING = frozenset(
     ]
 )
 MOST_CHOICES = 128
+MOST_OUTPUT = 10_000_000  # tokens of one answer: over what any model writes
 TAGS = 16
 TAG = re.compile(r"^[\w.:/ -]{1,64}$")
 # Output that a model may produce when neither request nor policy names a maximum; longest prefix wins.
@@ -82,7 +83,7 @@ def check_policy(principal: Principal, endpoint: str, client_ip: str | None) -> 
     if not all(_matches(endpoint, allowed) for allowed in policy.endpoints):
         raise OrbitError(Code.ENDPOINT_NOT_ALLOWED, f"The policy of this key does not allow /v1/{endpoint}.")
     if policy.networks:
-        address = ip_address(client_ip) if client_ip else None
+        address = _address(client_ip)
         if address is None or not all(
             any(address in one for one in networks) for networks in policy.networks
         ):
@@ -90,6 +91,14 @@ def check_policy(principal: Principal, endpoint: str, client_ip: str | None) -> 
                 Code.ADDRESS_NOT_ALLOWED, "The policy of this key does not allow calls from this address."
             )
     return policy
+
+
+def _address(text: str | None) -> IPv4Address | IPv6Address | None:
+    """None for what a proxy wrote that is no address."""
+    try:
+        return ip_address(text or "")
+    except ValueError:
+        return None
 
 
 def _matches(name: str, allowed: tuple[str, ...]) -> bool:
@@ -206,14 +215,14 @@ def _check_chat(body: dict[str, Any]) -> bool:
     options = body.get("stream_options")
     if options is not None and not isinstance(options, dict):
         raise _bad("stream_options", "must be an object")
-    stream = body.get("stream", False)
-    if stream is None:
-        return False
-    if not isinstance(stream, bool):
+    if options and not isinstance(options.get("include_usage"), bool | None):
+        raise _bad("stream_options.include_usage", "must be true or false")
+    stream = body.get("stream")
+    if not isinstance(stream, bool | None):
         raise _bad("stream", "must be true or false")
     if options is not None and not stream:
         raise _bad("stream_options", "is only allowed when stream is true")
-    return stream
+    return bool(stream)
 
 
 def _check_input(body: dict[str, Any]) -> None:
@@ -233,9 +242,11 @@ def _integer(body: dict[str, Any], name: str, low: int, high: int) -> int | None
 
 def _output_cap(body: dict[str, Any], policy: EffectivePolicy, model: str) -> int:
     """The most tokens of one choice that the provider may write, and that are reserved: of every choice."""
-    asked = [_integer(body, name, 1, 2**31) for name in ("max_completion_tokens", "max_tokens")]
+    asked = [_integer(body, name, 1, MOST_OUTPUT) for name in ("max_completion_tokens", "max_tokens")]
     wanted = [one for one in asked if one is not None]
-    cap = min(wanted) if wanted else _model_output(model)
+    if len(wanted) > 1:
+        raise _bad("max_tokens", "and 'max_completion_tokens' say the same thing: send one")
+    cap = wanted[0] if wanted else _model_output(model)
     return min(cap, policy.max_output_tokens or cap)
 
 

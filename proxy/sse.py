@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 MOST_BYTES = 4_000_000  # of one event
+MARK = b"\xef\xbb\xbf"  # a byte-order mark at the start is not part of the first event
 # an event ends with an empty line; each line ends with LF, CRLF or CR
 END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n|\r\n\r(?=[^\n])|\n\r(?=[^\n])|\r\r\n")
 LINE = re.compile(rb"\r\n|\n|\r")
@@ -28,10 +29,13 @@ class Decoder:
         self.started = False
 
     def feed(self, piece: bytes) -> list[Event]:
-        if not self.started:
-            self.started = True
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
         buffer = self.rest + piece if self.rest else piece
+        if not self.started:
+            if MARK.startswith(buffer):  # the mark itself may be cut
+                self.rest = buffer
+                return []
+            self.started = True
+            buffer = buffer.removeprefix(MARK)
         found = self._plain(buffer) if b"\r" not in buffer else self._mixed(buffer)
         if len(self.rest) > MOST_BYTES:
             raise TooLong(f"an event is longer than {MOST_BYTES} bytes")

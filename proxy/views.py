@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
 from proxy import reads, surface
-from proxy.checks import allowed_models, check_principal, make_call
+from proxy.checks import allowed_models, make_call
 from proxy.context import Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.permissions import PolicyPermission
@@ -22,6 +22,22 @@ from proxy.request import GatewayRequest
 from proxy.throttles import LimitThrottle
 
 Outcome: TypeAlias = Reply | Streamed
+# Refusals out of what this worker remembers. No RESERVE would tell it of a newer version, so it asks.
+PERHAPS_OLD = frozenset(
+    {
+        Code.INVALID_API_KEY,
+        Code.SUSPENDED,
+        Code.NO_POLICY,
+        Code.ENDPOINT_NOT_ALLOWED,
+        Code.ADDRESS_NOT_ALLOWED,
+        Code.MODEL_NOT_FOUND,
+        Code.MODEL_UNPRICED,
+        Code.CREDENTIALS_UNAVAILABLE,
+        Code.BODY_TOO_LARGE,
+        Code.CONTEXT_LENGTH_EXCEEDED,
+        Code.REQUEST_EXCEEDS_LIMIT,
+    }
+)
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -46,13 +62,21 @@ class ProxyView(APIView):
 
     async def respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         """The whole of one request; every failure in the surface's own shape."""
-        request = self.initialize_request(raw)
-        self.request, self.args, self.kwargs = request, (), path
         try:
-            self.initial(request)
-            return await self.answer(request, raw, **path)
+            try:
+                return await self._respond(raw, **path)
+            except OrbitError as error:
+                if error.code not in PERHAPS_OLD or not await _renewed(raw):
+                    raise
+            return await self._respond(raw, **path)
         except OrbitError as error:
             return surface.error_reply(error, str(raw.request_id))
+
+    async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
+        request = self.initialize_request(raw)
+        self.request, self.args, self.kwargs = request, (), path
+        self.initial(request)
+        return await self.answer(request, raw, **path)
 
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         raise NotImplementedError
@@ -92,9 +116,12 @@ class Embeddings(CallView):
 class FreshView(ProxyView):
     """A read that reserves nothing: whether the key still holds is asked of the store."""
 
+    async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
+        await _renewed(raw)
+        return await super()._respond(raw, **path)
+
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        principal = await reads.fresh(raw)
-        return _json(await self.read(check_principal(principal), raw, **path), raw)
+        return _json(await self.read(request.user, raw, **path), raw)
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         raise NotImplementedError
@@ -141,6 +168,12 @@ class OwnRequest(FreshView):
                 Code.NOT_FOUND, "This key has made no such request, or it is not in the ledger yet."
             )
         return event
+
+
+async def _renewed(raw: GatewayRequest) -> bool:
+    """Whether there is something newer about the key than what it was judged by; the request then has it."""
+    before, raw.principal = raw.principal, await reads.fresh(raw)
+    return raw.principal is not before
 
 
 def _model(alias: str, principal: Principal) -> dict[str, Any]:

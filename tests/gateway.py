@@ -68,7 +68,7 @@ def _wait_ready(gateway: Gateway, workers: int) -> None:
     while True:
         try:
             for _ in range(4 * workers):
-                with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as connection:
+                with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=3)) as connection:
                     connection.request("GET", "/readyz")
                     answer = connection.getresponse()
                     answer.read()

@@ -28,7 +28,7 @@ def test_a_store_that_keeps_nothing_is_refused(monkeypatch: MonkeyPatch) -> None
 
 
 def test_a_connection_without_its_role_is_refused(monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setitem(connections["default"].settings_dict["OPTIONS"], "assume_role", "orbit_operator")
+    monkeypatch.setitem(connections["default"].settings_dict["OPTIONS"], "options", "-c role=orbit_operator")
     connections["default"].close()
     try:
         [problem] = startup.problems()

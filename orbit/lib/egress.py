@@ -181,6 +181,7 @@ def is_public(address: str) -> bool:
 class PyreqwestAnswer:
     def __init__(self, response: object, idle_s: float) -> None:
         self.response = response
+        self.idle_s = idle_s
         self.status: int = response.status  # type: ignore[attr-defined]
         self.reader = response.body_reader  # type: ignore[attr-defined]
 
@@ -190,14 +191,21 @@ class PyreqwestAnswer:
 
     async def read(self) -> bytes:
         try:
-            piece = await self.reader.read_chunk()
+            async with asyncio.timeout(self.idle_s):
+                piece = await self.reader.read_chunk()
+        except TimeoutError as error:
+            raise TimedOut("silent for too long") from error
         except PyreqwestError as error:
             raise _translated(error) from error
         return b"" if piece is None else piece.to_bytes()
 
 
 class PyreqwestPool:
-    """Rust's reqwest; a tenth of httpx's cost a call (docs/decisions)."""
+    """Rust's reqwest; a tenth of httpx's cost a call (docs/decisions/0003-upstream-client.md).
+
+    A wait for the head that is cancelled leaves the connection open until the head comes or `first_byte_s`
+    is over; then it is closed unread.
+    """
 
     def __init__(self, destination: Destination, timeouts: Timeouts) -> None:
         self.timeouts = timeouts
@@ -215,7 +223,7 @@ class PyreqwestPool:
             .http1_lower_case_headers()
             .user_agent("orbit-gateway")
             .connect_timeout(timedelta(seconds=timeouts.connect_s))
-            .read_timeout(timedelta(seconds=timeouts.idle_s))
+            .read_timeout(timedelta(seconds=max(timeouts.first_byte_s, timeouts.idle_s)))
             .build()
         )
 

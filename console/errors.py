@@ -1,0 +1,40 @@
+"""Error pages: what happened and where to go on, never why in our terms.
+
+They know nothing of the request, so that two addresses that must not be told apart get the same bytes.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(400, "That request made no sense to us", "Go back and try it again from the page before.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(403, "This is not open to you", "Your account does not have the right for this page.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(
+        403,
+        "This form has expired",
+        "It was opened before you last signed in or out, or cookies are off. Load the page again and repeat.",
+    )
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(
+        404, "There is nothing here", "The address may be mistyped, or what it showed is not yours to see."
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(500, "Something went wrong on our side", "It has been noted. Try again in a moment.")
+
+
+def _page(status: int, title: str, advice: str) -> HttpResponse:
+    shown = {"status": status, "title": title, "advice": advice}
+    return HttpResponse(loader.render_to_string("console/error.html", shown), status=status)

@@ -1,0 +1,60 @@
+"""Limits as the dashboard shows them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from quotas.limits import SMOOTH_US
+from quotas.status import LimitStatus, organization_limits
+
+logger = logging.getLogger(__name__)
+
+SCALE = 1000  # of the bar's drawing
+SHOWN = 50  # a policy on thousands of keys has thousands of limits
+_NEARLY = 0.8
+_LEVELS = ("organization", "project", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitBar:
+    """`size` is what a full bar stands for: the limit, or the burst of a limit that refills all the time."""
+
+    status: LimitStatus
+    smooth: bool
+    size: int
+    spent: float
+    held: float
+    state: str  # "free", "nearly" or "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`bars` are the fullest limits by level and object; `more` counts those that are left out."""
+
+    bars: list[LimitBar]
+    more: int
+
+
+def limits(organization_id: UUID) -> Limits | None:
+    """Spent, held and free of the limits; None while the store does not answer."""
+    try:
+        statuses = organization_limits(organization_id)
+    except (RedisError, OSError) as error:
+        logger.warning("limits are not reachable: %s", type(error).__name__)
+        return None
+    fullest = sorted((_bar(status) for status in statuses), key=lambda bar: -(bar.spent + bar.held))[:SHOWN]
+    fullest.sort(key=lambda bar: (_LEVELS.index(bar.status.level), bar.status.object, bar.status.name))
+    return Limits(fullest, len(statuses) - len(fullest))
+
+
+def _bar(status: LimitStatus) -> LimitBar:
+    smooth = status.per in SMOOTH_US
+    size = status.spent + status.held + status.free if smooth else status.limit
+    spent = min(1.0, status.spent / size) if size else 1.0
+    held = min(1.0 - spent, status.held / size) if size else 0.0
+    state = "full" if status.free <= 0 else "nearly" if spent + held >= _NEARLY else "free"
+    return LimitBar(status, smooth, size, round(SCALE * spent, 1), round(SCALE * held, 1), state)

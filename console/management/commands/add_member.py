@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from orbit.lib.errors import InputError
+from tenants.export import organization_ids
+from tenants.management.cli import OperatorCommand
+from tenants.models import Membership, Person
+from tenants.services import add_member
+
+
+class Command(OperatorCommand):
+    help = "Makes a person who has signed up a member of an organization, or gives a member another role."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("organization", metavar="SLUG")
+        parser.add_argument("email", metavar="EMAIL")
+        parser.add_argument("--role", choices=Membership.Role.values, default=Membership.Role.DEVELOPER.value)
+
+    def handle(self, *, organization: str, email: str, role: str, **_: Any) -> None:
+        organization_id = organization_ids([organization]).get(organization)
+        if organization_id is None:
+            raise InputError("SLUG", f"there is no organization {organization!r}")
+        person = Person.objects.filter(email=email.lower()).first()
+        if person is None:
+            raise InputError("EMAIL", f"nobody has signed up as {email}")
+        saved = add_member(
+            organization_id=organization_id, person=person, role=role, actor="manage.py add_member"
+        )
+        word = "now" if saved.created or saved.fields else "already"
+        self.stdout.write(f"{person.email} is {word} {role} of {organization}.")

@@ -1,0 +1,56 @@
+"""What surrounds every page: the scope in which its queries run, and what it may load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from orbit.lib import access
+
+ADMIN = "/admin/"
+
+
+class AccessMiddleware:
+    """Admin pages of staff read as the operator; every other page sees the signed-in person's own rows.
+
+    A page of an organization narrows the scope to it after checking the membership.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        person = request.user
+        if not person.is_authenticated:
+            return self.get_response(request)
+        if request.path_info.startswith(ADMIN) and person.is_staff:
+            with access.operator():
+                return self.get_response(request)
+        with access.scope(person_id=person.pk):
+            response = self.get_response(request)
+            # Django has made a page of the exception before our scope ends: without this it would commit.
+            if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                transaction.set_rollback(True, using="default")
+            return response
+
+
+class ContentPolicyMiddleware(CSPMiddleware):
+    """The policy of the settings, loosened for Django admin alone.
+
+    Unfold, the admin's theme, is built on Alpine, which evaluates expressions found in attributes, and writes
+    its colours and some widths into the page. No page of our own needs either.
+    """
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if request.path_info.startswith(ADMIN):
+            parts.update = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
+        return parts

@@ -1,0 +1,102 @@
+"""Pages of a person and of an organization."""
+
+from __future__ import annotations
+
+import zoneinfo
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from console import chart, dashboard, limits, mail
+from console.access import is_local_development, organization_page, sign_in
+from console.call import sections
+from tenants.models import Membership
+
+REFRESH_S = 4
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Straight to the organization where there is but one."""
+    if not request.user.is_authenticated:
+        return sign_in(request)
+    memberships = _memberships()
+    if len(memberships) == 1:
+        return redirect("dashboard", memberships[0].organization.slug)
+    return render(request, "console/organizations.html", {"memberships": memberships})
+
+
+@require_safe
+def organizations(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return sign_in(request)
+    return render(request, "console/organizations.html", {"memberships": _memberships()})
+
+
+def _memberships() -> list[Membership]:
+    return list(Membership.objects.select_related("organization").order_by("organization__name"))
+
+
+@require_safe
+@organization_page
+def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse:
+    organization = membership.organization
+    now = timezone.now()
+    day = dashboard.day(organization, now)
+    calls = dashboard.latest_calls(organization.pk)
+    shown = {
+        "organization": organization,
+        "now": now,
+        "day": day,
+        "charts": [
+            ("Calls", chart.bars(day.hours, "requests")),
+            ("Cost", chart.bars(day.hours, "cost_nano")),
+        ],
+        "limits": limits.limits(organization.pk),
+        "bar_scale": limits.SCALE,
+        "calls": calls,
+        "refresh_s": REFRESH_S,
+        "public_url": settings.ORBIT_PUBLIC_URL,
+        "model": None if calls else dashboard.first_model(organization.pk),
+    }
+    fragment = "#live" if request.headers.get("HX-Request") else ""
+    with timezone.override(zoneinfo.ZoneInfo(organization.time_zone)):
+        return render(request, f"console/dashboard.html{fragment}", shown)
+
+
+@require_safe
+@organization_page
+def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> HttpResponse:
+    organization = membership.organization
+    call = dashboard.one_call(organization.pk, event_id)
+    if call is None:
+        raise Http404
+    shown = {
+        "organization": organization,
+        "call": call,
+        "sections": sections(call),
+        "corrections": dashboard.corrections(organization.pk, call),
+    }
+    with timezone.override(zoneinfo.ZoneInfo(organization.time_zone)):
+        return render(request, "console/call.html", shown)
+
+
+@require_safe
+def outbox(request: HttpRequest) -> HttpResponse:
+    if not is_local_development(request) or not mail.is_outbox():
+        raise Http404
+    return render(request, "console/outbox.html", {"mails": mail.outbox()})
+
+
+@require_safe
+def outbox_mail(request: HttpRequest, name: str) -> HttpResponse:
+    if not is_local_development(request) or not mail.is_outbox():
+        raise Http404
+    found = mail.outbox_mail(name)
+    if found is None:
+        raise Http404
+    return render(request, "console/outbox_mail.html", {"mail": found})

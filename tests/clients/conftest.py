@@ -1,0 +1,84 @@
+"""The official OpenAI client as an application uses it: nothing is changed but address and key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from tests.conftest import Tenant
+from tests.gateway import Gateway
+
+HELLO = "Hello there, how are you?"
+
+
+def said(*directives: str, text: str = HELLO) -> list[Any]:
+    """A conversation that asks the demo provider to behave as told."""
+    asked = f" [[orbit-demo: {' '.join(directives)}]]" if directives else ""
+    return [{"role": "user", "content": text + asked}]
+
+
+@pytest.fixture
+def client(gateway: Gateway, tenant: Tenant) -> Iterator[OpenAI]:
+    with client_of(gateway, tenant) as made:
+        yield made
+
+
+def client_of(gateway: Gateway, tenant: Tenant, *, max_retries: int = 0) -> OpenAI:
+    return OpenAI(base_url=gateway.base_url, api_key=tenant.key, max_retries=max_retries, timeout=10)
+
+
+class Sdk(Protocol):
+    """Chat completions with either of the two clients."""
+
+    def plain(self, **fields: Any) -> ChatCompletion: ...
+
+    def stream(self, **fields: Any) -> list[ChatCompletionChunk]: ...
+
+
+class Synchronous:
+    def __init__(self, gateway: Gateway, tenant: Tenant) -> None:
+        self.client = client_of(gateway, tenant)
+
+    def plain(self, **fields: Any) -> ChatCompletion:
+        answer: ChatCompletion = self.client.chat.completions.create(**fields)
+        return answer
+
+    def stream(self, **fields: Any) -> list[ChatCompletionChunk]:
+        return list(self.client.chat.completions.create(stream=True, **fields))
+
+
+class Asynchronous:
+    """Each call runs in an event loop of its own, so that the test beside it may use the database."""
+
+    def __init__(self, gateway: Gateway, tenant: Tenant) -> None:
+        self.options: Any = {"base_url": gateway.base_url, "api_key": tenant.key, "max_retries": 0, "timeout": 10}
+
+    def plain(self, **fields: Any) -> ChatCompletion:
+        async def ask() -> ChatCompletion:
+            async with AsyncOpenAI(**self.options) as client:
+                answer: ChatCompletion = await client.chat.completions.create(**fields)
+                return answer
+
+        return asyncio.run(ask())
+
+    def stream(self, **fields: Any) -> list[ChatCompletionChunk]:
+        async def ask() -> list[ChatCompletionChunk]:
+            async with AsyncOpenAI(**self.options) as client:
+                return [chunk async for chunk in await client.chat.completions.create(stream=True, **fields)]
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture(params=["sync", "async"])
+def sdk(request: pytest.FixtureRequest, gateway: Gateway, tenant: Tenant) -> Iterator[Sdk]:
+    if request.param == "async":
+        yield Asynchronous(gateway, tenant)
+        return
+    made = Synchronous(gateway, tenant)
+    with made.client:
+        yield made

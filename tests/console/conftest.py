@@ -1,0 +1,197 @@
+"""Two organizations with a member each, an outsider, an operator; a day of calls in the first."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from audit.models import Event
+from orbit.lib import access
+from orbit.lib.ids import uuid7
+from quotas.models import UsageBucket
+from tenants.models import Membership, Organization, Person, Policy, PolicyRevision, Project
+
+DOCUMENT = {
+    "allow": {"models": ["*"], "endpoints": ["*"], "ip_ranges": []},
+    "caps": {"max_input_tokens": None, "max_output_tokens": 4096, "max_body_bytes": None},
+    "limits": [
+        {
+            "name": "rpm",
+            "meter": "requests",
+            "per": "minute",
+            "limit": 60,
+            "burst": 60,
+            "models": None,
+            "of": "self",
+        },
+        {
+            "name": "budget",
+            "meter": "cost",
+            "per": "month",
+            "limit": "50.00",
+            "burst": None,
+            "models": None,
+            "of": "self",
+        },
+        {
+            "name": "inflight",
+            "meter": "concurrency",
+            "per": None,
+            "limit": 5,
+            "burst": None,
+            "models": None,
+            "of": "self",
+        },
+    ],
+    "on_store_failure": "closed",
+    "unpriced_models": "refuse",
+    "on_disconnect": "cancel",
+    "dlp": [],
+    "audit": {"content": "none", "required": False},
+}
+
+
+@pytest.fixture(autouse=True)
+def _database(django_db_blocker: Any) -> Iterator[None]:
+    """Rows are committed: organizations keep tests apart, as they keep tenants apart."""
+    with django_db_blocker.unblock():
+        yield
+
+
+def make_person(**fields: Any) -> Person:
+    return Person.objects.create_user(
+        f"p-{secrets.token_hex(6)}@example.org", "correct horse battery", **fields
+    )
+
+
+def signed_in(person: Person) -> Client:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@dataclass
+class Tenant:
+    organization: Organization
+    project: Project
+    owner: Person
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        return f"/o/{self.organization.slug}/"
+
+    def client(self) -> Client:
+        return signed_in(self.owner)
+
+    def call(self, admitted_at: datetime, **fields: Any) -> Event:
+        """A call as the ledger's writer would leave it, without its rollup."""
+        seq = len(self.events) + 1
+        event = Event(
+            **{
+                "event_id": uuid7(int(admitted_at.timestamp() * 1000)),
+                "kind": "call",
+                "organization_id": self.organization.pk,
+                "organization": self.organization.slug,
+                "seq": seq,
+                "shard": self.organization.shard,
+                "shard_seq": secrets.randbelow(2**50),
+                "request_id": uuid7(),
+                "admitted_at": admitted_at,
+                "recorded_at": admitted_at + timedelta(seconds=1),
+                "project_id": self.project.pk,
+                "project": self.project.slug,
+                "key": "production",
+                "model": "fast",
+                "endpoint": "chat/completions",
+                "status": "settled",
+                "usage_source": "provider",
+                "input_tokens": 1200,
+                "output_tokens": 34,
+                "cost_nano": 123_456,
+                "currency": "USD",
+                "duration_ms": 840,
+                "detail": {"attempts": [{"account": "main", "model": "gpt-4o-mini", "http_status": 200}]},
+                "prev_hash": hashlib.sha256(b"before").hexdigest(),
+                "hash": hashlib.sha256(str(seq).encode()).hexdigest(),
+                **fields,
+            }
+        )
+        with access.ledger():
+            event.save(force_insert=True)
+        self.events.append(event)
+        return event
+
+    def remove(self, person: Person) -> None:
+        with access.scope(organization_id=self.organization.pk):
+            Membership.objects.filter(person=person).delete()
+
+    def bucket(self, starts_at: datetime, **measures: int) -> None:
+        with access.ledger():
+            UsageBucket.objects.create(
+                organization_id=self.organization.pk,
+                starts_at=starts_at,
+                project_id=self.project.pk,
+                key_id=uuid7(),
+                model="fast",
+                currency="USD",
+                **measures,
+            )
+
+
+def make_tenant(owner: Person | None = None, **fields: Any) -> Tenant:
+    slug = f"t-{secrets.token_hex(6)}"
+    owner = owner or make_person()
+    organization_id = uuid7()
+    with access.scope(organization_id=organization_id):
+        organization = Organization.objects.create(
+            id=organization_id,
+            slug=slug,
+            shard=secrets.randbelow(64),
+            **{"name": f"Name of {slug}", **fields},
+        )
+        Membership.objects.create(organization=organization, person=owner, role=Membership.Role.OWNER)
+        policy = Policy.objects.create(organization=organization, name="default")
+        PolicyRevision.objects.create(
+            organization=organization, policy=policy, number=1, document=DOCUMENT, author=owner.email
+        )
+        organization.policy = policy
+        organization.save()
+        project = Project.objects.create(organization=organization, slug="chatbot", name="Chatbot")
+    return Tenant(organization, project, owner)
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return make_tenant()
+
+
+@pytest.fixture
+def other() -> Tenant:
+    return make_tenant()
+
+
+@pytest.fixture
+def outsider() -> Client:
+    return signed_in(make_person())
+
+
+@pytest.fixture
+def staff() -> Client:
+    return signed_in(make_person(is_staff=True, is_superuser=True))
+
+
+def quarter(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+
+
+def unused_id() -> UUID:
+    return uuid7()

@@ -1,0 +1,117 @@
+"""A real server, and a browser that fails a test when a page complains."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from allauth.account.models import EmailAddress
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tenants.models import Person
+from tests.console.conftest import Tenant, make_tenant
+
+PASSWORD = "correct horse battery"
+_START_S = 30
+expect.set_options(timeout=10_000)
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(autouse=True)
+def _database(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Playwright keeps a loop in this thread, which Django takes for a reason to refuse queries.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("server") / "log"
+    argv = [sys.executable, "-m", "uvicorn", "orbit.asgi:application", "--port", str(port), "--no-access-log"]
+    with open(log, "wb") as out:
+        process = subprocess.Popen(argv, env={**os.environ, "ORBIT_PUBLIC_URL": url}, stdout=out, stderr=out)
+        try:
+            _wait(url, process, log)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx2.get(f"{url}/accounts/login/")
+            return
+        except httpx2.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser, server: str) -> Iterator[NewPage]:
+    """Opens pages; at the end none may have logged an error, a policy violation among them."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(base_url=server, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console", lambda message: complaints.extend([message.text] if message.type == "error" else [])
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    made = make_tenant(name="Acme GmbH", time_zone="Europe/Berlin")
+    can_sign_in(made.owner)
+    return made
+
+
+def can_sign_in(person: Person) -> None:
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+
+
+def sign_in(page: Page, email: str, path: str = "/") -> None:
+    page.goto(path)
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/accounts/login/" not in url)
+
+
+def fits(page: Page) -> bool:
+    """Nothing sticks out sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))

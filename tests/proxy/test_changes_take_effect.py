@@ -1,0 +1,156 @@
+"""Whatever an admin changes holds for the very next request, also when this worker was used a moment ago."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orbit.demo.provider.process import ProviderHandle
+from orbit.lib import access
+from tenants import services
+from tenants.models import ApiKey, Organization, Project
+from tenants.services.saved import changing
+from tests.conftest import MakeTenant, Tenant
+from tests.proxy.conftest import LIMITS, Api, ApiOf, code_of
+
+
+def key_of(tenant: Tenant) -> ApiKey:
+    with access.operator():
+        return ApiKey.objects.get(organization_id=tenant.id)
+
+
+def put(tenant: Tenant, **policy: Any) -> None:
+    services.save_policy(organization_id=tenant.id, name="default", document=policy, actor="test")
+
+
+def attach(tenant: Tenant, name: str | None) -> None:
+    services.update_organization(organization_id=tenant.id, actor="test", policy=name)
+
+
+@pytest.fixture
+def warm(make_tenant: MakeTenant, api_of: ApiOf) -> tuple[Tenant, Api]:
+    """A tenant whose key the worker already knows."""
+    tenant = make_tenant(limits=LIMITS)
+    api = api_of(tenant)
+    assert api.chat().status_code == 200
+    assert api.get("models").status_code == 200
+    return tenant, api
+
+
+Warm = tuple[Tenant, Api]
+
+
+def test_revoked_key_is_refused(warm: Warm, provider: ProviderHandle) -> None:
+    tenant, api = warm
+    seen = provider.summary()["requests"]
+    services.revoke_key(organization_id=tenant.id, key_id=key_of(tenant).pk, actor="test")
+    assert code_of(api.chat()) == (401, "invalid_api_key")
+    for path in ("models", "orbit/limits"):
+        assert code_of(api.get(path)) == (401, "invalid_api_key")
+    assert code_of(api.chat(stream=True)) == (401, "invalid_api_key")
+    assert provider.summary()["requests"] == seen
+
+
+@pytest.mark.parametrize("path", ["models", "models/gpt-4o", "orbit/limits"])
+def test_revoked_key_reads_nothing(warm: Warm, path: str) -> None:
+    tenant, api = warm
+    services.revoke_key(organization_id=tenant.id, key_id=key_of(tenant).pk, actor="test")
+    assert code_of(api.get(path)) == (401, "invalid_api_key")
+
+
+def test_expiry_holds_from_its_minute_and_can_be_moved(warm: Warm) -> None:
+    tenant, api = warm
+    change = {"organization_id": tenant.id, "key_id": key_of(tenant).pk, "policy": None, "actor": "test"}
+    services.change_key(**change, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert code_of(api.chat()) == (401, "invalid_api_key")
+    services.change_key(**change, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    assert api.chat().status_code == 200
+
+
+def test_new_key_works_at_once(warm: Warm) -> None:
+    tenant, api = warm
+    _, text = services.issue_key(organization_id=tenant.id, project="app", name="second", actor="test")
+    assert Api(api.http, text).chat().status_code == 200
+
+
+def test_new_limit_counts_what_was_already_spent(warm: Warm) -> None:
+    tenant, api = warm
+    put(tenant, limits=[{"name": "two", "meter": "requests", "per": "day", "limit": 2}])
+    assert api.chat().status_code == 200
+    assert code_of(api.chat()) == (429, "insufficient_quota")
+    put(tenant, limits=[{"name": "two", "meter": "requests", "per": "day", "limit": 3}])
+    assert api.chat().status_code == 200
+
+
+def test_raised_limit_lets_a_larger_request_in(warm: Warm) -> None:
+    tenant, api = warm
+    put(tenant, limits=[{"name": "tpd", "meter": "tokens", "per": "day", "limit": 50}])
+    assert code_of(api.chat(max_tokens=100)) == (400, "request_exceeds_limit")
+    put(tenant, limits=[{"name": "tpd", "meter": "tokens", "per": "day", "limit": 5000}])
+    assert api.chat(max_tokens=100).status_code == 200
+
+
+def test_policy_taken_away_and_given_back(warm: Warm) -> None:
+    tenant, api = warm
+    attach(tenant, None)
+    assert code_of(api.get("models")) == (403, "no_policy")
+    assert code_of(api.chat()) == (403, "no_policy")
+    attach(tenant, "default")
+    assert api.chat().status_code == 200
+    assert api.get("models").status_code == 200
+
+
+def test_first_policy_of_an_organization_opens_it(make_tenant: MakeTenant, api_of: ApiOf) -> None:
+    tenant = make_tenant(entry={"policies": [], "policy": None})
+    api = api_of(tenant)
+    assert code_of(api.chat()) == (403, "no_policy")
+    put(tenant)
+    attach(tenant, "default")
+    assert api.chat().status_code == 200
+
+
+def test_opened_endpoint_address_and_model(warm: Warm) -> None:
+    tenant, api = warm
+    for allow, code in [
+        ({"endpoints": ["embeddings"]}, (403, "endpoint_not_allowed")),
+        ({"ip_ranges": ["192.0.2.0/24"]}, (403, "address_not_allowed")),
+        ({"models": ["gpt-4o"]}, (404, "model_not_found")),
+    ]:
+        put(tenant, allow=allow)
+        api.get("models")  # the worker knows the narrow policy now
+        assert code_of(api.chat()) == code
+        put(tenant)
+        assert api.chat().status_code == 200
+
+
+def test_new_model_is_found_and_a_deleted_one_is_gone(warm: Warm) -> None:
+    tenant, api = warm
+    assert code_of(api.chat(model="new")) == (404, "model_not_found")
+    services.save_model(
+        organization_id=tenant.id, alias="new", account="demo", model="gpt-4o-mini", actor="test"
+    )
+    assert api.chat(model="new").status_code == 200
+    services.delete_model(organization_id=tenant.id, alias="new", actor="test")
+    assert code_of(api.chat(model="new")) == (404, "model_not_found")
+
+
+def test_suspension_holds_and_ends(warm: Warm) -> None:
+    tenant, api = warm
+    for suspended, of in [(Organization, {"pk": tenant.id}), (Project, {"organization_id": tenant.id})]:
+        for since, expected in [(datetime.now(UTC), 403), (None, 200)]:
+            with changing(tenant.id, "test") as change:
+                suspended.objects.filter(**of).update(suspended_at=since)
+                change.raise_version()
+            answer = api.chat()
+            assert answer.status_code == expected
+            if expected == 403:
+                assert code_of(answer) == (403, "suspended")
+                assert code_of(api.get("models")) == (403, "suspended")
+
+
+def test_archived_projects_keys_are_refused(warm: Warm) -> None:
+    tenant, api = warm
+    services.archive_project(organization_id=tenant.id, slug="app", actor="test")
+    assert code_of(api.chat()) == (401, "invalid_api_key")

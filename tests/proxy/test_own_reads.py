@@ -1,0 +1,68 @@
+"""What a key may see of itself."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from orbit.demo.provider.process import ProviderHandle
+from tenants import services
+from tests.clients.books import agreed
+from tests.conftest import MakeTenant, Tenant
+from tests.proxy.conftest import LIMITS, Api, ApiOf, code_of, hello
+
+
+def test_limits_show_what_was_spent(make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle) -> None:
+    tenant = make_tenant(limits=LIMITS)
+    api = api_of(tenant)
+    assert {name: limit["spent"] for name, limit in api.limits().items()} == dict.fromkeys(
+        ("rpm", "rpd", "tpd", "budget", "inflight"), 0
+    )
+    assert api.chat(messages=hello("tokens=5")).status_code == 200
+    [event] = agreed(tenant, provider)
+    found = api.limits()
+    assert found["rpd"]["spent"] == 1
+    assert found["tpd"]["spent"] == event["input_tokens"] + 5
+    assert found["budget"]["spent"] == event["cost_nano"]
+    assert found["budget"]["limit"] == 10_000_000_000_000
+    assert found["inflight"]["spent"] == found["inflight"]["held"] == 0
+    for limit in found.values():
+        assert limit["free"] <= limit["limit"]
+        assert limit["level"] == "organization"
+        assert limit["object"] == tenant.slug
+    assert found["rpd"]["window"]["start"] < found["rpd"]["window"]["end"]
+
+
+def test_a_call_can_be_read_by_the_key_that_made_it(api: Api, tenant: Tenant, provider: ProviderHandle) -> None:
+    request_id = api.chat(messages=hello("tokens=5")).headers["x-orbit-request-id"]
+    [event] = agreed(tenant, provider)
+    answer = api.get(f"orbit/requests/{request_id}")
+    assert answer.status_code == 200
+    assert answer.json() == event
+    assert api.get(f"orbit/requests/{request_id.upper()}").json() == event
+
+
+def test_a_call_of_another_key_is_absent(
+    api: Api, api_of: ApiOf, tenant: Tenant, make_tenant: MakeTenant, provider: ProviderHandle
+) -> None:
+    """Of another organization and of the same one, just like one that never was."""
+    request_id = api.chat(messages=hello("tokens=5")).headers["x-orbit-request-id"]
+    agreed(tenant, provider)
+    _, sibling = services.issue_key(organization_id=tenant.id, project="app", name="second", actor="test")
+    bodies = set()
+    for other in (api_of(make_tenant()), Api(api.http, sibling)):
+        for wanted in (request_id, str(uuid4()), "nonsense", "1", request_id + "/", "%00"):
+            answer = other.get(f"orbit/requests/{wanted}")
+            assert code_of(answer) == (404, "not_found"), wanted
+            bodies.add(answer.content.replace(answer.headers["x-orbit-request-id"].encode(), b"ID"))
+    assert len(bodies) == 1
+
+
+def test_reads_count_for_nothing(make_tenant: MakeTenant, api_of: ApiOf) -> None:
+    tenant = make_tenant(limits=[{"name": "rpd", "meter": "requests", "per": "day", "limit": 1}])
+    api = api_of(tenant)
+    for _ in range(3):
+        for path in ("models", "models/gpt-4o", "orbit/limits"):
+            assert api.get(path).status_code == 200
+    assert api.chat().status_code == 200
+    assert code_of(api.chat()) == (429, "insufficient_quota")
+    assert api.get("models").status_code == 200
