@@ -9,6 +9,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
@@ -38,6 +39,11 @@ class Application:
             await health.answer(self.runtime, scope["path"], send)
         else:
             await django_application(scope, receive, send)  # type: ignore[arg-type]
+
+    def drain(self) -> None:
+        """Called in the event loop when this process was told to stop: no new calls, open ones may end."""
+        if self.runtime is not None:
+            self.runtime.supervisor.begin_drain(settings.ORBIT_DRAIN_S)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

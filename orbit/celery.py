@@ -49,7 +49,7 @@ app.conf.db_reuse_max = 10**9
 task_prerun.connect(lambda **_: close_old_connections(), weak=False)
 
 
-@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+@worker_init.connect(weak=False)
 def refuse_unsafe(**_: Any) -> None:
     """The task worker refuses what the web workers refuse."""
     from orbit import startup  # needs the apps, which Celery loads after this module

@@ -82,7 +82,7 @@ class Admissions:
                 continue
             except Missing as missing:
                 for counter in missing.counters:
-                    await self.engine.seed(chain.shard, chain.organization_id, counter, self._seeds)
+                    await self._seed(chain, counter)
                 continue
             except (StoreUnavailable, StoreError) as error:
                 logger.warning("no decision: %s", type(error).__name__)
@@ -117,8 +117,15 @@ class Admissions:
         counted = await estimate.exact(call.body, call.target.model)
         return amounts_of(call, min(counted, call.input_bound))
 
+    async def _seed(self, chain: Chain, counter: Unseeded) -> None:
+        """Once for all calls that meet the same new counter, as many do when a window begins."""
+        await self.snapshots.once(
+            (counter.limit.counter, counter.window),
+            lambda: self.engine.seed(chain.shard, chain.organization_id, counter, self._seeds),
+        )
+
     async def _seeds(self, shard: int, organization_id: str, counter: Unseeded) -> tuple[int, str]:
-        return await self.snapshots.seeds(
+        return await self.snapshots.read(
             lambda: usage.spent(shard, organization_id, counter.limit, counter.window)
         )
 

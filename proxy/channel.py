@@ -12,7 +12,8 @@ class ClientGone(Exception):
 class Channel:
     """One writer, one reader. The writer waits while `most_bytes` lie here unread."""
 
-    def __init__(self, most_bytes: int = 256 * 1024) -> None:
+    def __init__(self, patience_s: float, most_bytes: int = 256 * 1024) -> None:
+        self.patience_s = patience_s  # how long a reader may take nothing
         self.most_bytes = most_bytes
         self.pieces: list[bytes] = []
         self.size = 0
@@ -26,7 +27,11 @@ class Channel:
         self.give(piece)
         while self.size > self.most_bytes and not self.abandoned:
             self._writable = asyncio.get_running_loop().create_future()
-            await self._writable
+            try:
+                async with asyncio.timeout(self.patience_s):
+                    await self._writable
+            except TimeoutError:
+                self.abandon()
         if self.abandoned:
             raise ClientGone
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -48,7 +48,6 @@ class Pipeline:
     egress: Egress
     settler: Settler
     max_answer_bytes: int
-    raw_bodies: dict[str, bytes] = field(default_factory=dict)
 
     async def run(self, admission: Admission, raw: bytes) -> Reply | Streamed:
         """Sends the call and returns what the client gets of it."""
@@ -57,7 +56,7 @@ class Pipeline:
         if not admission.call.stream:
             return await asyncio.shield(supervisor.spawn(self._plain(admission, raw), "call"))
         begun: asyncio.Future[Reply | Headers] = asyncio.get_running_loop().create_future()
-        channel = Channel()
+        channel = Channel(self.egress.timeouts.idle_s)
         pump = supervisor.spawn(self._stream(admission, raw, begun, channel), "stream")
         head = await asyncio.shield(begun)
         return head if isinstance(head, Reply) else Streamed(head, channel, pump)

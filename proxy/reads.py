@@ -44,7 +44,7 @@ async def limits(principal: Principal, runtime: Any) -> list[dict[str, Any]]:
         return [one.as_json() for one in found]
 
     try:
-        shown: list[dict[str, Any]] = await runtime.snapshots.seeds(read)
+        shown: list[dict[str, Any]] = await runtime.snapshots.read(read)
     except RedisError as error:
         raise unavailable() from error
     return shown
@@ -58,5 +58,5 @@ async def request(principal: Principal, request_id: UUID, runtime: Any) -> dict[
             event = Event.objects.filter(event_id=request_id, key_id=UUID(principal.key.id)).first()
         return exported({name: getattr(event, name) for name in COLUMNS}) if event else None
 
-    found: dict[str, Any] | None = await runtime.snapshots.seeds(read)
+    found: dict[str, Any] | None = await runtime.snapshots.read(read)
     return found

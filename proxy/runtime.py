@@ -63,7 +63,7 @@ def start() -> Runtime:
 
 async def stop(runtime: Runtime) -> None:
     """Lets running calls end within ORBIT_DRAIN_S, settles all, and closes what `start` opened."""
-    await runtime.supervisor.drain(settings.ORBIT_DRAIN_S)
+    await runtime.supervisor.drained(settings.ORBIT_DRAIN_S)
     runtime.renewal.cancel()
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)

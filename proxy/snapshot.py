@@ -70,7 +70,7 @@ class Snapshots:
         now = asyncio.get_running_loop().time()
         if self.absent.get(digest, 0.0) > now:
             return None
-        found: Principal | None = await self._once(digest, lambda: self._load(digest))
+        found: Principal | None = await self.once(digest, lambda: self._load(digest))
         if found is None:
             self.absent[digest] = now + ABSENT_S
             if len(self.absent) > ABSENT:
@@ -80,8 +80,8 @@ class Snapshots:
     async def refresh(self, digest: bytes) -> Principal | None:
         """The same after the store said that what we have is old."""
         stale = self.principals.pop(digest, None)
-        if stale is not None:
-            self.organizations.pop(stale.organization.id, None)
+        if stale is not None and self.organizations.get(stale.organization.id) is stale.organization:
+            del self.organizations[stale.organization.id]  # else another key's call has renewed it
         return await self.find(digest)
 
     async def _load(self, digest: bytes) -> Principal | None:
@@ -90,7 +90,7 @@ class Snapshots:
             return None
         organization = self.organizations.get(key.organization_id)
         if organization is None:
-            organization = await self._once(
+            organization = await self.once(
                 key.organization_id, lambda: self._load_organization(key.organization_id)
             )
         await self._publish(keys.generation(organization.shard, key.id), key.generation)
@@ -113,7 +113,8 @@ class Snapshots:
         except (StoreUnavailable, StoreError) as error:
             logger.warning("a version is not published: %s", error)
 
-    async def _once(self, name: Any, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def once(self, name: Any, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Does a piece of work one time for all who ask for it while it runs."""
         task = self.loading.get(name)
         if task is None:
             task = self.loading[name] = asyncio.create_task(load(), name="snapshot")
@@ -135,8 +136,8 @@ class Snapshots:
                 Code.AUTH_UNAVAILABLE, "The key cannot be looked up right now. Try again.", retry_after_s=1
             ) from error
 
-    async def seeds(self, read: Callable[[], T]) -> T:
-        """Runs one of the limiter's reads of the ledger beside the event loop."""
+    async def read(self, read: Callable[[], T]) -> T:
+        """Runs a read of the ledger beside the event loop."""
         return await self._in_thread(read)
 
 

@@ -14,6 +14,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
+        self.draining: asyncio.Task[None] | None = None
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         task = asyncio.create_task(work, name=name)
@@ -26,9 +27,20 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("task %s failed", task.get_name(), exc_info=error)
 
-    async def drain(self, seconds: float) -> None:
+    def begin_drain(self, seconds: float) -> None:
+        """Takes nothing new from now on, and starts to drain."""
+        if not self.stopping:
+            self.stopping = True
+            self.draining = asyncio.create_task(self._drain(seconds), name="drain")
+
+    async def drained(self, seconds: float) -> None:
+        """Waits until all work has ended and settled."""
+        self.begin_drain(seconds)
+        assert self.draining is not None
+        await self.draining
+
+    async def _drain(self, seconds: float) -> None:
         """Lets running work end; what is still there after `seconds` is told to stop and settles."""
-        self.stopping = True
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=seconds)
         for task in list(self.tasks):

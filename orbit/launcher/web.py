@@ -7,11 +7,14 @@ dies loses its own connections and nothing that waits to be accepted.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import socket
+from types import FrameType
 
 import uvicorn
 
+_SETTLE_S = 5  # after the drain, for streams to say goodbye and settle
 _KEEP_ALIVE_S = 75  # longer than the pools of common clients keep a connection unused
 
 
@@ -35,9 +38,23 @@ def main() -> None:
         server_header=False,
         proxy_headers=False,  # whom to believe is decided by ORBIT_TRUSTED_PROXIES, not here
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=options.drain_s,
+        timeout_graceful_shutdown=options.drain_s + _SETTLE_S,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Tells the application at once that it is to stop, so that open streams end in their own wire format."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        application = self.config.loaded_app
+        if hasattr(application, "drain"):
+            self.loop.call_soon_threadsafe(application.drain)
 
 
 if __name__ == "__main__":

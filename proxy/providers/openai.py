@@ -97,7 +97,9 @@ class OpenAI:
                 progress.finish_reason = reason
             _take_text(choice.get("delta"), progress)
         usage = self.usage(chunk)
-        if usage is not None and (progress.usage is None or usage.output_tokens >= progress.usage.output_tokens):
+        if usage is not None and (
+            progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
+        ):
             progress.usage = usage  # a count that runs along only grows; one that shrinks is wrong
         return event if wants_usage or "usage" not in chunk else _without_usage(event, chunk, choices)
 

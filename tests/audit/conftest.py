@@ -53,10 +53,8 @@ class Feed:
 
     def send(self, event: dict[str, Any] | str, kind: str = "call", **fields: str) -> None:
         text = event if isinstance(event, str) else json.dumps(event)
-        client().xadd(
-            ledger.stream_key(self.organization.shard),
-            {"e": text, "k": kind, "t": str(time.time_ns() // 1000), **fields},
-        )
+        entry: Any = {"e": text, "k": kind, "t": str(time.time_ns() // 1000), **fields}
+        client().xadd(ledger.stream_key(self.organization.shard), entry)
 
     def write(self) -> None:
         while ledger.write_shard(client(), self.organization.shard):

@@ -9,7 +9,7 @@ import pytest
 from django.db import ProgrammingError, connections, transaction
 
 from audit import chain, ledger
-from audit.models import DeadLetter, ShardPosition
+from audit.models import DeadLetter, OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.store import client
 from quotas import keys
@@ -120,7 +120,7 @@ def test_position_and_rows_are_committed_together(feed: Feed, monkeypatch: pytes
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.OutboxEntry.objects, "filter", die)
+        patch.setattr(OutboxEntry.objects, "filter", die)
         with pytest.raises(RuntimeError, match="killed"):
             ledger.write_shard(client(), feed.organization.shard)
     assert ShardPosition.objects.using("operator").get(shard=feed.organization.shard).stream_id == before

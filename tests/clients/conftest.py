@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -32,6 +33,17 @@ def client_of(gateway: Gateway, tenant: Tenant, *, max_retries: int = 0) -> Open
     return OpenAI(base_url=gateway.base_url, api_key=tenant.key, max_retries=max_retries, timeout=10)
 
 
+def read_until_error(stream: Iterable[ChatCompletionChunk]) -> tuple[list[str], openai.APIError]:
+    """The texts that came, and the error that ended them."""
+    texts: list[str] = []
+    try:
+        for chunk in stream:
+            texts += [choice.delta.content for choice in chunk.choices if choice.delta.content]
+    except openai.APIError as error:
+        return texts, error
+    pytest.fail("the stream ended well")
+
+
 class Sdk(Protocol):
     """Chat completions with either of the two clients."""
 
@@ -56,7 +68,12 @@ class Asynchronous:
     """Each call runs in an event loop of its own, so that the test beside it may use the database."""
 
     def __init__(self, gateway: Gateway, tenant: Tenant) -> None:
-        self.options: Any = {"base_url": gateway.base_url, "api_key": tenant.key, "max_retries": 0, "timeout": 10}
+        self.options: Any = {
+            "base_url": gateway.base_url,
+            "api_key": tenant.key,
+            "max_retries": 0,
+            "timeout": 10,
+        }
 
     def plain(self, **fields: Any) -> ChatCompletion:
         async def ask() -> ChatCompletion:

@@ -56,8 +56,12 @@ def test_several_choices_are_all_charged(sdk: Sdk, tenant: Tenant, provider: Pro
     assert [event["output_tokens"] for event in agreed(tenant, provider, 2)] == [12, 12]
 
 
-def test_usage_is_in_the_stream_when_it_is_asked_for(sdk: Sdk, tenant: Tenant, provider: ProviderHandle) -> None:
-    chunks = sdk.stream(model="gpt-4o-mini", messages=said("tokens=5"), stream_options={"include_usage": True})
+def test_usage_is_in_the_stream_when_it_is_asked_for(
+    sdk: Sdk, tenant: Tenant, provider: ProviderHandle
+) -> None:
+    chunks = sdk.stream(
+        model="gpt-4o-mini", messages=said("tokens=5"), stream_options={"include_usage": True}
+    )
     assert chunks[-1].choices == []
     assert chunks[-1].usage
     assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in chunks[:-1])
@@ -69,7 +73,11 @@ def test_usage_is_not_in_the_stream_when_it_is_not_asked_for(
     sdk: Sdk, tenant: Tenant, provider: ProviderHandle
 ) -> None:
     """Although the gateway asks the provider for it, in every case."""
-    for options in ({}, {"stream_options": {"include_usage": False}}, {"stream_options": {"include_obfuscation": False}}):
+    for options in (
+        {},
+        {"stream_options": {"include_usage": False}},
+        {"stream_options": {"include_obfuscation": False}},
+    ):
         chunks = sdk.stream(model="gpt-4o-mini", messages=said("tokens=5"), **options)
         assert chunks[-1].choices[0].finish_reason == "stop"
         assert all("usage" not in chunk.model_fields_set for chunk in chunks)
@@ -87,13 +95,17 @@ def test_token_limit_of_the_request_is_met(sdk: Sdk, tenant: Tenant, provider: P
 def test_prompt_read_from_the_providers_cache_costs_less(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
-    client.chat.completions.create(model="gpt-4o", messages=said("tokens=2", "prompt_tokens=2000", "cached=1500"))
+    client.chat.completions.create(
+        model="gpt-4o", messages=said("tokens=2", "prompt_tokens=2000", "cached=1500")
+    )
     [event] = agreed(tenant, provider)
     assert (event["input_tokens"], event["cached_input_tokens"]) == (2000, 1500)
     assert event["cost_nano"] == 500 * 2500 + 1500 * 1250 + 2 * 10000
 
 
-def test_end_user_and_metadata_are_in_the_event(client: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_end_user_and_metadata_are_in_the_event(
+    client: OpenAI, tenant: Tenant, provider: ProviderHandle
+) -> None:
     client.chat.completions.create(
         model="gpt-4o-mini", messages=said("tokens=2"), user="user-7", metadata={"team": "search"}
     )

@@ -16,7 +16,9 @@ from tests.gateway import Gateway
 INPUTS = ["first text", "second text"]
 
 
-def test_embeddings_come_as_numbers_and_packed(client: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_embeddings_come_as_numbers_and_packed(
+    client: OpenAI, tenant: Tenant, provider: ProviderHandle
+) -> None:
     """The client asks for base64 unless it is told otherwise, and unpacks it."""
     model = "text-embedding-3-small"
     plain = client.embeddings.create(model=model, input=INPUTS, encoding_format="float")

@@ -40,7 +40,11 @@ def test_endpoint_outside_the_policy_is_a_permission_error(gateway: Gateway, mak
 def test_unknown_model_and_bad_request_have_their_own_errors(sdk: Sdk, tenant: Tenant) -> None:
     with pytest.raises(openai.NotFoundError) as unknown:
         sdk.plain(model="gpt-none", messages=said())
-    assert (unknown.value.status_code, unknown.value.code, unknown.value.param) == (404, "model_not_found", "model")
+    assert (unknown.value.status_code, unknown.value.code, unknown.value.param) == (
+        404,
+        "model_not_found",
+        "model",
+    )
     with pytest.raises(openai.BadRequestError) as bad:
         sdk.stream(model="gpt-4o", messages=said(), n=0)
     assert (bad.value.status_code, bad.value.code, bad.value.param) == (400, "invalid_request", "n")
@@ -58,7 +62,12 @@ def test_refusal_of_a_limit_is_a_rate_limit_error_with_its_figures(
     error: Any = raised.value
     assert (error.status_code, error.code, error.type) == (429, "insufficient_quota", "insufficient_quota")
     figures = error.body["orbit"]
-    assert (figures["limit"], figures["meter"], figures["per"], figures["level"]) == ("rpd", "requests", "day", "organization")
+    assert (figures["limit"], figures["meter"], figures["per"], figures["level"]) == (
+        "rpd",
+        "requests",
+        "day",
+        "organization",
+    )
     assert (figures["limit_value"], figures["spent"], figures["held"], figures["free"]) == (1, 1, 0, 0)
     assert error.response.headers["x-orbit-limit"] == "rpd"
     assert error.response.headers["x-should-retry"] == "false"
@@ -104,7 +113,9 @@ def test_request_over_a_whole_limit_is_refused_for_good(gateway: Gateway, make_t
 def test_rate_limited_call_is_retried_when_there_is_room_again(
     gateway: Gateway, make_tenant: MakeTenant, provider: ProviderHandle
 ) -> None:
-    tenant = make_tenant(limits=[{"name": "rps", "meter": "requests", "per": "second", "limit": 1, "burst": 1}])
+    tenant = make_tenant(
+        limits=[{"name": "rps", "meter": "requests", "per": "second", "limit": 1, "burst": 1}]
+    )
     attempts = Attempts()
     with OpenAI(base_url=gateway.base_url, api_key=tenant.key, max_retries=2, http_client=attempts) as client:
         for _ in range(2):
@@ -144,5 +155,9 @@ def test_bad_credential_of_the_account_is_never_an_authentication_error(
             assert (raised.value.status_code, raised.value.code) == (502, "upstream_credentials")
             assert "sk-wrong" not in raised.value.response.text
     for event in calls(tenant, 2):
-        assert (event["status"], event["code"], event["http_status"]) == ("provider_failed", "upstream_credentials", 401)
+        assert (event["status"], event["code"], event["http_status"]) == (
+            "provider_failed",
+            "upstream_credentials",
+            401,
+        )
         assert event["cost_nano"] == served(provider, event)["cost_nano"] == 0

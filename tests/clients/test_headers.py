@@ -39,7 +39,11 @@ def test_plain_answer_names_its_request_its_cost_and_what_is_left(
     assert headers["x-ratelimit-limit-requests"] == "10"  # of a smooth limit, what may come at once
     assert headers["x-ratelimit-remaining-requests"] == "9"
     assert headers["x-ratelimit-limit-tokens"] == "100000"
-    assert 0 < int(headers["x-ratelimit-remaining-tokens"]) <= 100_000 - event["input_tokens"] - event["output_tokens"]
+    assert (
+        0
+        < int(headers["x-ratelimit-remaining-tokens"])
+        <= 100_000 - event["input_tokens"] - event["output_tokens"]
+    )
     for kind in ("requests", "tokens"):
         reset = headers[f"x-ratelimit-reset-{kind}"]
         assert reset

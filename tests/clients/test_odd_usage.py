@@ -36,7 +36,7 @@ def test_usage_of_zero_is_believed(sdk: Sdk, tenant: Tenant, provider: ProviderH
     assert set(figures(event).values()) == {0}
 
 
-@pytest.mark.parametrize("kind", ["twice", "with_finish", "running"])
+@pytest.mark.parametrize("kind", ["twice", "with_finish", "running", "decreasing"])
 @pytest.mark.parametrize("asked", [False, True], ids=["unasked", "asked"])
 def test_usage_in_odd_places_is_charged_once(
     sdk: Sdk, tenant: Tenant, provider: ProviderHandle, kind: str, asked: bool
@@ -51,7 +51,9 @@ def test_usage_in_odd_places_is_charged_once(
     assert figures(event) == charged(served(provider, event))
 
 
-def test_parts_larger_than_their_whole_are_cut_to_it(sdk: Sdk, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_parts_larger_than_their_whole_are_cut_to_it(
+    sdk: Sdk, tenant: Tenant, provider: ProviderHandle
+) -> None:
     """The provider reports more cached tokens than input and more reasoning than output."""
     sdk.plain(model="gpt-4o-mini", messages=said(f"tokens={TOKENS}", "usage=contradictory"))
     [event] = calls(tenant)

@@ -32,7 +32,9 @@ ASKED = said(text="What is the weather in Rome, in celsius?")
 WANTED = {"location": "Rome", "unit": "celsius"}
 
 
-def test_tool_is_called_and_its_result_is_answered(sdk: Sdk, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_tool_is_called_and_its_result_is_answered(
+    sdk: Sdk, tenant: Tenant, provider: ProviderHandle
+) -> None:
     answer = sdk.plain(model="gpt-4o", messages=ASKED, tools=[WEATHER])
     assert answer.choices[0].finish_reason == "tool_calls"
     [call] = answer.choices[0].message.tool_calls or []
@@ -64,7 +66,9 @@ def arguments_of(chunks: list[ChatCompletionChunk]) -> str:
     return "".join(call.function.arguments or "" for call in found if call.function)
 
 
-def test_helper_gathers_a_streamed_tool_call(client: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_helper_gathers_a_streamed_tool_call(
+    client: OpenAI, tenant: Tenant, provider: ProviderHandle
+) -> None:
     with client.chat.completions.stream(model="gpt-4o-mini", messages=ASKED, tools=[WEATHER]) as stream:
         [call] = stream.get_final_completion().choices[0].message.tool_calls or []
     assert json.loads(call.function.arguments) == WANTED

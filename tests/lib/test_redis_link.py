@@ -35,9 +35,9 @@ async def test_script_that_the_store_does_not_know_is_sent_in_full(script: Scrip
 
 async def test_error_of_the_store_is_the_callers_alone() -> None:
     link = RedisLink(settings.REDIS_URL, 2)
-    wrong, right = await asyncio.gather(link.call("NOSUCH"), link.call("ECHO", "x"), return_exceptions=True)
-    assert isinstance(wrong, StoreError)
-    assert right == b"x"
+    answers = await asyncio.gather(link.call("NOSUCH"), link.call("ECHO", "x"), return_exceptions=True)
+    assert isinstance(answers[0], StoreError)
+    assert answers[1] == b"x"
     link.close()
 
 

@@ -70,7 +70,9 @@ def bad_values(key: str) -> list[bytes]:
     return [text for text in texts if text != b"Bearer " + good]
 
 
-def test_every_bad_key_gets_the_same_answer(gateway: Gateway, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_every_bad_key_gets_the_same_answer(
+    gateway: Gateway, tenant: Tenant, provider: ProviderHandle
+) -> None:
     seen = provider.summary()["requests"]
     bodies, headers = set(), set()
     values = bad_values(tenant.key)
@@ -107,7 +109,9 @@ def test_key_is_found_where_each_client_puts_it(client: httpx2.Client, tenant: T
 
 
 def test_same_key_in_two_places_is_one_key(client: httpx2.Client, tenant: Tenant) -> None:
-    assert ask(client, ("authorization", f"bearer  {tenant.key}"), ("x-api-key", tenant.key)).status_code == 200
+    assert (
+        ask(client, ("authorization", f"bearer  {tenant.key}"), ("x-api-key", tenant.key)).status_code == 200
+    )
 
 
 def test_two_different_keys_are_refused(client: httpx2.Client, tenant: Tenant) -> None:

@@ -24,7 +24,9 @@ def untouched(provider: ProviderHandle, make_tenant: MakeTenant, api_of: ApiOf) 
 
 def test_compressed_body_is_refused(untouched: Untouched) -> None:
     for encoding in ("gzip", "br", "zstd", "deflate", "gzip, gzip", "GZIP", "x-gzip", "whatever"):
-        answer = untouched.api.send("POST", "chat/completions", gzip.compress(CONTENT), {"content-encoding": encoding})
+        answer = untouched.api.send(
+            "POST", "chat/completions", gzip.compress(CONTENT), {"content-encoding": encoding}
+        )
         assert code_of(answer) == (415, "unsupported_encoding")
     untouched.check()
 

@@ -7,8 +7,13 @@ from tests.conftest import Tenant
 from tests.gateway import Gateway
 
 
-def test_plain_call_is_answered_charged_and_recorded(gateway: Gateway, tenant: Tenant, provider: ProviderHandle) -> None:
-    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Say hi [[orbit-demo: tokens=7]]"}]}
+def test_plain_call_is_answered_charged_and_recorded(
+    gateway: Gateway, tenant: Tenant, provider: ProviderHandle
+) -> None:
+    body = {
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": "Say hi [[orbit-demo: tokens=7]]"}],
+    }
     answer = httpx2.post(
         f"{gateway.base_url}/chat/completions", json=body, headers={"authorization": f"Bearer {tenant.key}"}
     )

@@ -45,7 +45,15 @@ CLIENTS = {
         "x-original-url",
     ]
 }
-TO_PROVIDER = {"authorization", "content-type", "accept-encoding", "content-length", "host", "user-agent", "accept"}
+TO_PROVIDER = {
+    "authorization",
+    "content-type",
+    "accept-encoding",
+    "content-length",
+    "host",
+    "user-agent",
+    "accept",
+}
 OWN = {
     "content-type",
     "content-length",
@@ -64,7 +72,9 @@ OWN_STREAM = (OWN - {"content-length", "x-orbit-usage-source", "x-orbit-cost-nan
 }
 
 
-def test_no_header_of_the_client_reaches_the_provider(api: Api, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_no_header_of_the_client_reaches_the_provider(
+    api: Api, tenant: Tenant, provider: ProviderHandle
+) -> None:
     for stream in (False, True):
         for key_header in ({}, {"x-api-key": api.key, "api-key": api.key, "x-goog-api-key": api.key}):
             answer = api.chat(with_headers={**CLIENTS, **key_header}, stream=stream)

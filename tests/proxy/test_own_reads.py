@@ -32,7 +32,9 @@ def test_limits_show_what_was_spent(make_tenant: MakeTenant, api_of: ApiOf, prov
     assert found["rpd"]["window"]["start"] < found["rpd"]["window"]["end"]
 
 
-def test_a_call_can_be_read_by_the_key_that_made_it(api: Api, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_a_call_can_be_read_by_the_key_that_made_it(
+    api: Api, tenant: Tenant, provider: ProviderHandle
+) -> None:
     request_id = api.chat(messages=hello("tokens=5")).headers["x-orbit-request-id"]
     [event] = agreed(tenant, provider)
     answer = api.get(f"orbit/requests/{request_id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
@@ -34,7 +35,9 @@ def test_model_outside_the_policy_is_like_an_absent_one(make_tenant: MakeTenant,
     assert refused.json()["error"]["message"] == absent.json()["error"]["message"]
 
 
-def test_model_of_another_organization_is_absent(make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle) -> None:
+def test_model_of_another_organization_is_absent(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle
+) -> None:
     other = make_tenant()
     own = make_tenant(entry={"models": []})
     assert api_of(other).chat().status_code == 200
@@ -80,8 +83,6 @@ def test_forwarded_address_counts_as_far_as_the_operators_proxies_vouch_for_it(
 
 
 def asked_for(gateway: Gateway, key: str, forwarded: str) -> int:
-    import httpx2
-
     with httpx2.Client(base_url=gateway.base_url + "/", timeout=10, trust_env=False) as client:
         return Api(client, key).chat(with_headers={"x-forwarded-for": forwarded}).status_code
 
@@ -125,10 +126,14 @@ def test_input_over_the_cap_is_refused(
     assert code_of(answer) == (400, "context_length_exceeded")
     untouched.check()
     # 26 tokens in far more than 50 bytes
-    assert untouched.api.chat(messages=[{"role": "user", "content": "international " * 20}]).status_code == 200
+    assert (
+        untouched.api.chat(messages=[{"role": "user", "content": "international " * 20}]).status_code == 200
+    )
 
 
-def test_body_over_the_cap_is_refused(make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle) -> None:
+def test_body_over_the_cap_is_refused(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle
+) -> None:
     tenant = make_tenant(caps={"max_body_bytes": 300}, limits=LIMITS)
     untouched = Untouched(provider, api_of(tenant), tenant)
     assert code_of(untouched.api.chat(user="x" * 256)) == (413, "body_too_large")

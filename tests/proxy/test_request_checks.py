@@ -84,7 +84,9 @@ def test_two_names_for_one_thing_are_refused(untouched: Untouched) -> None:
 
 
 def test_null_stands_for_absent(api: Api) -> None:
-    answer = api.chat(stream=None, max_tokens=None, max_completion_tokens=None, n=None, stream_options=None, user=None)
+    answer = api.chat(
+        stream=None, max_tokens=None, max_completion_tokens=None, n=None, stream_options=None, user=None
+    )
     assert answer.status_code == 200, answer.text
 
 
@@ -113,7 +115,7 @@ BODIES: dict[str, bytes] = {
     "two values": body("") + body(""),
     "two values on lines": body("") + b"\n" + body(""),
     "byte-order mark": b"\xef\xbb\xbf" + body(""),
-    "comment": body(",/* */\"n\":1"),
+    "comment": body(',/* */"n":1'),
     "trailing comma": body(","),
     "single quotes": b"{'model':'gpt-4o-mini'}",
     "model twice": body(',"model":"gpt-4o"'),
@@ -135,7 +137,9 @@ BODIES: dict[str, bytes] = {
     "100000 lists": body(',"x":' + "[" * 100_000 + "]" * 100_000),
     "100000 lists, open": b"[" * 100_000,
     "100000 objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-    "deep tool arguments": body(',"tools":[{"function":{"parameters":' + '{"a":' * 100 + "1" + "}" * 100 + "}}]"),
+    "deep tool arguments": body(
+        ',"tools":[{"function":{"parameters":' + '{"a":' * 100 + "1" + "}" * 100 + "}}]"
+    ),
     "NUL": body(',"user":"a\x00b"'),
     "escaped NUL": body(',"user":"a\\u0000b"'),
     "NUL in a key": body(',"a\\u0000b":1'),
@@ -200,7 +204,9 @@ def test_odd_but_valid_text_is_served_as_it_is(api: Api, provider: ProviderHandl
 
 
 def test_body_goes_unchanged_when_nothing_has_to_change(api: Api, provider: ProviderHandle) -> None:
-    content = b'{ "max_tokens" : 3,\n "model":"gpt-4o-mini", "messages":[{"role":"user","content":"\\u00e9"}] }'
+    content = (
+        b'{ "max_tokens" : 3,\n "model":"gpt-4o-mini", "messages":[{"role":"user","content":"\\u00e9"}] }'
+    )
     assert api.send("POST", "chat/completions", content).status_code == 200
     assert provider.requests()[-1]["body_bytes"] == len(content)
 
@@ -216,5 +222,8 @@ def test_embeddings_without_input_are_refused(untouched: Untouched) -> None:
 def test_tags_that_do_not_read_as_tags_are_refused(untouched: Untouched) -> None:
     for tags in ("team", "team=", "=a", "team=a;b", "a=" + "x" * 65, ",".join(f"t{i}=1" for i in range(17))):
         answer = untouched.api.chat(with_headers={"x-orbit-tags": tags})
-        assert (code_of(answer), answer.json()["error"]["param"]) == ((400, "invalid_request"), "x-orbit-tags")
+        assert (code_of(answer), answer.json()["error"]["param"]) == (
+            (400, "invalid_request"),
+            "x-orbit-tags",
+        )
     untouched.check()

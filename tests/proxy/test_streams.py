@@ -18,7 +18,9 @@ def texts(content: bytes) -> str:
     lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
     found = []
     for event in lines:
-        data = b"\n".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")).strip()
+        data = b"\n".join(
+            line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")
+        ).strip()
         if data and data != b"[DONE]":
             chunk = orjson.loads(data)
             found += [choice["delta"].get("content") or "" for choice in chunk["choices"]]
@@ -76,7 +78,9 @@ def test_bytes_pass_unchanged_when_usage_was_asked_for(api: Api, provider: Provi
     assert b": " in streamed.content
 
 
-def test_line_without_end_is_an_error_and_no_burden(api: Api, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_line_without_end_is_an_error_and_no_burden(
+    api: Api, tenant: Tenant, provider: ProviderHandle
+) -> None:
     streamed = api.chat(messages=hello("tokens=5", "long_line=10000000"), stream=True, max_tokens=50)
     assert len(streamed.content) < 5_000_000
     last = streamed.content.strip().split(b"\n\n")[-1]
@@ -87,7 +91,9 @@ def test_line_without_end_is_an_error_and_no_burden(api: Api, tenant: Tenant, pr
     assert served(provider, event)["outcome"] in ("hung_up", "finished")
 
 
-def test_what_comes_after_the_end_counts_for_nothing(api: Api, tenant: Tenant, provider: ProviderHandle) -> None:
+def test_what_comes_after_the_end_counts_for_nothing(
+    api: Api, tenant: Tenant, provider: ProviderHandle
+) -> None:
     streamed = api.chat(messages=hello(f"tokens={TOKENS}", "after_done"), stream=True)
     assert b"[DONE]" in streamed.content
     agreed(tenant, provider)

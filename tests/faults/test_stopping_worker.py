@@ -1,0 +1,49 @@
+"""SIGTERM to a worker with open streams: they end in their wire format and are settled."""
+
+import asyncio
+import json
+
+import httpx2
+import pytest
+
+from tests.conftest import MakeTenant, Tenant
+from tests.faults.load import chat
+from tests.gateway import Gateway, running_gateway
+
+
+async def _stream(gateway: Gateway, tenant: Tenant, directives: str) -> list[str]:
+    async with httpx2.AsyncClient(timeout=30) as client:
+        request = client.stream(
+            "POST",
+            f"{gateway.base_url}/chat/completions",
+            json=chat(f"[[orbit-demo: {directives}]]", stream=True, max_tokens=500),
+            headers={"authorization": f"Bearer {tenant.key}"},
+        )
+        async with request as answer:
+            return [line[6:] async for line in answer.aiter_lines() if line.startswith("data: ")]
+
+
+async def _stopped_in_the_middle(gateway: Gateway, tenant: Tenant) -> list[list[str]]:
+    streams = [
+        asyncio.create_task(_stream(gateway, tenant, directives))
+        for directives in ("tokens=20 pace_ms=40", "tokens=400 pace_ms=40", "tokens=400 first_ms=20000")
+    ]
+    await asyncio.sleep(0.5)
+    gateway.processes[0].terminate()
+    return await asyncio.gather(*streams[:2]) + [
+        [] for _ in await asyncio.gather(streams[2], return_exceptions=True)
+    ]
+
+
+@pytest.mark.xdist_group("stopping")
+def test_streams_end_within_the_drain_or_with_a_final_event(make_tenant: MakeTenant) -> None:
+    tenant = make_tenant(limits=[{"name": "inflight", "meter": "concurrency", "limit": 5}])
+    with running_gateway(drain_s=2) as gateway:
+        short, long, _ = asyncio.run(_stopped_in_the_middle(gateway, tenant))
+        gateway.processes[0].wait(20)
+    assert short[-1] == "[DONE]"
+    assert json.loads(long[-1])["error"]["code"] == "shutting_down"
+    ended = {event["output_tokens"]: (event["status"], event.get("code")) for event in tenant.events()}
+    assert len(ended) == 3
+    assert ended[20] == ("settled", None)
+    assert sorted(ended.values(), key=str)[:2] == [("provider_failed", "shutting_down")] * 2
