@@ -246,8 +246,13 @@ def _output_cap(body: dict[str, Any], policy: EffectivePolicy, model: str) -> in
     wanted = [one for one in asked if one is not None]
     if len(wanted) > 1:
         raise _bad("max_tokens", "and 'max_completion_tokens' say the same thing: send one")
-    cap = wanted[0] if wanted else _model_output(model)
-    return min(cap, policy.max_output_tokens or cap)
+    return min(wanted[0], policy.max_output_tokens or wanted[0]) if wanted else default_output(policy, model)
+
+
+def default_output(policy: EffectivePolicy, model: str) -> int:
+    """What is reserved, and sent as the cap, for a request that names no maximum."""
+    most = _model_output(model)
+    return min(most, policy.max_output_tokens or most)
 
 
 def _model_output(model: str) -> int:

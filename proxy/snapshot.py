@@ -150,11 +150,14 @@ def load_key(digest: bytes) -> KeyRecord | None:
     key_id, organization_id = found
     with access.scope(organization_id=organization_id):
         key = ApiKey.objects.select_related("project").filter(pk=key_id).first()
-    if key is None:
-        return None
+    return record_of(key) if key is not None else None
+
+
+def record_of(key: ApiKey) -> KeyRecord:
+    """What the data plane knows of a key; its project is read along."""
     return KeyRecord(
         id=str(key.pk),
-        organization_id=str(organization_id),
+        organization_id=str(key.organization_id),
         project_id=str(key.project_id),
         name=key.name,
         policy_id=key.policy_id,

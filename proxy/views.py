@@ -121,7 +121,7 @@ class FreshView(ProxyView):
         return await super()._respond(raw, **path)
 
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        return _json(await self.read(request.user, raw, **path), raw)
+        return _json(await self.read(cast(Principal, request.user), raw, **path), raw)
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         raise NotImplementedError

@@ -3,7 +3,6 @@
 import pytest
 from django.conf import settings
 from django.db import connections
-from pytest import MonkeyPatch
 
 from orbit import startup
 from tests.gateway import running_gateway
@@ -14,20 +13,20 @@ def test_a_sound_installation_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ORBIT_KEY_PEPPER", "ORBIT_MASTER_KEY"])
-def test_missing_secret_is_named(name: str, monkeypatch: MonkeyPatch) -> None:
+def test_missing_secret_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, name, "")
     [problem] = startup.problems()
     assert name in problem
 
 
-def test_a_store_that_keeps_nothing_is_refused(monkeypatch: MonkeyPatch) -> None:
+def test_a_store_that_keeps_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "ORBIT_REDIS_UNSAFE", False)
     [problem] = startup.problems()
     assert "append-only" in problem
     assert "ORBIT_REDIS_UNSAFE" in problem
 
 
-def test_a_connection_without_its_role_is_refused(monkeypatch: MonkeyPatch) -> None:
+def test_a_connection_without_its_role_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections["default"].settings_dict["OPTIONS"], "options", "-c role=orbit_operator")
     connections["default"].close()
     try:

@@ -45,8 +45,12 @@ class Command(OperatorCommand):
             if organization is None:
                 raise InputError("--organization", f"there is no organization {options['organization']!r}.")
             _wait(organization.shard, options["wait"])
-            for event in _events(organization, options):
-                sys.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n")
+            try:
+                for event in _events(organization, options):
+                    self.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+                self.stdout.flush()
+            except BrokenPipeError:  # the reader, such as `head`, has seen enough
+                sys.stderr.close()
 
 
 def _wait(shard: int, seconds: float) -> None:
