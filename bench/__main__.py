@@ -12,9 +12,6 @@ from pathlib import Path
 from bench import machine, nginx, procfs, profiling, report
 from bench.measure import QUICK, Bench, Effort, medians
 from bench.stage import stage
-from orbit.launcher import state
-
-DOCUMENT = state.PROJECT / "docs/performance.md"
 
 
 def main() -> None:
@@ -22,7 +19,10 @@ def main() -> None:
     if not procfs.available():
         sys.exit("The benchmark reads CPU times from /proc, which only Linux has.")
     if options.command == "profile":
-        profiling.run(stream=options.stream, seconds=2.0 if options.quick else 10.0)
+        text = profiling.run(stream=options.stream, seconds=2.0 if options.quick else 10.0)
+        print(text)
+        if options.markdown:
+            report.rewrite("profile of streams" if options.stream else "profile of plain calls", text)
     else:
         _measure(options)
 
@@ -66,7 +66,7 @@ def _measure(options: argparse.Namespace) -> None:
             json.dumps({"facts": facts, "medians": figures, "runs": found}, indent=1) + "\n"
         )
     if options.markdown:
-        report.rewrite(DOCUMENT, text)
+        report.rewrite("figures", text)
 
 
 def _say(text: str) -> None:

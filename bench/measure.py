@@ -6,8 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -31,10 +30,10 @@ PACE_MS = 4
 
 @dataclass(frozen=True)
 class Effort:
-    warm_s: float = 2.0
-    plain_s: float = 8.0
-    stream_s: float = 8.0
-    in_turn: int = 400
+    warm_s: float = 1.5
+    plain_s: float = 6.0
+    stream_s: float = 6.0
+    in_turn: int = 300
 
 
 QUICK = Effort(warm_s=0.5, plain_s=1.0, stream_s=1.0, in_turn=20)
@@ -54,8 +53,7 @@ class Bench:
         for workers in (1, 2):
             with gateway.running(workers) as running:
                 self._gateway(f"gateway{workers}", running)
-        provider = [self.stage.pids["provider"]]
-        self._flood("direct", self.stage.provider.port, "sk-demo-bench", provider)
+        self._flood("direct", self.stage.provider.port, "sk-demo-bench", self.stage.pids["provider"])
         if self.relay is not None:
             self._flood("nginx", self.relay.port, "sk-demo-bench", [self.relay.pid])
         return self.figures
@@ -88,32 +86,45 @@ class Bench:
     def _plain(self, name: str, job: Job, pids: Sequence[int]) -> float:
         self.say(f"{name}: plain")
         self.load(replace(job, seconds=self.effort.warm_s))
-        moment, before = self.stage.database_now(), self.stage.scripts_run()
-        with self._cpu(pids) as used:
-            seen = self.load(job)[name]
-        calls, after = len(seen.total_ms), self.stage.scripts_run()
-        self._spread(f"{name}.plain", seen.total_ms)
-        self.figures[f"{name}.plain.per_second"] = calls / seen.elapsed_s
-        for which, seconds in used.items():
-            self.figures[f"{name}.plain.{which}_us"] = seconds / calls * 1e6
-        if _counts(name):
-            self.figures[f"{name}.plain.scripts"] = (after[0] - before[0]) / calls
-            self.figures[f"{name}.plain.script_us"] = (after[1] - before[1]) / calls * 1e6
-            self.figures[f"{name}.plain.sessions_used"] = self.stage.gateway_sessions_used_since(moment)
         self.rest()
-        return used["target"] / calls * 1e6
+        moment, scripts, beside = self.stage.database_now(), self.stage.scripts_run(), self._beside()
+        before = self._cpu(pids)
+        seen = self.load(job)[name]
+        used_s, main_s = self._cpu_since(before, pids)
+        now, calls = self.stage.scripts_run(), len(seen.total_ms)
+        self._spread(f"{name}.plain", seen.total_ms)
+        self._put(
+            f"{name}.plain",
+            per_second=calls / seen.elapsed_s,
+            target_us=used_s / calls * 1e6,
+            target_main_us=main_s / calls * 1e6,
+        )
+        if _counts(name):
+            self._put(
+                f"{name}.plain",
+                scripts=(now[0] - scripts[0]) / calls,
+                script_us=(now[1] - scripts[1]) / calls * 1e6,
+                sessions_used=self.stage.gateway_sessions_used_since(moment),
+            )
+            self.rest()  # what the ledger writer does for these calls, it partly does later
+            after = self._beside()
+            self._put(f"{name}.plain", **{f"{at}_us": (after[at] - beside[at]) / calls * 1e6 for at in after})
+        return used_s / calls * 1e6
 
     def _streamed(self, name: str, job: Job, pids: Sequence[int], base_us: float) -> None:
         self.say(f"{name}: streams")
         self.load(replace(job, seconds=self.effort.warm_s))
-        with self._cpu(pids) as used:
-            (seen,) = self.load(job).values()
+        before = self._cpu(pids)
+        (seen,) = self.load(job).values()
+        used_s, _ = self._cpu_since(before, pids)
         streams = len(seen.total_ms)
         chunks = streams * STREAM_TOKENS
-        self.figures[f"{name}.chunks_per_second"] = chunks / seen.elapsed_s
-        self.figures[f"{name}.pieces"] = seen.pieces / chunks
-        self.figures[f"{name}.chunk_us"] = (used["target"] * 1e6 - streams * base_us) / chunks
-        self.figures[f"{name}.chunk_main_us"] = used["target_main"] * 1e6 / chunks
+        self._put(
+            name,
+            chunks_per_second=chunks / seen.elapsed_s,
+            pieces=seen.pieces / chunks,
+            chunk_us=(used_s * 1e6 - streams * base_us) / chunks,
+        )
         self.rest()
 
     # one at a time
@@ -152,24 +163,23 @@ class Bench:
         self.calls += sum(len(one.total_ms) for name, one in seen.items() if _counts(name))
         return seen
 
-    @contextmanager
-    def _cpu(self, target: Sequence[int]) -> Iterator[dict[str, float]]:
-        """CPU seconds while the block runs: of the target, of its main threads alone, and of everything beside it."""
-        others = {name: [pid] for name, pid in self.stage.pids.items() if pid not in target}
+    def _cpu(self, pids: Sequence[int]) -> tuple[float, float]:
+        """CPU seconds so far: of whole process trees, and of their main threads alone."""
+        return procfs.cpu_s(pids), sum(map(procfs.main_thread_cpu_s, pids))
 
-        def read() -> dict[str, float]:
-            now = {name: procfs.cpu_s(pids) for name, pids in others.items()}
-            now["target_main"] = sum(map(procfs.main_thread_cpu_s, target))
-            return {"target": procfs.cpu_s(target), **now}
+    def _cpu_since(self, before: tuple[float, float], pids: Sequence[int]) -> tuple[float, float]:
+        now = self._cpu(pids)
+        return now[0] - before[0], now[1] - before[1]
 
-        before, used = read(), dict[str, float]()
-        yield used
-        after = read()
-        used.update({name: after[name] - before[name] for name in before})
+    def _beside(self) -> Figures:
+        return {name: procfs.cpu_s(pids) for name, pids in self.stage.pids.items()}
+
+    def _put(self, name: str, **figures: float) -> None:
+        self.figures.update({f"{name}.{which}": value for which, value in figures.items()})
 
     def _spread(self, name: str, values: list[float]) -> None:
         cuts = statistics.quantiles(values, n=100, method="inclusive") if len(values) > 1 else values * 99
-        self.figures[f"{name}.p50_ms"], self.figures[f"{name}.p99_ms"] = cuts[49], cuts[98]
+        self._put(name, p50_ms=cuts[49], p99_ms=cuts[98])
 
     def rest(self) -> None:
         self.stage.wait_written(self.calls)

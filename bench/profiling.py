@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import gateway, procfs, requests
+from bench import gateway, procfs, report, requests
 from bench.load import Job, Target
 from bench.measure import PACE_MS, PLAIN_CLIENTS, PLAIN_TOKENS, STREAM_CLIENTS, STREAM_TOKENS, Bench, Effort
 from bench.stage import stage
@@ -69,7 +69,7 @@ OTHER = "the rest of the standard library"
 LOOP = "event loop: sockets, callbacks (uvloop)"
 
 
-def run(*, stream: bool, seconds: float) -> None:
+def run(*, stream: bool, seconds: float) -> str:
     with stage() as where:
         file = where.folder / "profile"
         bench = Bench(where, None, Effort(), lambda text: None)
@@ -79,7 +79,7 @@ def run(*, stream: bool, seconds: float) -> None:
             calls, used = _profiled(bench, running.pids[0], job, file)
         times = _by_part(pstats.Stats(str(file)))
     times[LOOP] = max(0.0, used.main_thread_s - sum(times.values()))
-    _print(times, used, calls * (STREAM_TOKENS if stream else 1), "chunk" if stream else "call")
+    return _text(times, used, calls * (STREAM_TOKENS if stream else 1), "chunk" if stream else "call")
 
 
 def _job(port: int, key: str, stream: bool, seconds: float) -> Job:
@@ -125,9 +125,13 @@ def _part(function: Function) -> str | None:
     return next((part for piece, part in PARTS.items() if piece in path), OTHER)
 
 
-def _print(times: dict[str, float], used: Used, count: int, unit: str) -> None:
+def _text(times: dict[str, float], used: Used, count: int, unit: str) -> str:
     main_us, rest_us = used.main_thread_s / count * 1e6, (used.all_s - used.main_thread_s) / count * 1e6
-    print(f"{count:,} {unit}s, {main_us:.0f} µs each in the main thread under the profiler, by part:")
-    for part, seconds in sorted(times.items(), key=lambda item: -item[1]):
-        print(f"  {seconds / sum(times.values()):6.1%}  {seconds / count * 1e6:7.1f} µs  {part}")
-    print(f"and {rest_us:.0f} µs each in other threads, the provider client's")
+    total = sum(times.values())
+    parts = sorted(times.items(), key=lambda item: -item[1])
+    rows = [
+        ("part", "share"),
+        *((part, f"{seconds / total:.0%}") for part, seconds in parts if seconds >= total / 200),
+    ]
+    said = f"Under the profiler a {unit} took {main_us:.0f} µs in the main thread, which are the shares below, and "
+    return f"{said}{rest_us:.0f} µs in other threads, the provider client's.\n\n{report.table(rows)}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from bench.measure import PACE_MS, PLAIN_CLIENTS, PLAIN_TOKENS, STREAM_CLIENTS, STREAM_TOKENS, Figures
+from orbit.launcher import state
 
-BEGIN, END = "<!-- figures: begin (python -m bench --markdown) -->", "<!-- figures: end -->"
+DOCUMENT = state.PROJECT / "docs/performance.md"
 
 TARGETS = {
     "direct": "demo provider, called directly",
@@ -20,7 +20,7 @@ Row = Sequence[str]
 
 def markdown(figures: Figures, facts: Mapping[str, str], runs: int) -> str:
     return "\n\n".join(
-        [_facts(facts, runs), *(f"**{title}**\n\n{_table(rows)}" for title, rows in _tables(figures))]
+        [_facts(facts, runs), *(f"**{title}**\n\n{table(rows)}" for title, rows in _tables(figures))]
     )
 
 
@@ -140,7 +140,7 @@ def _facts(facts: Mapping[str, str], runs: int) -> str:
     return "\n".join([*lines, f"- runs: {runs}, the medians are shown"])
 
 
-def _table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """Padded, so that it reads as well unrendered."""
     widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
 
@@ -158,10 +158,11 @@ def _cells(row: Row, widths: Sequence[int]) -> list[tuple[int, tuple[str, int]]]
     return list(enumerate(zip(row, widths, strict=True)))
 
 
-def rewrite(document: Path, text: str) -> None:
-    """Replaces what stands between the two comments."""
-    before, begin, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{document} lacks the comments {BEGIN} and {END}")
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def rewrite(block: str, text: str) -> None:
+    """Replaces what stands in docs/performance.md between the two comments that name the block."""
+    begin, end = f"<!-- {block}: begin, written by bench -->", f"<!-- {block}: end -->"
+    before, found, rest = DOCUMENT.read_text().partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"{DOCUMENT.name} lacks the comments {begin} and {end}")
+    DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

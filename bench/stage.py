@@ -24,6 +24,7 @@ from orbit.demo.provider.process import ProviderHandle, running_provider
 from orbit.launcher import embedded, state
 
 SETTLE_TIMEOUT_S = 120.0
+WRITER_LOG = "writer.log"
 
 # Eight limits on the chain of every call, too high for any to refuse one.
 ORGANIZATION_LIMITS: list[dict[str, Any]] = [
@@ -49,7 +50,7 @@ class Stage:
     key: str
     database: psycopg.Connection
     store: redis.Redis
-    pids: dict[str, int]  # of all that is not measured as a target: postgres, valkey, writer, provider
+    pids: dict[str, list[int]]  # of all that is not measured as a target: postgres, valkey, writer, provider
 
     def gateway_sessions_used_since(self, moment: Any) -> int:
         """How many of the gateway's database sessions ran anything; 0 says that it ran no query at all."""
@@ -72,7 +73,10 @@ class Stage:
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
         while (found := self.calls_in_ledger()) < calls:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the ledger has {found} of {calls} calls")
+                words = (self.folder / WRITER_LOG).read_text(errors="replace")[-2000:]
+                raise RuntimeError(
+                    f"the ledger has {found} of {calls} calls; its writer's last words:\n{words}"
+                )
             time.sleep(0.2)
 
     def _one(self, query: str, arguments: tuple[Any, ...] = ()) -> Any:
@@ -100,7 +104,10 @@ def stage() -> Iterator[Stage]:
         assert servers.valkey is not None
         connection = stack.enter_context(psycopg.connect(servers.postgres.owner_url(), autocommit=True))
         store = stack.enter_context(redis.Redis.from_url(servers.valkey.url(), decode_responses=True))
-        pids = {**servers.pids, "provider": provider.pid, "writer": writer}
+        pids = {name: [pid] for name, pid in servers.pids.items()} | {
+            "provider": [provider.pid],
+            "writer": writer,
+        }
         yield Stage(folder, provider, key, connection, store, pids)
 
 
@@ -162,19 +169,24 @@ def _tenant(provider: ProviderHandle) -> str:
 
 
 @contextmanager
-def _ledger_writer(folder: Path) -> Iterator[int]:
-    """Celery worker and beat as an installation has them, in one process tree."""
-    options = ["--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-    schedule = ["--beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"]
-    argv = [sys.executable, "-m", "celery", "-A", "orbit.celery", "worker", *options, *schedule]
-    with open(folder / "writer.log", "wb") as log:
-        process = subprocess.Popen(argv, cwd=state.PROJECT, stdout=log, stderr=subprocess.STDOUT)
+def _ledger_writer(folder: Path) -> Iterator[list[int]]:
+    """Celery worker and beat, as the launcher starts them."""
+    options = ["--concurrency", "2", "--without-gossip", "--without-mingle"]
+    with ExitStack() as stack:
+        log = stack.enter_context(open(folder / WRITER_LOG, "wb"))
+        pids = []
+        for arguments in (["worker", *options], ["beat", "--pidfile="]):
+            argv = [sys.executable, "-m", "celery", "-A", "orbit.celery", *arguments, "--loglevel", "WARNING"]
+            process = subprocess.Popen(argv, cwd=state.PROJECT, stdout=log, stderr=subprocess.STDOUT)
+            stack.callback(_end, process)
+            pids.append(process.pid)
+        yield pids
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        yield process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -14,16 +14,15 @@ from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy import events
-from proxy.checks import check_principal, resolve_target
-from proxy.context import Call, Principal
+from proxy.context import Call
 from proxy.snapshot import Snapshots
 from quotas import estimate, usage
-from quotas.engine import Chain, Cold, Engine, Lease, Missing, Refusal, Stale, Unseeded
+from quotas.engine import Chain, Cold, Engine, Lease, Missing, OutsideWindows, Refusal, Unseeded
 from quotas.limits import Amounts, Limit
 
 logger = logging.getLogger(__name__)
 
-ROUNDS = 8  # reloads, seeds and reopened shards that one call may have to go through
+PATIENCE_S = 5.0  # for reloads, seeds and reopened shards that one call may have to go through
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,65 +38,49 @@ class Admissions:
     engine: Engine
     snapshots: Snapshots
 
-    async def admit(self, call: Call, digest: bytes) -> Admission:
-        """Reserves for a call. OrbitError when a limit refuses it or the store cannot be asked.
+    async def admit(self, call: Call) -> Admission:
+        """Reserves for a call. OrbitError when a limit refuses it or the store cannot be asked; Stale when the
+        call must be judged again by a newer snapshot.
 
         The first try takes an upper bound from the body's bytes; only where that finds no room are the
         tokens counted and tried again.
         """
-        rough = True
-        amounts = amounts_of(call, call.input_bound)
-        policy = call.principal.policy
-        if (
-            policy is not None
-            and policy.max_input_tokens is not None
-            and call.input_bound > policy.max_input_tokens
-        ):
-            amounts, rough = await self._counted(call), False
-            if amounts.input_tokens > policy.max_input_tokens:
-                raise OrbitError(
-                    Code.CONTEXT_LENGTH_EXCEEDED,
-                    f"The input has about {amounts.input_tokens} tokens; the policy of this key allows "
-                    f"{policy.max_input_tokens}.",
-                    param="messages",
-                )
-        for _ in range(ROUNDS):
-            chain = call.principal.chain(call.model, time.time_ns() // 1000)
+        amounts, rough = await self._needs(call)
+        gives_up = time.monotonic() + PATIENCE_S
+        while time.monotonic() < gives_up:
+            chain = call.principal.chain(call.model, self.engine.clock_us())
             never = _never_fits(chain, amounts)
-            if never is not None:
-                if not rough:
-                    raise self._exceeds(call, never, amounts)
-                amounts, rough = await self._counted(call), False
-                continue
-            try:
-                opened = events.opening(call, _reserved(amounts))
-                decision = await self._ask(call, chain, amounts, opened, rough)
-            except Stale:
-                call = self._refreshed(call, await self.snapshots.refresh(digest))
-                amounts = amounts_of(call, amounts.input_tokens)
-                continue
-            except Cold as cold:
-                logger.warning("shard %s is opened anew", chain.shard)
-                await self.engine.open(chain.shard, cold.epoch)
-                continue
-            except Missing as missing:
-                for counter in missing.counters:
-                    await self._seed(chain, counter)
-                continue
-            except (StoreUnavailable, StoreError) as error:
-                logger.warning("no decision: %s", type(error).__name__)
-                raise unavailable() from error
+            if never is not None and not rough:
+                raise exceeds(never, amounts)
+            opened = events.opening(call, _reserved(amounts))
+            decision = None if never else await self._ask(call, chain, amounts, opened, rough)
             if isinstance(decision, Lease):
                 return Admission(call, decision, amounts, opened)
-            if rough and decision.standing.limit.by_estimate:
+            if never or (rough and decision is not None and decision.standing.limit.by_estimate):
                 amounts, rough = await self._counted(call), False
-                continue
-            raise refused(decision)
+            elif decision is not None:
+                raise refused(decision)
         raise unavailable()
+
+    async def _needs(self, call: Call) -> tuple[Amounts, bool]:
+        """What the call may use, and whether that is only a rough bound."""
+        policy = call.principal.policy
+        most = policy.max_input_tokens if policy is not None else None
+        if most is None or call.input_bound <= most:
+            return amounts_of(call, call.input_bound), True
+        amounts = await self._counted(call)
+        if amounts.input_tokens > most:
+            raise OrbitError(
+                Code.CONTEXT_LENGTH_EXCEEDED,
+                f"The input has about {amounts.input_tokens} tokens; the policy of this key allows {most}.",
+                param="messages",
+            )
+        return amounts, False
 
     async def _ask(
         self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any], rough: bool
-    ) -> Lease | Refusal:
+    ) -> Lease | Refusal | None:
+        """The store's decision; None after something was put in order there, and it must be asked again."""
         arguments: dict[str, Any] = {
             "lease_id": str(call.request_id),
             "amounts": amounts,
@@ -108,14 +91,33 @@ class Admissions:
             "rough": rough,
         }
         try:
-            return await self.engine.reserve(chain, **arguments)
-        except StoreUnavailable:
-            # the reply may have been lost: the same lease id gets the same answer
-            return await self.engine.reserve(chain, **arguments)
+            try:
+                return await self.engine.reserve(chain, **arguments)
+            except StoreUnavailable:
+                # the reply may have been lost: the same lease id gets the same answer
+                return await self.engine.reserve(chain, **arguments)
+        except OutsideWindows:
+            call.principal.chains.clear()
+        except Cold as cold:
+            await self._open(chain.shard, cold.epoch)
+        except Missing as missing:
+            for counter in missing.counters:
+                await self._seed(chain, counter)
+        except (StoreUnavailable, StoreError) as error:
+            logger.warning("no decision: %s", error)
+            raise unavailable() from error
+        return None
 
     async def _counted(self, call: Call) -> Amounts:
         counted = await estimate.exact(call.body, call.target.model)
         return amounts_of(call, min(counted, call.input_bound))
+
+    async def _open(self, shard: int, given_up: str) -> None:
+        async def work() -> None:
+            logger.warning("shard %s has no counters to be trusted: it starts anew from the ledger", shard)
+            await self.engine.open(shard, given_up)
+
+        await self.snapshots.once(("open", shard, given_up), work)
 
     async def _seed(self, chain: Chain, counter: Unseeded) -> None:
         """Once for all calls that meet the same new counter, as many do when a window begins."""
@@ -129,25 +131,23 @@ class Admissions:
             lambda: usage.spent(shard, organization_id, counter.limit, counter.window)
         )
 
-    def _refreshed(self, call: Call, principal: Principal | None) -> Call:
-        principal = check_principal(principal)
-        return replace(call, principal=principal, target=resolve_target(principal, call.endpoint, call.model))
-
-    def _exceeds(self, call: Call, limit: Limit, amounts: Amounts) -> OrbitError:
-        need, ceiling = amounts.of(limit.meter), limit.burst if limit.smooth else limit.limit
-        return OrbitError(
-            Code.REQUEST_EXCEEDS_LIMIT,
-            f"This request needs up to {shown(limit, need)}, more than the whole {describe(limit)} of "
-            f"{shown(limit, ceiling)}. Lower its maximum output or its length, or ask for a higher limit.",
-            data={**figures(limit), "limit_value": ceiling, "need": need},
-        )
-
 
 def amounts_of(call: Call, input_tokens: int) -> Amounts:
     rates = call.target.rates
     output_tokens = call.output_cap * call.choices
     cost = rates.most_nano(input_tokens, output_tokens) if rates else 0
     return Amounts(input_tokens, output_tokens, cost)
+
+
+def exceeds(limit: Limit, amounts: Amounts) -> OrbitError:
+    """A request larger than a whole limit: no waiting helps."""
+    need, ceiling = amounts.of(limit.meter), limit.burst if limit.smooth else limit.limit
+    return OrbitError(
+        Code.REQUEST_EXCEEDS_LIMIT,
+        f"This request needs up to {shown(limit, need)}, more than the whole {describe(limit)} of "
+        f"{shown(limit, ceiling)}. Lower its maximum output or its length, or ask for a higher limit.",
+        data={**figures(limit), "limit_value": ceiling, "need": need},
+    )
 
 
 def _reserved(amounts: Amounts) -> dict[str, int]:

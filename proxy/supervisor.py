@@ -9,6 +9,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
+SETTLE_S = 10  # for what was told to stop; the first count of tokens in a process takes a moment
+
 
 class Supervisor:
     def __init__(self) -> None:
@@ -46,4 +48,4 @@ class Supervisor:
         for task in list(self.tasks):
             task.cancel()
         if self.tasks:
-            await asyncio.wait(self.tasks, timeout=5)
+            await asyncio.wait(self.tasks, timeout=SETTLE_S)

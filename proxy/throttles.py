@@ -20,5 +20,5 @@ class LimitThrottle(BaseThrottle):
     async def reserve(self, request: Request, call: Call) -> Admission:
         """Takes the call's needs from every limit, or raises the refusal."""
         raw = raw_of(request)
-        admission: Admission = await raw.runtime.admissions.admit(call, raw.digest)
+        admission: Admission = await raw.runtime.admissions.admit(call)
         return admission

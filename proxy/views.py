@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
 from proxy import reads, surface
+from proxy.admission import unavailable
 from proxy.checks import allowed_models, make_call
 from proxy.context import Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
@@ -20,8 +21,10 @@ from proxy.permissions import PolicyPermission
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
 from proxy.throttles import LimitThrottle
+from quotas.engine import Stale
 
 Outcome: TypeAlias = Reply | Streamed
+ROUNDS = 8  # newer snapshots that one request may meet
 # Refusals out of what this worker remembers. No RESERVE would tell it of a newer version, so it asks.
 PERHAPS_OLD = frozenset(
     {
@@ -62,15 +65,17 @@ class ProxyView(APIView):
 
     async def respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         """The whole of one request; every failure in the surface's own shape."""
-        try:
+        asked = False
+        for _ in range(ROUNDS):
             try:
                 return await self._respond(raw, **path)
+            except Stale:
+                raw.principal = await raw.runtime.snapshots.refresh(raw.digest)
             except OrbitError as error:
-                if error.code not in PERHAPS_OLD or not await _renewed(raw):
-                    raise
-            return await self._respond(raw, **path)
-        except OrbitError as error:
-            return surface.error_reply(error, str(raw.request_id))
+                if asked or error.code not in PERHAPS_OLD or not await _renewed(raw):
+                    return surface.error_reply(error, str(raw.request_id))
+                asked = True
+        return surface.error_reply(unavailable(), str(raw.request_id))
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         request = self.initialize_request(raw)
@@ -121,7 +126,7 @@ class FreshView(ProxyView):
         return await super()._respond(raw, **path)
 
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        return _json(await self.read(cast(Principal, request.user), raw, **path), raw)
+        return _json(await self.read(cast("Principal", request.user), raw, **path), raw)
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         raise NotImplementedError

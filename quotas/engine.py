@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,10 @@ class Stale(Exception):
     """There is a newer version of the snapshot, or of the key."""
 
 
+class OutsideWindows(Exception):
+    """The store's clock is in neither of the windows that the chain was made with; `Engine.clock_us` now knows."""
+
+
 class Cold(Exception):
     """The shard's counters are not to be trusted; `epoch` is the one to give up."""
 
@@ -154,6 +159,11 @@ class Engine:
     lease_us: int
     seen: dict[int, tuple[str, int]] = field(default_factory=dict)
     now_us: str = ""  # a test passes its own clock
+    offset_us: int = 0  # what the store's clock was ahead when it mattered
+
+    def clock_us(self) -> int:
+        """The store's time as this process knows it, to look windows up by; the script decides."""
+        return time.time_ns() // 1000 + self.offset_us
 
     async def reserve(
         self,
@@ -167,7 +177,7 @@ class Engine:
         refusal: bytes,
         rough: bool,
     ) -> Lease | Refusal:
-        """Takes `amounts` from every limit of the chain, or from none. Raises Stale, Cold or Missing.
+        """Takes `amounts` from every limit of the chain, or from none. Raises Stale, OutsideWindows, Cold or Missing.
 
         `event` is what the reaper writes should this worker die; `refusal` describes the caller in the count
         of refusals. `rough` says that the amounts are an upper bound that may be refined.
@@ -206,6 +216,9 @@ class Engine:
         if outcome == b"MISSING":
             pairs = zip(reply[1::2], reply[2::2], strict=True)
             raise Missing([_unseeded(chain, int(i) - 1, int(w)) for i, w in pairs])
+        if outcome == b"WINDOW":
+            self.offset_us = int(reply[1]) - time.time_ns() // 1000
+            raise OutsideWindows
         if outcome == b"COLD":
             raise Cold(reply[1].decode())
         raise Stale(outcome.decode())

@@ -173,7 +173,7 @@ class Installation:
         command = self._command(
             f"web.{number}", "-m", "orbit.launcher.web", "--fd", str(fd), "--drain-s", str(drain_s)
         )
-        return replace(command, pass_fds=(fd,), stop_timeout_s=drain_s + 5.0)
+        return replace(command, pass_fds=(fd,), stop_timeout_s=drain_s + 15.0)
 
     def _command(self, name: str, *argv: str) -> Command:
         # A copy: a command that is started again later has the environment that it had first.

@@ -14,7 +14,7 @@ from types import FrameType
 
 import uvicorn
 
-_SETTLE_S = 5  # after the drain, for streams to say goodbye and settle
+_SETTLE_S = 12  # after the drain, for streams to say goodbye and settle
 _KEEP_ALIVE_S = 75  # longer than the pools of common clients keep a connection unused
 
 

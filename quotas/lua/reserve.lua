@@ -17,7 +17,7 @@
 --       hold on it, and when there may be room again (0: unknown).
 --       {'STALE'}: a newer version or generation exists, or none is known; {'COLD', epoch}: the counters are not to
 --       be trusted; {'MISSING', i, w, …}: these calendar counters do not exist yet and must be seeded;
---       {'WINDOW'}: the clock is past both windows.
+--       {'WINDOW', now}: the clock is in neither window.
 -- Apart from OK nothing is changed, save the count of refusals.
 --
 -- Example  a limit of 2 requests a day, 1 used:
@@ -59,7 +59,7 @@ for i = 1, count do
   at = at + 1
   if limit.kind == 'c' then
     limit.ends = limit.a
-    if now < limit.start or now >= limit.b then return {'WINDOW'} end
+    if now < limit.start or now >= limit.b then return {'WINDOW', now} end
     if now >= limit.a then
       limit.key, limit.w, limit.ends = KEYS[at], 1, limit.b
     end

@@ -53,8 +53,8 @@ class Sdk(Protocol):
 
 
 class Synchronous:
-    def __init__(self, gateway: Gateway, tenant: Tenant) -> None:
-        self.client = client_of(gateway, tenant)
+    def __init__(self, client: OpenAI) -> None:
+        self.client = client
 
     def plain(self, **fields: Any) -> ChatCompletion:
         answer: ChatCompletion = self.client.chat.completions.create(**fields)
@@ -91,11 +91,16 @@ class Asynchronous:
         return asyncio.run(ask())
 
 
+@pytest.fixture
+def sync(client: OpenAI) -> Synchronous:
+    """For what does not depend on the kind of client."""
+    return Synchronous(client)
+
+
 @pytest.fixture(params=["sync", "async"])
 def sdk(request: pytest.FixtureRequest, gateway: Gateway, tenant: Tenant) -> Iterator[Sdk]:
     if request.param == "async":
         yield Asynchronous(gateway, tenant)
         return
-    made = Synchronous(gateway, tenant)
-    with made.client:
-        yield made
+    with client_of(gateway, tenant) as client:
+        yield Synchronous(client)

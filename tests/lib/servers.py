@@ -23,10 +23,10 @@ class Server:
 async def serving(answer: Handler) -> AsyncIterator[Server]:
     """Reads one request head a connection, then leaves the rest to `answer`."""
     server = Server()
-    tasks: set[asyncio.Task[None] | None] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
+        writers.add(writer)
         server.open += 1
         try:
             server.heads.append(await reader.readuntil(b"\r\n\r\n"))
@@ -39,7 +39,6 @@ async def serving(answer: Handler) -> AsyncIterator[Server]:
         finally:
             server.open -= 1
             writer.close()
-            await asyncio.sleep(0)
 
     listening = await asyncio.start_server(accept, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
@@ -47,10 +46,10 @@ async def serving(answer: Handler) -> AsyncIterator[Server]:
         yield server
     finally:
         listening.close()
-        for task in tasks:
-            if task is not None:
-                task.cancel()
-        await asyncio.sleep(0.01)
+        for writer in writers:
+            writer.transport.abort()
+        while server.open:
+            await asyncio.sleep(0.001)
 
 
 def plain(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Handler:

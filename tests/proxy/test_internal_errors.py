@@ -12,8 +12,10 @@ import pytest
 
 from orbit.asgi import Application
 from orbit.lib.errors import Code, OrbitError
-from proxy import views
+from proxy import body, reads, views
 from proxy.admission import Admissions
+from proxy.credentials import IssuedKeyAuthentication
+from proxy.permissions import PolicyPermission
 from proxy.snapshot import Snapshots
 from tests.conftest import Tenant
 from tests.proxy.conftest import HELLO
@@ -48,7 +50,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 async def ask(app: Application, key: str, path: str = "/v1/chat/completions", **fields: Any) -> Answer:
-    body = orjson.dumps({"model": "gpt-4o-mini", "messages": HELLO, "max_tokens": 2, **fields})
+    content = orjson.dumps({"model": "gpt-4o-mini", "messages": HELLO, "max_tokens": 2, **fields})
     sent: list[Any] = []
     scope: dict[str, Any] = {
         "type": "http",
@@ -58,7 +60,7 @@ async def ask(app: Application, key: str, path: str = "/v1/chat/completions", **
         "headers": [(b"authorization", f"Bearer {key}".encode())],
         "client": ("127.0.0.1", 1),
     }
-    waiting: list[dict[str, Any]] = [{"type": "http.request", "body": body}]
+    waiting: list[dict[str, Any]] = [{"type": "http.request", "body": content}]
 
     async def receive() -> dict[str, Any]:
         return waiting.pop() if waiting else await asyncio.get_running_loop().create_future()
@@ -83,9 +85,9 @@ def asked(key: str, **more: Any) -> Answer:
 Break = Callable[[pytest.MonkeyPatch], None]
 BREAKS: dict[str, Break] = {
     "checks": lambda patch: patch.setattr(views, "make_call", broken),
-    "decoding": lambda patch: patch.setattr(views.bodies, "decode", broken),
-    "permission": lambda patch: patch.setattr(views.PolicyPermission, "has_permission", broken),
-    "authentication": lambda patch: patch.setattr(views.IssuedKeyAuthentication, "authenticate", broken),
+    "decoding": lambda patch: patch.setattr(body, "decode", broken),
+    "permission": lambda patch: patch.setattr(PolicyPermission, "has_permission", broken),
+    "authentication": lambda patch: patch.setattr(IssuedKeyAuthentication, "authenticate", broken),
     "look-up": lambda patch: patch.setattr(Snapshots, "find", broken_later),
     "admission": lambda patch: patch.setattr(Admissions, "admit", broken_later),
 }
@@ -97,13 +99,13 @@ def test_fault_of_our_own_tells_nothing(
 ) -> None:
     BREAKS[where](monkeypatch)
     for stream in (False, True):
-        status, headers, body = asked(tenant.key, stream=stream)
+        status, headers, content = asked(tenant.key, stream=stream)
         assert status == 500
-        error = orjson.loads(body)["error"]
+        error = orjson.loads(content)["error"]
         assert (error["code"], error["type"]) == ("internal_error", "server_error")
         assert error["orbit"] == {"request_id": headers["x-orbit-request-id"]}
         for word in (CANARY, "Traceback", "SELECT", "RuntimeError", "File", tenant.key):
-            assert word not in body.decode()
+            assert word not in content.decode()
             assert word not in str(headers)
         # it is in our log, under the request's id, without the key
         assert headers["x-orbit-request-id"] in caplog.text
@@ -113,30 +115,39 @@ def test_fault_of_our_own_tells_nothing(
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gpt-4o", "/v1/orbit/limits"])
 def test_fault_in_a_read_tells_nothing(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    monkeypatch.setattr(views.reads, "limits", broken_later)
+    monkeypatch.setattr(reads, "limits", broken_later)
     monkeypatch.setattr(views, "allowed_models", broken)
-    status, _, body = asked(tenant.key, path=path)
+    status, _, content = asked(tenant.key, path=path)
     assert status == 500
-    assert CANARY not in body.decode()
+    assert CANARY not in content.decode()
 
 
-@pytest.mark.parametrize("code", Code)
-def test_every_code_has_one_shape(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, code: Code) -> None:
+def test_every_code_has_one_shape(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rendered where it is caught, with what its status asks for."""
-    error = OrbitError(code, "Words.", param="model", retry_after_s=1.2)
+    monkeypatch.setattr(reads, "fresh", unchanged)
 
-    async def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise error
+    async def run() -> list[tuple[OrbitError, Answer]]:
+        async with running() as app:
+            return [(error, await refused(app, error)) for error in map(made, Code)]
 
-    monkeypatch.setattr(Admissions, "admit", refuse)
-    monkeypatch.setattr(views.reads, "fresh", unchanged)
-    status, headers, body = asked(tenant.key)
-    assert status == error.status
-    shown = orjson.loads(body)["error"]
-    assert set(shown) == {"message", "type", "param", "code", "orbit"}
-    assert (shown["message"], shown["param"], shown["code"]) == ("Words.", "model", code.value)
-    assert headers["retry-after"] == "2"
-    assert headers["x-orbit-request-id"] == shown["orbit"]["request_id"]
+    async def refused(app: Application, error: OrbitError) -> Answer:
+        async def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+            raise error
+
+        monkeypatch.setattr(Admissions, "admit", refuse)
+        return await ask(app, tenant.key)
+
+    for error, (status, headers, content) in asyncio.run(run()):
+        assert status == error.status
+        shown = orjson.loads(content)["error"]
+        assert set(shown) == {"message", "type", "param", "code", "orbit"}
+        assert (shown["message"], shown["param"], shown["code"]) == ("Words.", "model", error.code.value)
+        assert headers["retry-after"] == "2"
+        assert headers["x-orbit-request-id"] == shown["orbit"]["request_id"]
+
+
+def made(code: Code) -> OrbitError:
+    return OrbitError(code, "Words.", param="model", retry_after_s=1.2)
 
 
 async def unchanged(raw: Any) -> Any:

@@ -108,7 +108,13 @@ def test_what_is_reserved_is_what_the_provider_may_write(
 ) -> None:
     tenant = make_tenant(limits=LIMITS)
     api = api_of(tenant)
-    for fields in ({}, {"max_tokens": 50}, {"max_tokens": 50, "n": 3}, {"max_tokens": 50, "stream": True}):
+    asked: list[dict[str, Any]] = [
+        {},
+        {"max_tokens": 50},
+        {"max_tokens": 50, "n": 3},
+        {"max_tokens": 50, "stream": True},
+    ]
+    for fields in asked:
         assert api.chat(**fields).status_code == 200
     for event in agreed(tenant, provider, 4):
         record = served(provider, event)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -52,18 +54,19 @@ def texts(content: bytes) -> str:
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("asked", [False, True], ids=["unasked", "asked"])
 def test_text_is_whole_and_usage_is_found(
-    api: Api, tenant: Tenant, provider: ProviderHandle, dress: list[str], asked: bool
+    api: Api, tenant: Tenant, provider: ProviderHandle, dress: list[str]
 ) -> None:
-    plain = api.chat(messages=hello(f"tokens={TOKENS}", *dress))
-    options = {"stream_options": {"include_usage": True}} if asked else {}
-    streamed = api.chat(messages=hello(f"tokens={TOKENS}", *dress), stream=True, **options)
-    assert texts(streamed.content) == plain.json()["choices"][0]["message"]["content"]
-    assert (b'"prompt_tokens"' in streamed.content) == asked
-    assert (b'"usage"' in streamed.content) == asked
-    assert (b"[DONE]" in streamed.content) == ("no_done" not in dress)
-    for event in agreed(tenant, provider, 2):
+    messages = hello(f"tokens={TOKENS}", *dress)
+    plain = api.chat(messages=messages).json()["choices"][0]["message"]["content"]
+    for asked in (False, True):
+        options: dict[str, Any] = {"stream_options": {"include_usage": True}} if asked else {}
+        streamed = api.chat(messages=messages, stream=True, **options)
+        assert texts(streamed.content) == plain
+        assert (b'"prompt_tokens"' in streamed.content) == asked
+        assert (b'"usage"' in streamed.content) == asked
+        assert (b"[DONE]" in streamed.content) == ("no_done" not in dress)
+    for event in agreed(tenant, provider, 3):
         assert event["output_tokens"] == TOKENS
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from quotas import keys
-from quotas.engine import Cold, Lease, Stale
+from quotas.engine import Cold, Lease, OutsideWindows, Stale
 from quotas.limits import Amounts
 from tests.quotas.conftest import NOON, Bench
 
@@ -96,6 +96,15 @@ async def test_same_reservation_twice_takes_once(bench: Bench) -> None:
     again = await bench.admitted(chain, lease_id="same")
     assert again == first
     assert (await bench.figures(limit))["h"] == 1
+
+
+async def test_clock_outside_both_windows_is_learned_from_the_store(bench: Bench) -> None:
+    chain = bench.chain(bench.limit("requests", "day", 1))
+    for elsewhere in (NOON - DAY_US, NOON + 2 * DAY_US):
+        bench.at(elsewhere)
+        with pytest.raises(OutsideWindows):
+            await bench.reserve(chain)
+        assert abs(bench.engine.clock_us() - elsewhere) < 60_000_000
 
 
 async def test_newer_version_or_generation_is_stale(bench: Bench) -> None:
