@@ -159,3 +159,48 @@ def test_archived_projects_keys_are_refused(warm: Warm) -> None:
     tenant, api = warm
     services.archive_project(organization_id=tenant.id, slug="app", actor="test")
     assert code_of(api.chat()) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({"allow": {"endpoints": ["embeddings"]}}, (403, "endpoint_not_allowed")),
+        ({"allow": {"ip_ranges": ["192.0.2.0/24"]}}, (403, "address_not_allowed")),
+        ({"allow": {"models": ["gpt-4o"]}}, (404, "model_not_found")),
+        ({"caps": {"max_body_bytes": 20}}, (413, "body_too_large")),
+        ({"caps": {"max_input_tokens": 1}}, (400, "context_length_exceeded")),
+    ],
+)
+def test_narrower_policy_holds_for_the_next_call(
+    make_tenant: MakeTenant,
+    api_of: ApiOf,
+    policy: dict[str, Any],
+    expected: tuple[int, str],
+    provider: ProviderHandle,
+) -> None:
+    tenant = make_tenant()
+    api = api_of(tenant)
+    assert api.chat().status_code == 200
+    seen = provider.summary()["requests"]
+    put(tenant, **policy)
+    assert code_of(api.chat()) == expected
+    assert provider.summary()["requests"] == seen
+
+
+def test_smaller_output_cap_holds_for_the_next_call(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle
+) -> None:
+    tenant = make_tenant()
+    api = api_of(tenant)
+    assert api.chat().status_code == 200
+    put(tenant, caps={"max_output_tokens": 5})
+    assert api.chat().status_code == 200
+    assert provider.requests()[-1]["max_tokens"] == 5
+
+
+def test_policy_taken_away_holds_for_the_next_call(make_tenant: MakeTenant, api_of: ApiOf) -> None:
+    tenant = make_tenant()
+    api = api_of(tenant)
+    assert api.chat().status_code == 200
+    attach(tenant, None)
+    assert code_of(api.chat()) == (403, "no_policy")
