@@ -14,9 +14,15 @@ def main() -> None:
         os.environ["ORBIT_DB_ROLE"] = "owner"
     try:
         from django.core.management import execute_from_command_line
+
+        from orbit.env import BadSetting
     except ImportError:
         sys.exit("Django is not installed here. Run `make setup`, then use .venv/bin/python manage.py ...")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except BadSetting as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
     .venv/bin/python docs/screenshots.py --base http://127.0.0.1:8080 --email EMAIL --password PASSWORD
 
-The person must belong to one organization that had calls today, and be staff for the picture of the admin.
+The person must belong to the demo organization, which had calls today, and be staff for the picture of the admin.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def take_all(browser: Browser, base: str, email: str, password: str) -> None:
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/accounts/" not in url)
+    page.goto("/o/demo/")  # a person of several organizations would be asked to choose
     page.get_by_role("heading", name="Today").wait_for()
     dashboard = page.url
     call = page.get_by_role("region", name="Latest calls").get_by_role("link").first.get_attribute("href")

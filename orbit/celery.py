@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import task_prerun, worker_init
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
 
@@ -55,6 +55,9 @@ def refuse_unsafe(**_: Any) -> None:
     from orbit import startup  # needs the apps, which Celery loads after this module
 
     found = startup.problems()
+    for connection in connections.all():  # the task processes that come next must not share this one's
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
     if found:
         raise SystemExit(" ".join(found))
 

@@ -114,7 +114,8 @@ class Admissions:
 
     async def _open(self, shard: int, given_up: str) -> None:
         async def work() -> None:
-            logger.warning("shard %s has no counters to be trusted: it starts anew from the ledger", shard)
+            level = logging.WARNING if given_up else logging.INFO  # a fresh store is no trouble
+            logger.log(level, "shard %s has no counters to be trusted: it starts from the ledger", shard)
             await self.engine.open(shard, given_up)
 
         await self.snapshots.once(("open", shard, given_up), work)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -43,6 +43,17 @@ class Streamed:
     pump: asyncio.Task[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a stream ended, and what of it the client has not had yet."""
+
+    progress: Progress
+    status: str
+    code: Code | None
+    first_ms: int | None
+    last: bytes
+
+
 @dataclass
 class Pipeline:
     egress: Egress
@@ -64,7 +75,17 @@ class Pipeline:
     # plain calls
 
     async def _plain(self, admission: Admission, raw: bytes) -> Reply:
-        adapter, attempt, prepared = self._attempt(admission, raw)
+        attempt = Attempt(admission.call.target.account.name, admission.call.target.model)
+        try:
+            return await self._plain_answer(admission, attempt, raw)
+        except Exception:
+            self._cut(
+                admission, attempt, Code.INTERNAL_ERROR
+            )  # a fault of ours: repeated settlements change nothing
+            raise
+
+    async def _plain_answer(self, admission: Admission, attempt: Attempt, raw: bytes) -> Reply:
+        adapter, prepared = self._prepared(admission, raw)
         try:
             async with self._open(admission, prepared) as answer:
                 _note(attempt, answer)
@@ -85,7 +106,7 @@ class Pipeline:
             usage, source = await self._estimated(admission, adapter.output_text(parsed)), "estimated"
         outcome = Outcome(
             status="settled",
-            usage=usage,
+            usage=_possible(usage, admission),
             usage_source=source,
             http_status=answer.status,
             finish_reason=adapter.finish_reason(parsed),
@@ -102,8 +123,9 @@ class Pipeline:
     async def _stream(
         self, admission: Admission, raw: bytes, begun: asyncio.Future[Reply | Headers], channel: Channel
     ) -> None:
-        adapter, attempt, prepared = self._attempt(admission, raw)
+        attempt = Attempt(admission.call.target.account.name, admission.call.target.model)
         try:
+            adapter, prepared = self._prepared(admission, raw)
             async with self._open(admission, prepared) as answer:
                 _note(attempt, answer)
                 content_type = answer.header("content-type") or ""
@@ -117,22 +139,32 @@ class Pipeline:
                         begun.set_result(self._unreadable(admission, attempt, answer.status))
                     return
                 begun.set_result(response_headers.answered(admission, content_type, attempt))
-                await self._relay(admission, adapter, attempt, answer, channel)
+                end = await self._relay(admission, adapter, attempt, answer, channel)
+                if end.status == "settled":
+                    await self._end_stream(admission, attempt, end, channel)
+                    return
+            # a provider that goes on for nobody is stopped before we count what it wrote
+            await self._end_stream(admission, attempt, end, channel)
         except EgressError as error:
             if not begun.done():
                 begun.set_result(self._unanswered(admission, attempt, error))
-        except BaseException:
+        except asyncio.CancelledError:
             if not begun.done():
                 begun.set_exception(OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again."))
                 self._cut(admission, attempt, Code.SHUTTING_DOWN)
             raise
+        except Exception as error:
+            self._cut(admission, attempt, Code.INTERNAL_ERROR)
+            if begun.done():
+                raise
+            begun.set_exception(error)
         finally:
             channel.end()
 
     async def _relay(
         self, admission: Admission, adapter: Adapter, attempt: Attempt, answer: Answer, channel: Channel
-    ) -> None:
-        """Passes events on as they come, and settles with the last one before the client gets it."""
+    ) -> End:
+        """Passes events on as they come, and returns how the stream ended, with its last events."""
         call, decoder, progress = admission.call, Decoder(), Progress()
         wants_usage = bool((call.body.get("stream_options") or {}).get("include_usage"))
         first_ms: int | None = None
@@ -166,48 +198,44 @@ class Pipeline:
                 task.uncancel()
         if progress.failed and ending[1] is None:
             ending = ("provider_failed", Code.UPSTREAM_ERROR)
-        await self._end_stream(admission, attempt, progress, ending, first_ms)
-        channel.give(last)
-        if ending[1] is not None and not progress.failed:
-            channel.give(surface.error_event(_ended_early(ending[1]), str(call.request_id)))
+        return End(progress, *ending, first_ms, last)
 
-    async def _end_stream(
-        self,
-        admission: Admission,
-        attempt: Attempt,
-        progress: Progress,
-        ending: tuple[str, Code | None],
-        first_ms: int | None,
-    ) -> None:
+    async def _end_stream(self, admission: Admission, attempt: Attempt, end: End, channel: Channel) -> None:
+        """Settles before the client gets the last event."""
+        progress = end.progress
         usage, source = progress.usage, "provider"
         if usage is None:
-            usage, source = (
-                await self._estimated(admission, "".join(progress.texts), progress.text_dropped),
-                "estimated",
-            )
+            texts, source = "".join(progress.texts), "estimated"
+            try:
+                usage = await self._estimated(admission, texts, progress.text_dropped)
+            except asyncio.CancelledError:  # no time left to count: what it can be at most
+                usage = Usage(admission.call.input_bound, len(texts.encode()) + progress.text_dropped)
         elif not progress.done and progress.finish_reason is None:
             source = "partial"
         outcome = Outcome(
-            status=ending[0],
-            usage=usage,
+            status=end.status,
+            usage=_possible(usage, admission),
             usage_source=source,
             http_status=attempt.http_status,
-            code=ending[1].value if ending[1] else None,
+            code=end.code.value if end.code else None,
             finish_reason=progress.finish_reason,
-            first_token_ms=first_ms,
+            first_token_ms=end.first_ms,
         )
         self.settler.settle(admission, attempt, outcome)
+        channel.give(end.last)
+        if end.code is not None:
+            channel.give(surface.error_event(_ended_early(end.code), str(admission.call.request_id)))
 
     # what both share
 
-    def _attempt(self, admission: Admission, raw: bytes) -> tuple[Adapter, Attempt, Prepared]:
+    def _prepared(self, admission: Admission, raw: bytes) -> tuple[Adapter, Prepared]:
         call = admission.call
         account = call.target.account
         adapter = ADAPTERS[account.kind]
         prepared = adapter.prepare(
             account, call.endpoint, call.body, raw, call.target.model, call.output_cap, call.stream
         )
-        return adapter, Attempt(account.name, call.target.model), prepared
+        return adapter, prepared
 
     def _open(self, admission: Admission, prepared: Prepared) -> Any:
         return self.egress.open(
@@ -285,6 +313,14 @@ class Pipeline:
     def _failed(self, admission: Admission, error: OrbitError, attempt: Attempt) -> Reply:
         reply = surface.error_reply(error, str(admission.call.request_id))
         return Reply(reply.status, reply.headers + response_headers.route(admission, attempt), reply.body)
+
+
+def _possible(usage: Usage, admission: Admission) -> Usage:
+    """The provider was told how much it may write: what it says beyond is cut, and the event says so."""
+    most = admission.reserved.output_tokens
+    if usage.output_tokens <= most:
+        return usage
+    return replace(usage, output_tokens=most, anomaly="more output than was allowed")
 
 
 def _note(attempt: Attempt, answer: Answer) -> None:

@@ -10,7 +10,7 @@ from orbit.lib import access
 from tenants.apply import apply
 from tenants.models import ApiKey, Membership, Organization
 from tenants.people import ensure_person
-from tenants.services import add_member, revoke_key
+from tenants.services import NewCredential, add_member, issue_key, revoke_key, save_account
 
 ORGANIZATION = "demo"
 EMAIL = "demo@orbit.localhost"
@@ -79,8 +79,14 @@ def seed(*, provider_url: str, renew: bool = False) -> Seeded:
     """Safe to run again. `renew` replaces the key and the password, should they be lost."""
     if renew:
         _revoke()
-    outcome = apply(document(provider_url), actor=_ACTOR)
-    keys = {key.project: key.secret for key in outcome.keys}
+    wanted = document(provider_url)
+    with access.operator():
+        existing = Organization.objects.filter(slug=ORGANIZATION).first()
+    if existing is None:
+        outcome = apply(wanted, actor=_ACTOR)
+        key = {one.project: one.secret for one in outcome.keys}.get(_PROJECT)
+    else:
+        key = _mended(existing, wanted["organizations"][0]["provider_accounts"][0])
     password = secrets.token_urlsafe(12)
     person, created = ensure_person(email=EMAIL, password=password, name="Demo", operator=True)
     if renew and not created:
@@ -89,7 +95,25 @@ def seed(*, provider_url: str, renew: bool = False) -> Seeded:
     with access.operator():
         organization_id = Organization.objects.get(slug=ORGANIZATION).id
     add_member(organization_id=organization_id, person=person, role=Membership.Role.OWNER, actor=_ACTOR)
-    return Seeded(ORGANIZATION, EMAIL, password if created or renew else None, keys.get(_PROJECT), MODEL)
+    return Seeded(ORGANIZATION, EMAIL, password if created or renew else None, key, MODEL)
+
+
+def _mended(organization: Organization, account: dict[str, Any]) -> str | None:
+    """What this start needs of an organization that its user may have changed: the provider's address and a key."""
+    save_account(
+        organization_id=organization.id,
+        name=account["name"],
+        kind=account["kind"],
+        base_url=account["base_url"],
+        prices_as=account["prices_as"],
+        credential=NewCredential(value=_CREDENTIAL),
+        actor=_ACTOR,
+    )
+    with access.scope(organization_id=organization.id):
+        if ApiKey.objects.filter(project__slug=_PROJECT, name=_KEY, revoked_at=None).exists():
+            return None
+    issued = issue_key(organization_id=organization.id, project=_PROJECT, name=_KEY, actor=_ACTOR)
+    return issued[1]
 
 
 def _revoke() -> None:

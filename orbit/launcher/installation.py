@@ -77,7 +77,7 @@ class Installation:
             stack.enter_context(running.published(directory, self._published()))
             self._prepare(supervisor)
             text = self._start_rest(supervisor, directory, web)
-            self._terminal.say(f"{text}\nEverything else is in {log}")
+            self._terminal.say(f"{text}\nLogs: {log}\nNext: docs/getting-started.md")
             supervisor.watch()
         except StopAsked:
             self._terminal.say(f"Stopping; streams have {self._options.drain_s} s. Ctrl-C again kills.")

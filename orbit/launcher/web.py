@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import socket
+import warnings
 from types import FrameType
 
 import uvicorn
@@ -24,6 +25,8 @@ def main() -> None:
     parser.add_argument("--drain-s", type=int, required=True)
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
+    # whitenoise hands Django a file; Django reads it in a thread and says so on each page
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
     listening = socket.socket(fileno=options.fd)
     listening.setblocking(False)
     config = uvicorn.Config(

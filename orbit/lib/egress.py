@@ -253,11 +253,19 @@ class PyreqwestPool:
 
 
 def _translated(error: PyreqwestError) -> EgressError:
-    if isinstance(error, (ConnectError, ConnectTimeoutError, PoolTimeoutError)):
+    if isinstance(error, (ConnectTimeoutError, PoolTimeoutError)) or _never_connected(error):
         return NotConnected(type(error).__name__)
     if isinstance(error, RequestTimeoutError):
         return TimedOut(type(error).__name__)
     return Broken(type(error).__name__)
+
+
+def _never_connected(error: PyreqwestError) -> bool:
+    """Pyreqwest raises ConnectError also for a connection that broke after the request was sent."""
+    if not isinstance(error, ConnectError):
+        return False
+    causes = error.details.get("causes") or []
+    return any(cause["message"] == "client error (Connect)" for cause in causes)
 
 
 class Httpx2Answer:

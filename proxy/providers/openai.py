@@ -89,7 +89,7 @@ class OpenAI:
             return event
         if "error" in chunk and not chunk.get("choices"):
             progress.failed = True
-            return event
+            return b""  # ours follows
         choices = _choices(chunk)
         for choice in choices:
             reason = choice.get("finish_reason")

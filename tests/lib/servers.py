@@ -48,7 +48,7 @@ async def serving(answer: Handler) -> AsyncIterator[Server]:
         listening.close()
         for writer in writers:
             writer.transport.abort()
-        while server.open:
+        while server.open:  # noqa: ASYNC110 - moments, at the end of a test
             await asyncio.sleep(0.001)
 
 

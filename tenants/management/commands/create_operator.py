@@ -24,7 +24,7 @@ class Command(OperatorCommand):
             if Person.objects.filter(is_superuser=True, is_active=True).exists():
                 self.stdout.write("There is an operator already.")
                 return
-            raise InputError("ORBIT_ADMIN_EMAIL", "is not set", "set it and ORBIT_ADMIN_PASSWORD")
+            raise InputError("ORBIT_ADMIN_EMAIL", "is not set.", "Set it and ORBIT_ADMIN_PASSWORD.")
         try:
             validate_email(email)
         except ValidationError:
