@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -52,6 +53,10 @@ class Application:
             await send({"type": "lifespan.startup.failed", "message": " ".join(found)})
             return
         self.runtime = runtime.start()
+        # what start-up made stays; collecting it again and again would only cost
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await runtime.stop(self.runtime)

@@ -17,7 +17,8 @@ from proxy import events
 from proxy.context import Call
 from proxy.snapshot import Snapshots
 from quotas import estimate, usage
-from quotas.engine import Chain, Cold, Engine, Lease, Missing, OutsideWindows, Refusal, Unseeded
+from quotas.chain import Chain, Lease, Refusal, Unseeded
+from quotas.engine import Cold, Engine, Missing, OutsideWindows
 from quotas.limits import Amounts, Limit
 
 logger = logging.getLogger(__name__)

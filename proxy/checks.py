@@ -160,7 +160,7 @@ def make_call(
     endpoint: str,
     body: dict[str, Any],
     size: int,
-    headers: Mapping[str, str],
+    headers: Mapping[bytes, bytes],
     client_ip: str | None,
 ) -> Call:
     """A request with everything about it checked; nothing is reserved yet."""
@@ -198,7 +198,7 @@ def make_call(
         end_user=_end_user(body, headers),
         tags=_tags(body, headers),
         client_ip=client_ip,
-        user_agent=headers.get("user-agent", "")[:200] or None,
+        user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
         started=time.monotonic(),
     )
 
@@ -261,7 +261,7 @@ def _model_output(model: str) -> int:
     return MODEL_OUTPUT[max(known, key=len)] if known else USUAL_OUTPUT
 
 
-def _end_user(body: dict[str, Any], headers: Mapping[str, str]) -> str | None:
+def _end_user(body: dict[str, Any], headers: Mapping[bytes, bytes]) -> str | None:
     """The client's word, for sub-limits and reports, never for rights."""
     for name in ("safety_identifier", "user"):
         value = body.get(name)
@@ -269,12 +269,12 @@ def _end_user(body: dict[str, Any], headers: Mapping[str, str]) -> str | None:
             raise _bad(name, "must be a text")
         if value:
             return value[:256]
-    return headers.get("x-orbit-user", "")[:256] or None
+    return headers.get(b"x-orbit-user", b"")[:256].decode("latin-1") or None
 
 
-def _tags(body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
+def _tags(body: dict[str, Any], headers: Mapping[bytes, bytes]) -> dict[str, str]:
     found: dict[str, str] = {}
-    given = headers.get("x-orbit-tags")
+    given = headers.get(b"x-orbit-tags", b"").decode("latin-1")
     if given:
         for pair in given.split(","):
             name, separator, value = pair.strip().partition("=")

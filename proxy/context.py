@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
-from quotas.engine import Chain
+from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
 from quotas.prices import Rates
 from tenants.secrets import Secret

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from django.conf import settings
-
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.ids import uuid7
 from proxy import surface
@@ -87,27 +85,27 @@ def _view(scope: Scope) -> tuple[type[ProxyView], dict[str, str]]:
 async def _request(runtime: Runtime, scope: Scope, receive: Receive) -> GatewayRequest:
     if runtime.stopping:
         raise OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again.", retry_after_s=1)
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers: dict[bytes, bytes] = dict(scope["headers"])
     key = named_key(scope["headers"], scope["query_string"])
-    digest = keys.digest(key, settings.ORBIT_KEY_PEPPER) if keys.well_formed(key) else b""
+    digest = keys.digest(key, runtime.key_pepper) if len(key) == keys.LENGTH else b""
     principal = runtime.snapshots.known(digest)
-    if principal is None and digest:
+    if principal is None and digest and keys.well_formed(key):
         principal = await runtime.snapshots.find(digest)
     body = b""
     if principal is not None and scope["method"] == "POST":
-        body = await _body(headers, receive)
+        body = await _body(runtime, headers, receive)
     request = GatewayRequest(scope["method"], scope["path"], headers, body)
     request.runtime, request.digest, request.principal = runtime, digest, principal
-    request.client_ip = _client_ip(scope, headers)
+    request.client_ip = _client_ip(runtime.trusted_proxies, scope, headers)
     return request
 
 
-async def _body(headers: dict[str, str], receive: Receive) -> bytes:
+async def _body(runtime: Runtime, headers: dict[bytes, bytes], receive: Receive) -> bytes:
     """The whole body, refused as early as its length is known."""
-    if headers.get("content-encoding", "identity") != "identity":
+    if headers.get(b"content-encoding", b"identity") != b"identity":
         raise OrbitError(Code.UNSUPPORTED_ENCODING, "Send the body without Content-Encoding.")
-    most = settings.ORBIT_MAX_BODY_BYTES
-    declared = headers.get("content-length", "")
+    most = runtime.max_body_bytes
+    declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
     pieces, size = [], 0
@@ -128,11 +126,14 @@ def _too_large(most: int) -> OrbitError:
     return OrbitError(Code.BODY_TOO_LARGE, f"The body is larger than {most} bytes.")
 
 
-def _client_ip(scope: Scope, headers: dict[str, str]) -> str | None:
+def _client_ip(hops: int, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
     """The peer, or the right-most hop that no trusted proxy of ours added."""
-    hops = settings.ORBIT_TRUSTED_PROXIES
     if hops:
-        chain = [one.strip() for one in headers.get("x-forwarded-for", "").split(",") if one.strip()]
+        chain = [
+            one.strip()
+            for one in headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+            if one.strip()
+        ]
         if len(chain) >= hops:
             return chain[-hops]
     client = scope.get("client")

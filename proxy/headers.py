@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from orbit.lib.clock import compact_duration
 from proxy.admission import Admission
 from proxy.context import Headers
 from proxy.settlement import Attempt
-from quotas.engine import Standing
+from quotas.chain import Lease, Standing
+from quotas.limits import FOREVER
+
+METERS = ((b"requests", ("requests",)), (b"tokens", ("tokens", "input_tokens", "output_tokens")))
+NEVER = FOREVER.end
 
 
 def answered(admission: Admission, content_type: str, attempt: Attempt) -> Headers:
@@ -17,7 +19,7 @@ def answered(admission: Admission, content_type: str, attempt: Attempt) -> Heade
         (b"content-type", content_type.encode("latin-1", "replace")),
         (b"x-orbit-request-id", str(admission.call.request_id).encode()),
     ]
-    return found + route(admission, attempt) + limits(admission.lease.standings, admission.lease.admitted_us)
+    return found + route(admission, attempt) + limits(admission.lease)
 
 
 def route(admission: Admission, attempt: Attempt) -> Headers:
@@ -28,21 +30,18 @@ def route(admission: Admission, attempt: Attempt) -> Headers:
     ]
 
 
-def limits(standings: Sequence[Standing], now_us: int) -> Headers:
+def limits(lease: Lease) -> Headers:
     """`x-ratelimit-*` of the tightest limit on requests and of the tightest on tokens."""
     found: Headers = []
-    for name, meters in (
-        (b"requests", ("requests",)),
-        (b"tokens", ("tokens", "input_tokens", "output_tokens")),
-    ):
-        of_kind = [one for one in standings if one.limit.meter in meters]
-        if not of_kind:
+    for name, meters in METERS:
+        standings = lease.standings(*meters)
+        if not standings:
             continue
-        tightest = min(of_kind, key=_free)
-        found.append((b"x-ratelimit-limit-" + name, str(tightest.ceiling).encode()))
-        found.append((b"x-ratelimit-remaining-" + name, str(tightest.free).encode()))
-        if tightest.resets_at is not None and tightest.resets_at < 2**53 - 1:
-            seconds = max(0, tightest.resets_at - now_us) / 1_000_000
+        tightest = min(standings, key=_free) if len(standings) > 1 else standings[0]
+        found.append((b"x-ratelimit-limit-" + name, b"%d" % tightest.ceiling))
+        found.append((b"x-ratelimit-remaining-" + name, b"%d" % tightest.free))
+        if tightest.resets_at is not None and tightest.resets_at < NEVER:
+            seconds = max(0, tightest.resets_at - lease.admitted_us) / 1_000_000
             found.append((b"x-ratelimit-reset-" + name, compact_duration(seconds).encode()))
     return found
 

@@ -28,6 +28,9 @@ class Runtime:
     egress: Egress
     pipeline: Pipeline
     renewal: asyncio.Task[None]
+    key_pepper: str
+    max_body_bytes: int
+    trusted_proxies: int
 
     @property
     def stopping(self) -> bool:
@@ -58,6 +61,9 @@ def start() -> Runtime:
         egress=egress,
         pipeline=Pipeline(egress, settler, settings.ORBIT_MAX_ANSWER_BYTES),
         renewal=renewal,
+        key_pepper=settings.ORBIT_KEY_PEPPER,
+        max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
+        trusted_proxies=settings.ORBIT_TRUSTED_PROXIES,
     )
 
 

@@ -13,7 +13,8 @@ from orbit.lib import access
 from orbit.lib.redis import Script
 from orbit.lib.store import client
 from quotas import keys
-from quotas.engine import LUA, SETTLE, Held, settlement
+from quotas.chain import Held
+from quotas.engine import LUA, SETTLE, settlement
 from quotas.receivers import publish
 from tenants.models import ApiKey, Installation, Organization
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import hmac
 import secrets
 import string
-from hashlib import sha256
 from zlib import crc32
 
 PREFIX = "orb_"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM = 43  # characters; 256 bits
 _CHECKSUM = 6  # characters; 62^6 > 2^32
-_LENGTH = len(PREFIX) + _RANDOM + _CHECKSUM
+LENGTH = len(PREFIX) + _RANDOM + _CHECKSUM
 LEAST_PEPPER = 16
 
 
@@ -26,7 +25,7 @@ def new_key() -> str:
 
 def well_formed(text: str) -> bool:
     """Whether this could be one of our keys. Costs the same small amount for whatever a client sends."""
-    if len(text) != _LENGTH or not text.startswith(PREFIX):
+    if len(text) != LENGTH or not text.startswith(PREFIX):
         return False
     if not text.isascii() or not text[len(PREFIX) :].isalnum():
         return False
@@ -37,7 +36,7 @@ def digest(text: str, pepper: str) -> bytes:
     """What is stored of a key, and what it is found by."""
     if len(pepper) < LEAST_PEPPER:
         raise ValueError(f"ORBIT_KEY_PEPPER must have at least {LEAST_PEPPER} characters.")
-    return hmac.new(pepper.encode(), text.encode(), sha256).digest()
+    return hmac.digest(pepper.encode(), text.encode(), "sha256")
 
 
 def hint(text: str) -> str:

@@ -27,6 +27,8 @@ from pyreqwest.exceptions import (
     PyreqwestError,
     RequestTimeoutError,
 )
+from pyreqwest.request import StreamRequest
+from pyreqwest.response import Response
 
 RESOLVED_S = 30.0  # how long a vetted address is used before the name is looked up again
 POOLS = 512
@@ -128,17 +130,13 @@ class Egress:
         self.resolved[host, port] = (loop.time() + RESOLVED_S, addresses[0])
         return Destination(scheme, host, port, addresses[0])
 
-    @asynccontextmanager
-    async def open(
+    def open(
         self, account: str, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         """One exchange for one account. Leaving the block before the end breaks the connection off."""
-        destination = await self.vet(url)
-        pool = self._pool(account, destination)
-        async with pool.open(method, url, headers, body, self.timeouts.first_byte_s) as answer:
-            yield answer
+        return _Exchange(self, account, method, url, headers, body)
 
-    def _pool(self, account: str, destination: Destination) -> Pool:
+    def pool(self, account: str, destination: Destination) -> Pool:
         pool = self.pools.get((account, destination))
         if pool is None:
             pool = self.pools[account, destination] = self.make_pool(destination, self.timeouts)
@@ -151,6 +149,30 @@ class Egress:
     async def close(self) -> None:
         for pool in self.pools.values():
             await pool.close()
+
+
+class _Exchange:
+    def __init__(
+        self,
+        egress: Egress,
+        account: str,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+    ) -> None:
+        self.egress = egress
+        self.account = account
+        self.request = (method, url, headers, body)
+
+    async def __aenter__(self) -> Answer:
+        destination = await self.egress.vet(self.request[1])
+        pool = self.egress.pool(self.account, destination)
+        self.inner = pool.open(*self.request, self.egress.timeouts.first_byte_s)
+        return await self.inner.__aenter__()
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.inner.__aexit__(None, None, None)
 
 
 def parse_target(url: str, private_targets: Collection[str]) -> tuple[str, str, int, bool]:
@@ -179,14 +201,14 @@ def is_public(address: str) -> bool:
 
 
 class PyreqwestAnswer:
-    def __init__(self, response: object, idle_s: float) -> None:
+    def __init__(self, response: Response, idle_s: float) -> None:
         self.response = response
         self.idle_s = idle_s
-        self.status: int = response.status  # type: ignore[attr-defined]
-        self.reader = response.body_reader  # type: ignore[attr-defined]
+        self.status: int = response.status
+        self.reader = response.body_reader
 
     def header(self, name: str) -> str | None:
-        value: str | None = self.response.get_header(name)  # type: ignore[attr-defined]
+        value: str | None = self.response.get_header(name)
         return value
 
     async def read(self) -> bytes:
@@ -198,6 +220,26 @@ class PyreqwestAnswer:
         except PyreqwestError as error:
             raise _translated(error) from error
         return b"" if piece is None else piece.to_bytes()
+
+
+class _PyreqwestExchange:
+    def __init__(self, request: StreamRequest, first_byte_s: float, idle_s: float) -> None:
+        self.request = request
+        self.first_byte_s = first_byte_s
+        self.idle_s = idle_s
+
+    async def __aenter__(self) -> Answer:
+        try:
+            async with asyncio.timeout(self.first_byte_s):
+                response = await self.request.__aenter__()
+        except TimeoutError as error:
+            raise TimedOut("no first byte in time") from error
+        except PyreqwestError as error:
+            raise _translated(error) from error
+        return PyreqwestAnswer(response, self.idle_s)
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.request.__aexit__(None, None, None)
 
 
 class PyreqwestPool:
@@ -227,26 +269,14 @@ class PyreqwestPool:
             .build()
         )
 
-    @asynccontextmanager
-    async def open(
+    def open(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes, first_byte_s: float
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         # without the limit of 0 the first tokens of a stream would wait for a full buffer
         builder = self.client.request(method, url).headers(list(headers)).streamed_read_buffer_limit(0)
         if body:
             builder = builder.body_bytes(body)
-        request = builder.build_streamed()
-        try:
-            async with asyncio.timeout(first_byte_s):
-                response = await request.__aenter__()
-        except TimeoutError as error:
-            raise TimedOut("no first byte in time") from error
-        except PyreqwestError as error:
-            raise _translated(error) from error
-        try:
-            yield PyreqwestAnswer(response, self.timeouts.idle_s)
-        finally:
-            await request.__aexit__(None, None, None)
+        return _PyreqwestExchange(builder.build_streamed(), first_byte_s, self.timeouts.idle_s)
 
     async def close(self) -> None:
         await self.client.close()

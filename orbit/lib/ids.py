@@ -7,10 +7,29 @@ import time
 from uuid import UUID
 
 
+class _Randomness:
+    """The system's random bytes, asked for in larger pieces: the call is what costs."""
+
+    def __init__(self) -> None:
+        self.bytes = b""
+        self.process = 0
+
+    def take(self, count: int) -> int:
+        if (
+            len(self.bytes) < count or self.process != os.getpid()
+        ):  # a forked process must not repeat its parent
+            self.bytes, self.process = os.urandom(4096), os.getpid()
+        taken, self.bytes = self.bytes[:count], self.bytes[count:]
+        return int.from_bytes(taken, "big")
+
+
+_randomness = _Randomness()
+
+
 def uuid7(now_ms: int | None = None) -> UUID:
     """A UUID version 7 (RFC 9562): milliseconds, then 74 random bits."""
     ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    random = int.from_bytes(os.urandom(10), "big")
+    random = _randomness.take(10)
     value = (
         (ms & (2**48 - 1)) << 80
         | 0x7 << 76

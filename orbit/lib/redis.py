@@ -90,10 +90,13 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def send(self, arguments: Sequence[Argument]) -> asyncio.Future[Any]:
+        return self.send_packed(hiredis.pack_command(tuple(arguments)))  # type: ignore[arg-type]
+
+    def send_packed(self, command: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self.loop.create_future()
         if not self.outgoing:
             self.loop.call_soon(self.flush)
-        self.outgoing.append(hiredis.pack_command(tuple(arguments)))  # type: ignore[arg-type]
+        self.outgoing.append(command)
         self.waiting.append((future, self.loop.time() + self.timeout_s))
         if self.watch is None:
             self.watch = self.loop.call_later(self.timeout_s, self._check)
@@ -174,8 +177,15 @@ class RedisLink:
                 raise
         return await self.call("EVAL", script.source, len(keys), *keys, *arguments)
 
-    def post(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
-        """A script whose bytes are on their way when this returns; the caller looks at the answer when it likes.
+    async def call_packed(self, command: bytes) -> Any:
+        """One command that the caller has put into the wire format."""
+        connection = self._connection
+        if connection is None or not connection.usable:
+            connection = await self._connected()
+        return await connection.send_packed(command)
+
+    def post_packed(self, command: bytes) -> asyncio.Future[Any]:
+        """The same, with its bytes on their way when this returns; the caller looks at the answer when it likes.
 
         Fails at once, in the future, when there is no connection.
         """
@@ -184,7 +194,7 @@ class RedisLink:
             future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             future.set_exception(StoreUnavailable("not connected"))
             return future
-        sent = connection.send(["EVALSHA", script.digest, len(keys), *keys, *arguments])
+        sent = connection.send_packed(command)
         connection.flush()
         return sent
 

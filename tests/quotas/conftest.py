@@ -13,7 +13,8 @@ from django.conf import settings
 
 from orbit.lib.redis import RedisLink
 from quotas import keys
-from quotas.engine import Chain, Engine, Lease, Missing, Refusal, Unseeded
+from quotas.chain import Chain, Lease, Refusal, Unseeded
+from quotas.engine import Engine, Missing
 from quotas.limits import Amounts, Calendar, Limit
 
 # Tomorrow at noon, UTC: counters expire by the store's own clock, so the test's may not be long past.

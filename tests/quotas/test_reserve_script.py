@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from quotas import keys
-from quotas.engine import Cold, Lease, OutsideWindows, Stale
+from quotas.chain import Lease
+from quotas.engine import Cold, OutsideWindows, Stale
 from quotas.limits import Amounts
 from tests.quotas.conftest import NOON, Bench
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from redis import Redis
 
 from quotas import keys
-from quotas.engine import Lease
+from quotas.chain import Lease
 from quotas.limits import Amounts
 from quotas.tasks import expire
 from tests.quotas.conftest import NOON, Bench
