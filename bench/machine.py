@@ -13,7 +13,7 @@ from bench import nginx
 from bench.stage import Stage
 from orbit.launcher import state
 
-PACKAGES = ("uvicorn", "uvloop", "httptools", "django", "djangorestframework", "pyreqwest", "hiredis")
+PACKAGES = ("uvicorn", "uvloop", "httptools", "django", "djangorestframework", "hiredis")
 
 
 def facts(stage: Stage, nginx_binary: str | None) -> dict[str, str]:

@@ -42,7 +42,7 @@ PARTS = {
     "quotas": "reserve and settle: arguments, replies",
     "orbit/lib/redis": "Redis connection",
     "orbit/lib/egress": "provider call",
-    "pyreqwest": "provider call",
+    "orbit/lib/wire": "provider call",
     "proxy/settlement": "settle: cost, event",
     "proxy/events": "settle: cost, event",
     "proxy/headers": "headers of the answer",

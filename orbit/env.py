@@ -37,6 +37,14 @@ def flag(name: str, default: bool = False) -> bool:
     raise BadSetting(f"{name} must be 1 or 0, not {raw!r}.")
 
 
+def choice(name: str, choices: tuple[str, ...]) -> str:
+    """One of `choices`, the first of which is the default."""
+    value = text(name, choices[0])
+    if value not in choices:
+        raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma list; empty items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

@@ -14,8 +14,9 @@ from typing import Any
 
 import orjson
 
-from orbit.lib.egress import Answer, Egress, EgressError, NotAllowed, TimedOut, TooLarge, read_all
+from orbit.lib.egress import Egress, read_all
 from orbit.lib.errors import Code, OrbitError
+from orbit.lib.exchange import Answer, EgressError, NotAllowed, TimedOut, TooLarge
 from proxy import headers as response_headers
 from proxy import surface
 from proxy.admission import Admission

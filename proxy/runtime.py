@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from orbit.lib.egress import CLIENTS, Egress, Timeouts
+from orbit.lib.egress import CLIENTS, Egress
+from orbit.lib.exchange import Timeouts
 from orbit.lib.redis import RedisLink
 from proxy.admission import Admissions
 from proxy.pipeline import Pipeline

@@ -14,93 +14,26 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx2
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import (
-    ConnectError,
-    ConnectTimeoutError,
-    PoolTimeoutError,
-    PyreqwestError,
-    RequestTimeoutError,
+
+from orbit.lib.exchange import (
+    Answer,
+    Broken,
+    Destination,
+    EgressError,
+    NotAllowed,
+    NotConnected,
+    Pool,
+    TimedOut,
+    Timeouts,
+    TooLarge,
 )
-from pyreqwest.request import StreamRequest
-from pyreqwest.response import Response
+from orbit.lib.wire import WirePool
 
 RESOLVED_S = 30.0  # how long a vetted address is used before the name is looked up again
 POOLS = 512
-
-
-class EgressError(Exception):
-    """The other side was not reached or broke off. `worked` says whether it may have done anything."""
-
-    worked = True
-
-
-class NotAllowed(EgressError):
-    """The address may not be reached from here."""
-
-    worked = False
-
-
-class NotConnected(EgressError):
-    worked = False
-
-
-class TimedOut(EgressError):
-    pass
-
-
-class Broken(EgressError):
-    """The connection ended before the answer did."""
-
-
-class TooLarge(EgressError):
-    """The answer is longer than we take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    connect_s: float
-    first_byte_s: float
-    idle_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A vetted place: where the connection goes, and under which name."""
-
-    scheme: str
-    host: str
-    port: int
-    address: str
-
-    @property
-    def origin(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}"
-
-
-class Answer(Protocol):
-    """An answer whose head is here; `read` gives the next piece as it arrives, b"" at the end."""
-
-    status: int
-
-    def header(self, name: str) -> str | None: ...
-
-    async def read(self) -> bytes: ...
-
-
-class Pool(Protocol):
-    """Connections to one destination for one account."""
-
-    def open(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes, first_byte_s: float
-    ) -> AbstractAsyncContextManager[Answer]: ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass
@@ -200,104 +133,6 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class PyreqwestAnswer:
-    def __init__(self, response: Response, idle_s: float) -> None:
-        self.response = response
-        self.idle_s = idle_s
-        self.status: int = response.status
-        self.reader = response.body_reader
-
-    def header(self, name: str) -> str | None:
-        value: str | None = self.response.get_header(name)
-        return value
-
-    async def read(self) -> bytes:
-        try:
-            async with asyncio.timeout(self.idle_s):
-                piece = await self.reader.read_chunk()
-        except TimeoutError as error:
-            raise TimedOut("silent for too long") from error
-        except PyreqwestError as error:
-            raise _translated(error) from error
-        return b"" if piece is None else piece.to_bytes()
-
-
-class _PyreqwestExchange:
-    def __init__(self, request: StreamRequest, first_byte_s: float, idle_s: float) -> None:
-        self.request = request
-        self.first_byte_s = first_byte_s
-        self.idle_s = idle_s
-
-    async def __aenter__(self) -> Answer:
-        try:
-            async with asyncio.timeout(self.first_byte_s):
-                response = await self.request.__aenter__()
-        except TimeoutError as error:
-            raise TimedOut("no first byte in time") from error
-        except PyreqwestError as error:
-            raise _translated(error) from error
-        return PyreqwestAnswer(response, self.idle_s)
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.request.__aexit__(None, None, None)
-
-
-class PyreqwestPool:
-    """Rust's reqwest; a tenth of httpx's cost a call (docs/decisions/0003-upstream-client.md).
-
-    A wait for the head that is cancelled leaves the connection open until the head comes or `first_byte_s`
-    is over; then it is closed unread.
-    """
-
-    def __init__(self, destination: Destination, timeouts: Timeouts) -> None:
-        self.timeouts = timeouts
-        self.client: Client = (
-            ClientBuilder()
-            .resolve(destination.host, destination.address, destination.port)
-            .no_proxy()
-            .follow_redirects(False)
-            .referer(False)
-            .gzip(False)
-            .brotli(False)
-            .zstd(False)
-            .deflate(False)
-            .http1_only()
-            .http1_lower_case_headers()
-            .user_agent("orbit-gateway")
-            .connect_timeout(timedelta(seconds=timeouts.connect_s))
-            .read_timeout(timedelta(seconds=max(timeouts.first_byte_s, timeouts.idle_s)))
-            .build()
-        )
-
-    def open(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes, first_byte_s: float
-    ) -> AbstractAsyncContextManager[Answer]:
-        # without the limit of 0 the first tokens of a stream would wait for a full buffer
-        builder = self.client.request(method, url).headers(list(headers)).streamed_read_buffer_limit(0)
-        if body:
-            builder = builder.body_bytes(body)
-        return _PyreqwestExchange(builder.build_streamed(), first_byte_s, self.timeouts.idle_s)
-
-    async def close(self) -> None:
-        await self.client.close()
-
-
-def _translated(error: PyreqwestError) -> EgressError:
-    if isinstance(error, (ConnectTimeoutError, PoolTimeoutError)) or _never_connected(error):
-        return NotConnected(type(error).__name__)
-    if isinstance(error, RequestTimeoutError):
-        return TimedOut(type(error).__name__)
-    return Broken(type(error).__name__)
-
-
-def _never_connected(error: PyreqwestError) -> bool:
-    """Pyreqwest raises ConnectError also for a connection that broke after the request was sent."""
-    if not isinstance(error, ConnectError):
-        return False
-    causes = error.details.get("causes") or []
-    return any(cause["message"] == "client error (Connect)" for cause in causes)
-
-
 class Httpx2Answer:
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
@@ -336,7 +171,7 @@ class Httpx2Pool:
         request = self.client.build_request(
             method,
             httpx2.URL(url).copy_with(host=host),
-            headers=[*headers, ("host", f"{place.host}:{place.port}")],
+            headers=[*headers, ("host", place.authority)],
             content=body or None,
             extensions={"sni_hostname": place.host},
         )
@@ -364,10 +199,7 @@ def _from_httpx2(error: httpx2.HTTPError) -> EgressError:
     return Broken(type(error).__name__)
 
 
-CLIENTS: Mapping[str, Callable[[Destination, Timeouts], Pool]] = {
-    "pyreqwest": PyreqwestPool,
-    "httpx2": Httpx2Pool,
-}
+CLIENTS: Mapping[str, Callable[[Destination, Timeouts], Pool]] = {"wire": WirePool, "httpx2": Httpx2Pool}
 
 
 async def read_all(answer: Answer, most_bytes: int) -> bytes:

@@ -43,8 +43,8 @@ ORBIT_DEMO_PROVIDER_PORT = env.integer("ORBIT_DEMO_PROVIDER_PORT", 8090, low=1, 
 ORBIT_TRUSTED_PROXIES = env.integer("ORBIT_TRUSTED_PROXIES", 0, high=10)
 # host:port pairs that provider accounts may point to although private; also permits http:// for them.
 ORBIT_PRIVATE_TARGETS = env.words("ORBIT_PRIVATE_TARGETS")
-# Which outbound client carries provider calls: pyreqwest or httpx2.
-ORBIT_UPSTREAM_CLIENT = env.text("ORBIT_UPSTREAM_CLIENT", "pyreqwest")
+# Which outbound client carries provider calls: wire (our own) or httpx2.
+ORBIT_UPSTREAM_CLIENT = env.choice("ORBIT_UPSTREAM_CLIENT", ("wire", "httpx2"))
 # Seconds to connect to a provider, to its first byte, and between two pieces of a stream.
 ORBIT_CONNECT_TIMEOUT_S = env.integer("ORBIT_CONNECT_TIMEOUT_S", 5, low=1, high=60)
 ORBIT_FIRST_BYTE_TIMEOUT_S = env.integer("ORBIT_FIRST_BYTE_TIMEOUT_S", 300, low=1, high=3600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(answer: Handler) -> AsyncIterator[Server]:
+async def serving(answer: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Reads one request head a connection, then leaves the rest to `answer`."""
     server = Server()
     writers: set[asyncio.StreamWriter] = set()
@@ -40,7 +41,7 @@ async def serving(answer: Handler) -> AsyncIterator[Server]:
             server.open -= 1
             writer.close()
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
