@@ -35,6 +35,7 @@ class _Proxy:
         self.loop = asyncio.new_event_loop()
         self.stopped = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.writers: set[asyncio.StreamWriter] = set()
 
     def run(self) -> None:
         self.loop.run_until_complete(self._serve())
@@ -49,9 +50,13 @@ class _Proxy:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.05)  # for the transports to be gone with their loop
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self.target)
+        self.writers |= {writer, back}
         for source, sink in ((reader, back), (there, writer)):
             task = asyncio.create_task(self._pipe(source, sink))
             self.tasks.add(task)
