@@ -30,6 +30,7 @@ from quotas import estimate, tokens
 
 logger = logging.getLogger(__name__)
 
+GOODBYE_S = 1.0  # a provider that has not closed its stream by then is left
 NOTHING = Usage(0, 0)
 UNKNOWN_ANSWER = OrbitError(Code.UPSTREAM_ERROR, "The provider's answer could not be read.")
 NOT_WORKED = frozenset(range(300, 600))  # an error status: the provider charges nothing for it
@@ -80,9 +81,8 @@ class Pipeline:
         try:
             return await self._plain_answer(admission, attempt, raw)
         except Exception:
-            self._cut(
-                admission, attempt, Code.INTERNAL_ERROR
-            )  # a fault of ours: repeated settlements change nothing
+            # a fault of ours; should the call be settled already, a second settlement changes nothing
+            self._cut(admission, attempt, Code.INTERNAL_ERROR)
             raise
 
     async def _plain_answer(self, admission: Admission, attempt: Attempt, raw: bytes) -> Reply:
@@ -143,6 +143,8 @@ class Pipeline:
                 end = await self._relay(admission, adapter, attempt, answer, channel)
                 if end.status == "settled":
                     await self._end_stream(admission, attempt, end, channel)
+                    channel.end()
+                    await _read_out(answer)
                     return
             # a provider that goes on for nobody is stopped before we count what it wrote
             await self._end_stream(admission, attempt, end, channel)
@@ -322,6 +324,16 @@ def _possible(usage: Usage, admission: Admission) -> Usage:
     if usage.output_tokens <= most:
         return usage
     return replace(usage, output_tokens=most, anomaly="more output than was allowed")
+
+
+async def _read_out(answer: Answer) -> None:
+    """Takes what may follow a stream's last event, so that its connection can serve the next call."""
+    try:
+        async with asyncio.timeout(GOODBYE_S):
+            while await answer.read():
+                pass
+    except (EgressError, TimeoutError):
+        pass  # the call is settled; only the connection is not kept
 
 
 def _note(attempt: Attempt, answer: Answer) -> None:
