@@ -42,7 +42,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("server") / "log"
     argv = [sys.executable, "-m", "uvicorn", "orbit.asgi:application", "--port", str(port), "--no-access-log"]
     with open(log, "wb") as out:
-        process = subprocess.Popen(argv, env={**os.environ, "ORBIT_PUBLIC_URL": url}, stdout=out, stderr=out)
+        # a cache of its own: other tests' failed sign-ins would count against this address
+        cache = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
+        environ = {**os.environ, "ORBIT_PUBLIC_URL": url, "ORBIT_CACHE_URL": cache}
+        process = subprocess.Popen(argv, env=environ, stdout=out, stderr=out)
         try:
             _wait(url, process, log)
             yield url

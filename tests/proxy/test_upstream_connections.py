@@ -17,7 +17,8 @@ def test_a_finished_call_leaves_its_connection_for_the_next(
             body = {"model": "gpt-4o-mini", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
             assert client.post(f"{gateway.base_url}/chat/completions", json=body).status_code == 200
     peers = [
-        provider.request(event["attempts"][0]["upstream_request_id"])["peer_port"] for event in tenant.events()
+        provider.request(event["attempts"][0]["upstream_request_id"])["peer_port"]
+        for event in tenant.events()
     ]
     assert len(peers) == 4
     assert len(set(peers)) == 1
