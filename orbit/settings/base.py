@@ -174,7 +174,7 @@ STORAGES = {
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "orbit.lib.cache.SharedRedisCache",
         "LOCATION": ORBIT_CACHE_URL,
         "KEY_PREFIX": "orbit-cache",
     },
