@@ -126,12 +126,14 @@ def _part(function: Function) -> str | None:
 
 
 def _text(times: dict[str, float], used: Used, count: int, unit: str) -> str:
-    main_us, rest_us = used.main_thread_s / count * 1e6, (used.all_s - used.main_thread_s) / count * 1e6
+    main_us = used.main_thread_s / count * 1e6
     total = sum(times.values())
     parts = sorted(times.items(), key=lambda item: -item[1])
     rows = [
         ("part", "share"),
         *((part, f"{seconds / total:.0%}") for part, seconds in parts if seconds >= total / 200),
     ]
-    said = f"Under the profiler a {unit} took {main_us:.0f} µs in the main thread, which are the shares below, and "
-    return f"{said}{rest_us:.0f} µs in other threads, the provider client's.\n\n{report.table(rows)}"
+    said = (
+        f"Under the profiler a {unit} took {main_us:.0f} µs in the main thread, which are the shares below."
+    )
+    return f"{said}\n\n{report.table(rows)}"
