@@ -6,6 +6,7 @@ from orbit.lib.clock import compact_duration
 from proxy.admission import Admission
 from proxy.context import Headers
 from proxy.settlement import Attempt
+from proxy.surface import request_id_headers
 from quotas.chain import Lease, Standing
 from quotas.limits import FOREVER
 
@@ -17,7 +18,7 @@ def answered(admission: Admission, content_type: str, attempt: Attempt) -> Heade
     """Of an answer that a provider gave: known before its first byte."""
     found: Headers = [
         (b"content-type", content_type.encode("latin-1", "replace")),
-        (b"x-orbit-request-id", str(admission.call.request_id).encode()),
+        *request_id_headers(str(admission.call.request_id)),
     ]
     return found + route(admission, attempt) + limits(admission.lease)
 

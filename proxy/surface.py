@@ -40,11 +40,14 @@ def error_body(error: OrbitError, request_id: str) -> dict[str, Any]:
     }
 
 
+def request_id_headers(request_id: str) -> Headers:
+    """Under our own name, and under the one that OpenAI's SDKs show as `_request_id`."""
+    written = request_id.encode()
+    return [(b"x-orbit-request-id", written), (b"x-request-id", written)]
+
+
 def error_reply(error: OrbitError, request_id: str) -> Reply:
-    headers: Headers = [
-        (b"content-type", b"application/json"),
-        (b"x-orbit-request-id", request_id.encode()),
-    ]
+    headers: Headers = [(b"content-type", b"application/json"), *request_id_headers(request_id)]
     if error.data.get("limit"):
         headers.append((b"x-orbit-limit", str(error.data["limit"]).encode()))
     if error.retry_after_s is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, TypeAlias, cast
 from uuid import UUID
 
@@ -51,7 +52,7 @@ class JsonOnly(BaseContentNegotiation):
         return None, "application/json"
 
 
-class ProxyView(APIView):
+class ProxyView(APIView, ABC):
     """Authentication, permission and throttle are DRF's; `answer` is ours and asynchronous."""
 
     authentication_classes = [IssuedKeyAuthentication]
@@ -83,8 +84,9 @@ class ProxyView(APIView):
         self.initial(request)
         return await self.answer(request, raw, **path)
 
+    @abstractmethod
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        raise NotImplementedError
+        """What the client gets of a request that DRF has let in."""
 
 
 class CallView(ProxyView):
@@ -128,8 +130,9 @@ class FreshView(ProxyView):
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         return _json(await self.read(cast("Principal", request.user), raw, **path), raw)
 
+    @abstractmethod
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
-        raise NotImplementedError
+        """The JSON object that is asked for."""
 
 
 class Models(FreshView):
@@ -186,8 +189,5 @@ def _model(alias: str, principal: Principal) -> dict[str, Any]:
 
 
 def _json(value: dict[str, Any], raw: GatewayRequest) -> Reply:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"x-orbit-request-id", str(raw.request_id).encode()),
-    ]
+    headers = [(b"content-type", b"application/json"), *surface.request_id_headers(str(raw.request_id))]
     return Reply(200, headers, orjson.dumps(value))

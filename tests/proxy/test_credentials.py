@@ -80,7 +80,9 @@ def test_every_bad_key_gets_the_same_answer(
     for value in values:
         status, own, body = ask_roughly(gateway, value)
         assert (status, orjson.loads(body)["error"]["code"]) == (401, "invalid_api_key"), value
-        bodies.add(body.replace(own.pop("x-orbit-request-id").encode(), b"ID"))
+        body = body.replace(own.pop("x-orbit-request-id").encode(), b"ID")
+        own.pop("x-request-id")
+        bodies.add(body)
         headers.add(tuple(sorted((name, text) for name, text in own.items() if name != "date")))
     assert len(bodies) == 1
     assert len(headers) == 1

@@ -59,6 +59,7 @@ OWN = {
     "content-length",
     "date",
     "x-orbit-request-id",
+    "x-request-id",
     "x-orbit-model",
     "x-orbit-account",
     "x-orbit-attempts",
@@ -103,7 +104,13 @@ def test_no_header_of_the_provider_reaches_the_client(api: Api) -> None:
 
 def test_our_own_answers_have_no_more_headers_than_they_need(api: Api) -> None:
     for answer in (api.get("models"), api.get("orbit/limits"), api.chat(n=0), api.get("nothing")):
-        assert set(answer.headers) == {"content-type", "content-length", "date", "x-orbit-request-id"}
+        assert set(answer.headers) == {
+            "content-type",
+            "content-length",
+            "date",
+            "x-orbit-request-id",
+            "x-request-id",
+        }
 
 
 def test_names_that_odd_headers_carry_change_nothing(api: Api, provider: ProviderHandle) -> None:
