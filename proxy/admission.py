@@ -88,7 +88,7 @@ class Admissions:
             "version": call.principal.organization.version,
             "generation": call.principal.key.generation,
             "event": orjson.dumps(opened),
-            "refusal": events.refusal(call.principal, call.model),
+            "refusal": _refusal(call),
             "rough": rough,
         }
         try:
@@ -132,6 +132,15 @@ class Admissions:
         return await self.snapshots.read(
             lambda: usage.spent(shard, organization_id, counter.limit, counter.window)
         )
+
+
+def _refusal(call: Call) -> bytes:
+    """What a refusal would be counted under: the same for every call of a key and model, so it is written once."""
+    known = call.principal.refusals
+    found = known.get(call.model)
+    if found is None:
+        found = known[call.model] = events.refusal(call.principal, call.model)
+    return found
 
 
 def amounts_of(call: Call, input_tokens: int) -> Amounts:

@@ -107,6 +107,7 @@ class Principal:
     project: ProjectSnapshot
     policy: EffectivePolicy | None
     chains: dict[str, Chain] = field(default_factory=dict)
+    refusals: dict[str, bytes] = field(default_factory=dict)  # how each model's refusals are described
     pk: str = ""
     is_authenticated: bool = True  # what DRF's permission classes ask of a user
 
