@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import calendar as months
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -37,12 +37,34 @@ class Window(NamedTuple):
 FOREVER = Window(0, 2**53 - 1)
 
 
+class Raised(NamedTuple):
+    """A temporary increase: what holds in place of `limit` and `burst` until a moment, in microseconds."""
+
+    limit: int
+    burst: int
+    until: int
+
+
+# Stands in the counter of an end user's limit for the user: as long as a digest, so that packed keys keep their length.
+ANY_USER = "~" * 24
+NOBODY = "(none)"  # the end user of calls that name none
+
+
+def user_digest(end_user: str | None) -> str:
+    """How an end user appears in the name of a counter."""
+    return blake2b((end_user or NOBODY).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit on one object. `limit` and `burst` are in the meter's unit; cost in nano."""
+    """One limit on one object. `limit` and `burst` are in the meter's unit; cost in nano.
+
+    Of a limit on each end user, `object_id` is the organization, project or key whose policy it is, `parent` says
+    which of them, and `user` is ANY_USER until `for_user` names one.
+    """
 
     name: str
-    level: str  # organization, project or key
+    level: str  # organization, project, key or end_user
     object_id: str
     object_name: str
     meter: str
@@ -50,6 +72,10 @@ class Limit:
     limit: int
     burst: int
     models: tuple[str, ...] | None = None
+    shadow: bool = False  # counts and reports, never refuses
+    raised: Raised | None = None
+    parent: str = ""
+    user: str = ""
 
     @property
     def counter(self) -> str:
@@ -59,7 +85,19 @@ class Limit:
             if self.models is not None
             else "*"
         )
-        return f"{self.object_id}:{self.meter}:{self.per or 'now'}:{which}"
+        owner = f"{self.object_id}/{self.user}" if self.user else self.object_id
+        return f"{owner}:{self.meter}:{self.per or 'now'}:{which}"
+
+    def for_user(self, end_user: str | None) -> Limit:
+        """The same limit on one end user; any other limit as it is."""
+        if self.level != "end_user":
+            return self
+        return replace(self, user=user_digest(end_user), object_name=end_user or NOBODY)
+
+    def in_force(self, at_us: int) -> tuple[int, int]:
+        """Limit and burst at a moment, a temporary increase included."""
+        raised = self.raised
+        return (raised.limit, raised.burst) if raised and at_us < raised.until else (self.limit, self.burst)
 
     @property
     def smooth(self) -> bool:

@@ -26,6 +26,7 @@ class Code(StrEnum):
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     RATE_LIMITED = "rate_limited"
     INSUFFICIENT_QUOTA = "insufficient_quota"
+    LIMIT_REACHED = "limit_reached"
     UPSTREAM_ERROR = "upstream_error"
     UPSTREAM_CREDENTIALS = "upstream_credentials"
     UPSTREAM_TIMEOUT = "upstream_timeout"
@@ -55,6 +56,7 @@ STATUS: dict[Code, int] = {
     Code.UNSUPPORTED_ENCODING: 415,
     Code.RATE_LIMITED: 429,
     Code.INSUFFICIENT_QUOTA: 429,
+    Code.LIMIT_REACHED: 429,
     Code.UPSTREAM_ERROR: 502,
     Code.UPSTREAM_CREDENTIALS: 502,
     Code.UPSTREAM_TIMEOUT: 504,

@@ -161,6 +161,10 @@ class RedisLink:
         self._connecting: asyncio.Task[_Connection] | None = None
         self._failed_at = float("-inf")
 
+    def at(self, shard: int) -> RedisLink:
+        """The connection that serves a shard's keys."""
+        return self
+
     async def call(self, *arguments: Argument) -> Any:
         """One command. StoreUnavailable when it got no answer, StoreError when the answer is an error."""
         connection = self._connection
