@@ -47,6 +47,12 @@ def stream_key(shard: int) -> str:
     return f"orbit:{{{shard}}}:events"
 
 
+def positions() -> dict[int, str]:
+    """Up to which stream id the ledger has each shard."""
+    with access.ledger():
+        return dict(ShardPosition.objects.values_list("shard", "stream_id"))
+
+
 def write_shard(store: Redis, shard: int) -> int:
     """Moves what waits on one shard into the ledger and returns how many entries were moved.
 
@@ -115,6 +121,8 @@ def _rows(shard: int, entries: Iterable[Entry], acts: Iterable[OutboxEntry]) -> 
     """What is new among the entries, as rows without sequence."""
     shaped: list[tuple[Row, bool]] = []
     for stream_id, fields in entries:
+        if fields.get("k") == "mark":  # only there for its id, see quotas.recovery
+            continue
         try:
             shaped.append((_shape(fields), fields.get("k") == "late"))
         except (Poison, KeyError, ValueError, TypeError, orjson.JSONDecodeError) as error:
@@ -138,18 +146,19 @@ def _shape(fields: dict[str, str]) -> Row:
 def _refusal(fields: dict[str, str]) -> Row:
     """A minute's refusals of one key by one limit: `minute, code, limit, caller` on four lines, counted."""
     minute, code, limit, caller = fields["e"].split("\n", 3)
-    since = int(minute)
+    since, shadow = int(minute), code.startswith("~")  # a shadow limit's: it would have refused
     sent = {
         **orjson.loads(caller),
         "kind": "refusal",
         "event_id": str(uuid5(LATE, fields["e"])),
-        "code": code,
+        "code": code.removeprefix("~"),
         "limit": limit or None,
         "count": int(fields["n"]),
         "admitted_us": since,
         "detail": {
             "since": rfc3339(from_us(since)),
             "until": rfc3339(from_us(since + 60_000_000)),
+            "shadow": True if shadow else None,
         },
     }
     return events.row(sent)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from orbit.lib import money
 from orbit.lib.clock import from_us, rfc3339
@@ -16,28 +20,48 @@ from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy import events
 from proxy.context import Call
 from proxy.snapshot import Snapshots
-from quotas import estimate, usage
-from quotas.chain import Chain, Lease, Refusal, Unseeded
-from quotas.engine import Cold, Engine, Missing, OutsideWindows
+from quotas import estimate, keys, recovery, seeds
+from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
+from quotas.engine import Booked, Cold, Engine, Missing, OutsideWindows
 from quotas.limits import Amounts, Limit
+from quotas.local import LocalShares
 
 logger = logging.getLogger(__name__)
 
+REBUILT_S = 0.2  # a shard that takes longer to rebuild is not waited for by calls that can go on locally
 PATIENCE_S = 5.0  # for reloads, seeds and reopened shards that one call may have to go through
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admission:
+    """An admitted call. `lease` and `opened`, the event so far, follow the extensions of its reservation."""
+
     call: Call
     lease: Lease
-    reserved: Amounts
-    opened: dict[str, Any]  # the event so far
+    opened: dict[str, Any]
+
+    @property
+    def reserved(self) -> Amounts:
+        return self.lease.amounts
+
+    def opening(self) -> bytes:
+        """The opening event as a journal keeps it."""
+        return orjson.dumps({**self.opened, "admitted_us": self.lease.admitted_us})
+
+
+class _Away(Exception):
+    """The store cannot be asked."""
 
 
 @dataclass
 class Admissions:
     engine: Engine
     snapshots: Snapshots
+    shares: LocalShares
+    journals: Path
+
+    def __post_init__(self) -> None:
+        self.engine.seeder, self.engine.books = self._seed, self._books
 
     async def admit(self, call: Call) -> Admission:
         """Reserves for a call. OrbitError when a limit refuses it or the store cannot be asked; Stale when the
@@ -49,14 +73,18 @@ class Admissions:
         amounts, rough = await self._needs(call)
         gives_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < gives_up:
-            chain = call.principal.chain(call.model, self.engine.clock_us())
-            never = _never_fits(chain, amounts)
+            now_us = self.engine.clock_us()
+            chain = call.principal.chain(call.model, now_us)
+            never = _never_fits(chain, amounts, now_us)
             if never is not None and not rough:
-                raise exceeds(never, amounts)
-            opened = events.opening(call, _reserved(amounts))
-            decision = None if never else await self._ask(call, chain, amounts, opened, rough)
+                raise exceeds(never.for_user(call.end_user), amounts, now_us)
+            opened = events.opening(call, reserved_json(amounts))
+            try:
+                decision = None if never else await self._ask(call, chain, amounts, opened, rough)
+            except _Away:
+                return self._locally(call, chain, amounts, opened)
             if isinstance(decision, Lease):
-                return Admission(call, decision, amounts, opened)
+                return Admission(call, decision, opened)
             if never or (rough and decision is not None and decision.standing.limit.by_estimate):
                 amounts, rough = await self._counted(call), False
             elif decision is not None:
@@ -88,53 +116,102 @@ class Admissions:
             "version": call.principal.organization.version,
             "generation": call.principal.key.generation,
             "event": orjson.dumps(opened),
-            "refusal": _refusal(call),
+            "refusal": describe_caller(call),
             "rough": rough,
+            "end_user": call.end_user,
         }
         try:
+            if chain.shard not in self.engine.seen:
+                await self._meet(chain.shard)
             try:
                 return await self.engine.reserve(chain, **arguments)
             except StoreUnavailable:
                 # the reply may have been lost: the same lease id gets the same answer
-                return await self.engine.reserve(chain, **arguments)
+                return await self.engine.reserve(chain, **arguments, again=True)
         except OutsideWindows:
             call.principal.chains.clear()
         except Cold as cold:
-            await self._open(chain.shard, cold.epoch)
+            rebuilding = self._rebuild(chain.shard, cold.epoch)
+            if all(limit.smooth and limit.meter == "requests" for limit in chain.limits):
+                await asyncio.wait({rebuilding}, timeout=REBUILT_S)
+                if not rebuilding.done():
+                    raise _Away from cold  # these go on locally meanwhile
+            await _in_order(rebuilding)
         except Missing as missing:
             for counter in missing.counters:
-                await self._seed(chain, counter)
-        except (StoreUnavailable, StoreError) as error:
+                await _in_order(self._seed(chain, counter))
+        except (StoreUnavailable, StoreError, RedisError) as error:
             logger.warning("no decision: %s", error)
-            raise unavailable() from error
+            raise _Away from error
         return None
+
+    def _locally(self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any]) -> Admission:
+        """What this worker may admit by itself while the store is away; it is charged when that is back."""
+        policy, now_us = call.principal.policy, self.engine.clock_us()
+        assert policy is not None
+        outcome = self.shares.take(
+            chain,
+            amounts,
+            lease_id=str(call.request_id),
+            end_user=call.end_user,
+            now_us=now_us,
+            open_closed=policy.on_store_failure == "local_share",
+        )
+        if isinstance(outcome, Refusal):
+            raise refused(outcome)
+        if outcome is not None:
+            raise unavailable()
+        lease = Lease(
+            str(call.request_id), chain, chain.user(call.end_user), now_us, amounts, figures=(), local=True
+        )
+        return Admission(call, lease, opened)
 
     async def _counted(self, call: Call) -> Amounts:
         counted = await estimate.exact(call.body, call.target.model)
         return amounts_of(call, min(counted, call.input_bound))
 
-    async def _open(self, shard: int, given_up: str) -> None:
-        async def work() -> None:
-            level = logging.WARNING if given_up else logging.INFO  # a fresh store is no trouble
-            logger.log(level, "shard %s has no counters to be trusted: it starts from the ledger", shard)
-            await self.engine.open(shard, given_up)
+    async def _meet(self, shard: int) -> None:
+        """Before the first question about a shard: its store must not end before what the ledger has read of it."""
 
-        await self.snapshots.once(("open", shard, given_up), work)
+        async def look() -> None:
+            if await self.snapshots.read(lambda: recovery.behind(shard)):
+                found = await self.engine.link.at(shard).call("HGET", keys.meta(shard), "epoch")
+                if found is not None:  # without an epoch it is cold already
+                    raise Cold(found.decode())
+
+        await self.snapshots.once(("meet", shard), look)
+
+    def _rebuild(self, shard: int, given_up: str) -> asyncio.Task[bool]:
+        """Once for all calls that meet the same cold shard; those of other processes wait for the same lock."""
+
+        async def work() -> bool:
+            return await self.snapshots.read(lambda: recovery.rebuild(shard, given_up, self.journals))
+
+        return self.snapshots.begin(("rebuild", shard, given_up), work)
 
     async def _seed(self, chain: Chain, counter: Unseeded) -> None:
         """Once for all calls that meet the same new counter, as many do when a window begins."""
-        await self.snapshots.once(
-            (counter.limit.counter, counter.window),
-            lambda: self.engine.seed(chain.shard, chain.organization_id, counter, self._seeds),
-        )
 
-    async def _seeds(self, shard: int, organization_id: str, counter: Unseeded) -> tuple[int, str]:
-        return await self.snapshots.read(
-            lambda: usage.spent(shard, organization_id, counter.limit, counter.window)
-        )
+        async def work() -> None:
+            await self.snapshots.read(lambda: seeds.seed(chain.shard, chain.organization_id, counter))
+
+        await self.snapshots.once((counter.limit.counter, counter.window), work)
+
+    async def _books(self, organization_id: str, lease_id: str) -> Booked | None:
+        return await self.snapshots.read(lambda: recovery.booked(organization_id, lease_id))
 
 
-def _refusal(call: Call) -> bytes:
+async def _in_order(work: Awaitable[Any]) -> None:
+    """Waits for a rebuild or a seed. While the database or the store is away there is none, and nothing is admitted."""
+    try:
+        await work
+    except RedisError as error:
+        raise _Away from error
+    except OrbitError as error:
+        raise unavailable() from error
+
+
+def describe_caller(call: Call) -> bytes:
     """What a refusal would be counted under: the same for every call of a key and model, so it is written once."""
     known = call.principal.refusals
     found = known.get(call.model)
@@ -150,9 +227,9 @@ def amounts_of(call: Call, input_tokens: int) -> Amounts:
     return Amounts(input_tokens, output_tokens, cost)
 
 
-def exceeds(limit: Limit, amounts: Amounts) -> OrbitError:
+def exceeds(limit: Limit, amounts: Amounts, now_us: int) -> OrbitError:
     """A request larger than a whole limit: no waiting helps."""
-    need, ceiling = amounts.of(limit.meter), limit.burst if limit.smooth else limit.limit
+    need, ceiling = amounts.of(limit.meter), most_of(limit, now_us)
     return OrbitError(
         Code.REQUEST_EXCEEDS_LIMIT,
         f"This request needs up to {shown(limit, need)}, more than the whole {describe(limit)} of "
@@ -161,7 +238,13 @@ def exceeds(limit: Limit, amounts: Amounts) -> OrbitError:
     )
 
 
-def _reserved(amounts: Amounts) -> dict[str, int]:
+def most_of(limit: Limit, now_us: int) -> int:
+    """The most that one call can take of a limit."""
+    ceiling, burst = limit.in_force(now_us)
+    return burst if limit.smooth else ceiling
+
+
+def reserved_json(amounts: Amounts) -> dict[str, int]:
     return {
         "input_tokens": amounts.input_tokens,
         "output_tokens": amounts.output_tokens,
@@ -169,9 +252,9 @@ def _reserved(amounts: Amounts) -> dict[str, int]:
     }
 
 
-def _never_fits(chain: Chain, amounts: Amounts) -> Limit | None:
+def _never_fits(chain: Chain, amounts: Amounts, now_us: int) -> Limit | None:
     for limit in chain.limits:
-        if amounts.of(limit.meter) > (limit.burst if limit.smooth else limit.limit):
+        if amounts.of(limit.meter) > most_of(limit, now_us) and not limit.shadow:
             return limit
     return None
 
@@ -185,32 +268,43 @@ def unavailable() -> OrbitError:
 
 
 def refused(refusal: Refusal) -> OrbitError:
-    """A refusal that names the limit, its figures, and when there may be room again."""
+    """A refusal that names the limit, its figures, and when there is room again."""
     standing = refusal.standing
     limit = standing.limit
     code = Code.RATE_LIMITED if limit.smooth or limit.per is None else Code.INSUFFICIENT_QUOTA
-    retry_at = refusal.retry_at_us or (refusal.now_us + 1_000_000)
-    data = {
+    data = limit_data(standing)
+    if refusal.retry_at_us is None:
+        room, retry_after_s = "There is room again when running calls end.", 1.0
+    else:
+        data["retry_at"] = rfc3339(from_us(refusal.retry_at_us))
+        room = f"There is room again at {data['retry_at']}."
+        retry_after_s = (refusal.retry_at_us - refusal.now_us) / 1_000_000
+    return OrbitError(
+        code,
+        f"The {describe(limit)} of {shown(limit, data['limit_value'])} has no room for this request: "
+        f"{in_words(standing)}. {room}",
+        data=data,
+        retry_after_s=retry_after_s,
+    )
+
+
+def limit_data(standing: Standing) -> dict[str, Any]:
+    """A limit's figures in an error, design of docs/errors.md."""
+    limit = standing.limit
+    return {
         **figures(limit),
-        "limit_value": limit.limit,
+        "limit_value": standing.rate,
         "spent": standing.spent,
         "held": standing.held,
         "free": standing.free,
         "held_calls": standing.held_calls,
-        "retry_at": rfc3339(from_us(retry_at)),
     }
-    held = (
-        f", {shown(limit, standing.held)} held by {standing.held_calls} running calls"
-        if standing.held
-        else ""
-    )
-    return OrbitError(
-        code,
-        f"The {describe(limit)} of {shown(limit, limit.limit)} has no room for this request: "
-        f"{shown(limit, standing.spent)} spent{held}. There may be room again at {data['retry_at']}.",
-        data=data,
-        retry_after_s=(retry_at - refusal.now_us) / 1_000_000,
-    )
+
+
+def in_words(standing: Standing) -> str:
+    limit, calls = standing.limit, standing.held_calls
+    held = f", {shown(limit, standing.held)} held by {calls} running call{'' if calls == 1 else 's'}"
+    return f"{shown(limit, standing.spent)} spent{held if standing.held else ''}"
 
 
 def figures(limit: Limit) -> dict[str, Any]:

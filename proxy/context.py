@@ -84,6 +84,14 @@ class KeyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """How far a stream is read on after its client left."""
+
+    max_s: float
+    max_cost_nano: int
+
+
+@dataclass(frozen=True, slots=True)
 class EffectivePolicy:
     """What a key may do: allow-lists that must all agree, the smallest caps, every limit of the chain."""
 
@@ -96,6 +104,9 @@ class EffectivePolicy:
     max_body_bytes: int | None
     limits: tuple[Limit, ...]
     ceiling: Rates | None  # the price taken for models without one; None refuses them
+    output_reserve: str = "bound"  # or learned
+    drain: Drain | None = None  # None stops the provider when the client leaves
+    on_store_failure: str = "closed"  # or local_share
 
 
 @dataclass(slots=True)

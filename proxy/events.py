@@ -67,6 +67,17 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
+def holding(opened: Mapping[str, Any], reserved: Mapping[str, int]) -> dict[str, Any]:
+    """The event of the reservation with another amount reserved."""
+    return {
+        **opened,
+        "input_tokens": reserved["input_tokens"],
+        "output_tokens": reserved["output_tokens"],
+        "cost_nano": reserved["cost_nano"],
+        "detail": {**opened["detail"], "reserved": dict(reserved)},
+    }
+
+
 def closing(
     opened: Mapping[str, Any],
     *,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 
+from audit.ledger import positions
 from orbit.lib.egress import CLIENTS, Egress
+from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
 from orbit.lib.redis import RedisLink
 from proxy.admission import Admissions
@@ -16,6 +20,13 @@ from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
 from quotas.engine import Engine
+from quotas.journal import Journal
+from quotas.local import LocalShares
+
+logger = logging.getLogger(__name__)
+
+SYNC_S = 1.0
+TRIM_EVERY = 15  # of those
 
 
 @dataclass
@@ -28,7 +39,7 @@ class Runtime:
     settler: Settler
     egress: Egress
     pipeline: Pipeline
-    renewal: asyncio.Task[None]
+    chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
     trusted_proxies: int
@@ -44,24 +55,30 @@ def start() -> Runtime:
     engine = Engine(link, settings.ORBIT_LEASE_S * 1_000_000)
     snapshots = Snapshots(engine)
     supervisor = Supervisor()
-    settler = Settler(engine, supervisor)
+    shares = LocalShares(settings.ORBIT_WORKERS)
+    journals = Path(settings.ORBIT_DATA_DIR) / "journals"
+    journal = Journal(journals)
+    settler = Settler(engine, supervisor, journal, shares)
     timeouts = Timeouts(
         settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
     )
     egress = Egress(
         frozenset(settings.ORBIT_PRIVATE_TARGETS), timeouts, CLIENTS[settings.ORBIT_UPSTREAM_CLIENT]
     )
-    renewal = asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew")
+    chores = [
+        asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew"),
+        asyncio.create_task(_keep(journal, snapshots), name="journal"),
+    ]
     return Runtime(
         link=link,
         engine=engine,
         snapshots=snapshots,
-        admissions=Admissions(engine, snapshots),
+        admissions=Admissions(engine, snapshots, shares, journals),
         supervisor=supervisor,
         settler=settler,
         egress=egress,
         pipeline=Pipeline(egress, settler, settings.ORBIT_MAX_ANSWER_BYTES),
-        renewal=renewal,
+        chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
         trusted_proxies=settings.ORBIT_TRUSTED_PROXIES,
@@ -71,7 +88,23 @@ def start() -> Runtime:
 async def stop(runtime: Runtime) -> None:
     """Lets running calls end within ORBIT_DRAIN_S, settles all, and closes what `start` opened."""
     await runtime.supervisor.drained(settings.ORBIT_DRAIN_S)
-    runtime.renewal.cancel()
+    for chore in runtime.chores:
+        chore.cancel()
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)
     runtime.link.close()
+    await asyncio.to_thread(runtime.settler.journal.close)
+
+
+async def _keep(journal: Journal, snapshots: Snapshots) -> None:
+    """Brings the journal to disk every second, and drops what the ledger has."""
+    turn = 0
+    while True:
+        await asyncio.sleep(SYNC_S)
+        turn += 1
+        await asyncio.to_thread(journal.sync)
+        if turn % TRIM_EVERY == 0:
+            try:
+                journal.trim(await snapshots.read(positions))
+            except OrbitError as error:
+                logger.warning("the journal is not trimmed: %s", error.message)

@@ -8,17 +8,24 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from orbit.lib.errors import OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy import events
-from proxy.admission import Admission
+from proxy.admission import Admission, describe_caller, reserved_json
 from proxy.context import Usage
 from proxy.supervisor import Supervisor
+from quotas.chain import Lease, Refusal
 from quotas.engine import Engine
+from quotas.journal import Journal
 from quotas.limits import Amounts
+from quotas.local import LocalShares
 
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 2.0
+ENDED = ("OK", "DONE", "LATE")
 
 
 @dataclass(slots=True)
@@ -62,10 +69,37 @@ class Outcome:
 class Settler:
     engine: Engine
     supervisor: Supervisor
-    open: dict[int, set[str]] = field(default_factory=dict)  # leases in flight by shard
+    journal: Journal
+    shares: LocalShares
+    open: dict[int, dict[str, Admission]] = field(default_factory=dict)  # in flight, by shard and lease
 
     def opened(self, admission: Admission) -> None:
-        self.open.setdefault(admission.lease.shard, set()).add(admission.lease.id)
+        lease = admission.lease
+        self.open.setdefault(lease.shard, {})[lease.id] = admission
+        self.journal.opened(lease.shard, lease.id, admission.opening())
+
+    async def extend(self, admission: Admission, more: Amounts) -> Refusal | None:
+        """Takes more for a call in flight, or says which limit has no room. Raises as `Engine.extend`."""
+        lease, call = admission.lease, admission.call
+        held = lease.amounts
+        total = Amounts(
+            held.input_tokens + more.input_tokens,
+            held.output_tokens + more.output_tokens,
+            held.cost_nano + more.cost_nano,
+        )
+        opened = events.holding(admission.opened, reserved_json(total))
+        decision = await self.engine.extend(
+            lease,
+            more,
+            event=orjson.dumps(opened),
+            refusal=describe_caller(call),
+            end_user=call.end_user,
+        )
+        if isinstance(decision, Refusal):
+            return decision
+        admission.lease, admission.opened = decision, opened
+        self.journal.grown(lease.shard, lease.id, admission.opening())
+        return None
 
     def cost(self, admission: Admission, usage: Usage) -> int | None:
         """Nano-units; None for a model without a price."""
@@ -81,11 +115,11 @@ class Settler:
 
     def settle(self, admission: Admission, attempt: Attempt, outcome: Outcome) -> int | None:
         """Sends the settlement before it returns, and sees to it that it arrives. Returns the cost."""
-        usage = outcome.usage
+        lease, usage = admission.lease, outcome.usage
         cost = self.cost(admission, usage)
         event = events.closing(
             admission.opened,
-            admitted_us=admission.lease.admitted_us,
+            admitted_us=lease.admitted_us,
             status=outcome.status,
             code=outcome.code,
             http_status=outcome.http_status,
@@ -98,31 +132,37 @@ class Settler:
             first_token_ms=outcome.first_token_ms,
         )
         used = Amounts(usage.input_tokens, usage.output_tokens, cost or 0)
-        sent = self.engine.post_settlement(admission.lease, used=used, event=event)
-        sent.add_done_callback(lambda done: self._sent(done, admission, used, event))
+        self.journal.closed(lease.shard, lease.id, event)
+        sent = self.engine.post_settlement(lease, used=used, event=event)
+        sent.add_done_callback(lambda done: self._sent(done, lease, used, event))
         return cost
 
-    def _sent(self, done: asyncio.Future[Any], admission: Admission, used: Amounts, event: bytes) -> None:
-        if done.cancelled() or done.exception() is not None:
-            self.supervisor.spawn(self._again(admission, used, event), "settle-again")
-            return
-        self._closed(admission)
+    def _sent(self, done: asyncio.Future[Any], lease: Lease, used: Amounts, event: bytes) -> None:
+        if not done.cancelled() and done.exception() is None:
+            outcome, stream_id = self.engine.settled(lease.shard, done.result())
+            if outcome in ENDED:
+                self._closed(lease, stream_id)
+                return
+        self.supervisor.spawn(self._again(lease, used, event), "settle-again")
 
-    async def _again(self, admission: Admission, used: Amounts, event: bytes) -> None:
+    async def _again(self, lease: Lease, used: Amounts, event: bytes) -> None:
         """Until it arrives. A repetition changes nothing, and a lease that lapsed meanwhile gets a correction."""
         wait = 0.05
         while True:
             try:
-                await self.engine.settle(admission.lease, used=used, event=event)
+                _, stream_id = await self.engine.settle(lease, used=used, event=event)
                 break
-            except (StoreUnavailable, StoreError) as error:
-                logger.warning("settlement of %s waits: %s", admission.lease.id, error)
+            except (StoreUnavailable, StoreError, OrbitError) as error:
+                logger.warning("settlement of %s waits: %s", lease.id, error)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_S)
-        self._closed(admission)
+        self._closed(lease, stream_id)
 
-    def _closed(self, admission: Admission) -> None:
-        self.open.get(admission.lease.shard, set()).discard(admission.lease.id)
+    def _closed(self, lease: Lease, stream_id: str) -> None:
+        self.open.get(lease.shard, {}).pop(lease.id, None)
+        self.journal.confirmed(lease.shard, lease.id, stream_id)
+        if lease.local:
+            self.shares.release(lease.id)
 
     async def renew_forever(self, every_s: float) -> None:
         """Prolongs every open lease of this worker, one call a shard."""
@@ -133,6 +173,19 @@ class Settler:
                     del self.open[shard]
                     continue
                 try:
-                    await self.engine.renew(shard, list(leases))
+                    for lost in await self.engine.renew(shard, list(leases)):
+                        await self._restore(leases.get(lost))
                 except (StoreUnavailable, StoreError) as error:
                     logger.warning("leases of shard %s are not renewed: %s", shard, error)
+
+    async def recover(self) -> None:
+        """After the store was away: brings it what it has not got, before anything new is reserved."""
+        self.shares.clear()
+        for leases in list(self.open.values()):
+            for admission in list(leases.values()):
+                await self._restore(admission)
+
+    async def _restore(self, admission: Admission | None) -> None:
+        """Changes nothing for a lease that has lapsed, or ended meanwhile."""
+        if admission is not None:
+            await self.engine.restore(admission.lease, admission.opening())

@@ -52,7 +52,7 @@ class Snapshots:
 
     engine: Engine
     threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="snapshot")
+        default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="snapshot")
     )
     principals: OrderedDict[bytes, Principal] = field(default_factory=OrderedDict)
     organizations: dict[str, OrganizationSnapshot] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Snapshots:
             organization = await self.once(
                 key.organization_id, lambda: self._load_organization(key.organization_id)
             )
-        await self._publish(keys.generation(organization.shard, key.id), key.generation)
+        await self._publish(organization.shard, keys.generation(organization.shard, key.id), key.generation)
         principal = make_principal(key, organization)
         self.principals[digest] = principal
         if len(self.principals) > KEYS:
@@ -102,32 +102,43 @@ class Snapshots:
 
     async def _load_organization(self, organization_id: str) -> OrganizationSnapshot:
         organization = await self._in_thread(lambda: load_organization(UUID(organization_id)))
-        await self._publish(keys.version(organization.shard, organization.id), organization.version)
+        await self._publish(
+            organization.shard, keys.version(organization.shard, organization.id), organization.version
+        )
         self.organizations[organization_id] = organization
         return organization
 
-    async def _publish(self, key: str, value: int) -> None:
+    async def _publish(self, shard: int, key: str, value: int) -> None:
         """Should the store be away now, RESERVE answers STALE when it is back, and we come here again."""
         try:
-            await self.engine.publish(key, value)
+            await self.engine.publish(shard, key, value)
         except (StoreUnavailable, StoreError) as error:
             logger.warning("a version is not published: %s", error)
 
     async def once(self, name: Any, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Does a piece of work one time for all who ask for it while it runs."""
+        return await asyncio.shield(self.begin(name, load))
+
+    def begin(self, name: Any, load: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
+        """The same, for who need not wait for its end."""
         task = self.loading.get(name)
         if task is None:
             task = self.loading[name] = asyncio.create_task(load(), name="snapshot")
-            task.add_done_callback(lambda _: self.loading.pop(name, None))
-        result: T = await asyncio.shield(task)
-        return result
+            task.add_done_callback(lambda done: self._loaded(name, done))
+        return task
+
+    def _loaded(self, name: Any, done: asyncio.Task[Any]) -> None:
+        self.loading.pop(name, None)
+        if not done.cancelled() and done.exception() is not None:  # whoever waits for it has it too
+            logger.warning("%s: %s", name, done.exception())
 
     async def _in_thread(self, read: Callable[[], T]) -> T:
         def run() -> T:
             try:
                 return read()
             finally:
-                connections["default"].close()  # back to the pool
+                for connection in connections.all(initialized_only=True):
+                    connection.close()  # back to the pool
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self.threads, run)

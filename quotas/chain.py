@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
 
 from quotas import keys
-from quotas.limits import SMOOTH_US, Amounts, Calendar, Limit, Window, window_at
-from quotas.packing import Argument, ReserveTemplate, SettleTemplate
+from quotas.limits import ANY_USER, SMOOTH_US, Amounts, Calendar, Limit, Window, user_digest, window_at
+from quotas.packing import Template
 
 Windows = tuple[Window, Window] | None
+METERS = {"input_tokens": "i", "output_tokens": "o", "tokens": "t", "cost": "c"}  # others count calls
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Every limit that applies to one key and model, with all that RESERVE needs besides the amounts.
 
-    `windows` holds, for a calendar limit, this window and the next one; the script's clock picks.
+    `windows` holds, for a calendar limit, this window and the next one; the script's clock picks. Limits on each
+    end user stand here for all of them; a call brings its own user's digest.
     """
 
     shard: int
@@ -25,9 +30,8 @@ class Chain:
     limits: tuple[Limit, ...]
     windows: tuple[Windows, ...]
     valid_until: int  # the moment after which the windows must be looked up again, in microseconds
-    templates: dict[tuple[int, ...] | str, ReserveTemplate | SettleTemplate] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    each_user: bool
+    templates: dict[tuple[int, ...] | str, Template] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def at(
@@ -41,57 +45,68 @@ class Chain:
     ) -> Chain:
         windows = tuple(_windows(one, calendar, now_us) for one in limits)
         ends = min((pair[1].end for pair in windows if pair), default=2**53)
-        return cls(shard, organization_id, key_id, tuple(limits), windows, ends)
+        each = any(one.user == ANY_USER for one in limits)
+        return cls(shard, organization_id, key_id, tuple(limits), windows, ends, each)
 
-    def reserve_template(self, digest: str) -> ReserveTemplate:
+    def user(self, end_user: str | None) -> str:
+        """What stands for the end user in this chain's counters; "" when no limit asks."""
+        return user_digest(end_user) if self.each_user else ""
+
+    def reserve_template(self, digest: str) -> Template:
         """The call of reserve.lua, packed once for this chain."""
         found = self.templates.get(digest)
         if found is None:
-            found = self.templates[digest] = ReserveTemplate.make(
+            shard = self.shard
+            found = self.templates[digest] = Template.reserve(
                 digest,
                 [
-                    keys.meta(self.shard),
-                    keys.version(self.shard, self.organization_id),
-                    keys.generation(self.shard, self.key_id),
-                    keys.leases(self.shard),
-                    keys.refused(self.shard),
+                    keys.meta(shard),
+                    keys.version(shard, self.organization_id),
+                    keys.generation(shard, self.key_id),
+                    keys.leases(shard),
+                    keys.refused(shard),
                 ],
-                [key for limit, pair in self._pairs() for key in _counters(self.shard, limit, pair)],
-                [(limit.meter, *_arguments(limit, pair)) for limit, pair in self._pairs()],
+                [key for limit, pair in self._pairs() for key in _counters(shard, limit, pair)],
+                self.spec(),
             )
-        assert isinstance(found, ReserveTemplate)
         return found
 
-    def settle_template(self, digest: str, which: tuple[int, ...]) -> SettleTemplate:
+    def settle_template(self, digest: str, which: tuple[int, ...]) -> Template:
         """The call of settle.lua for leases that were taken from these of each limit's two windows."""
         found = self.templates.get(which)
         if found is None:
-            held = [
-                (one.kind, one.key, one.meter, one.limit, one.period) for one in self.held(Amounts(), which)
-            ]
             shard = self.shard
-            found = self.templates[which] = SettleTemplate.make(
-                digest, keys.meta(shard), keys.leases(shard), keys.stream(shard), held
+            found = self.templates[which] = Template.settle(
+                digest,
+                [keys.meta(shard), keys.leases(shard), keys.stream(shard)],
+                self.counters(which, ANY_USER),
+                self.spec(),
             )
-        assert isinstance(found, SettleTemplate)
         return found
 
-    def held(self, amounts: Amounts, which: Sequence[int]) -> list[Held]:
-        """What a lease of `amounts` took from each counter that is settled in the end."""
-        found = []
-        for (limit, pair), window in zip(self._pairs(), which, strict=True):
-            if kind_of(limit) != "r":
-                key = keys.counter(self.shard, limit.counter, pair[window].start if pair else None)
-                period = SMOOTH_US[limit.per] if limit.smooth and limit.per else 0
-                found.append(
-                    Held(kind_of(limit), key, amounts.of(limit.meter), limit.limit, period, limit.meter)
-                )
-        return found
+    def counters(self, which: Sequence[int], user: str) -> list[str]:
+        """The keys that a lease of these windows holds: of all limits but those on smooth requests."""
+        return [
+            keys.counter(self.shard, limit.counter, pair[window].start if pair else None).replace(
+                ANY_USER, user
+            )
+            for (limit, pair), window in zip(self._pairs(), which, strict=True)
+            if kind_of(limit) != "r"
+        ]
+
+    def spec(self) -> bytes:
+        """The limits as the scripts read them."""
+        return orjson.dumps([spec_of(limit, pair) for limit, pair in self._pairs()])
+
+    def present(self, now_us: int) -> tuple[int, ...]:
+        """Which of each limit's two windows holds a moment."""
+        return tuple(
+            int(pair is not None and now_us >= pair[0].end and pair[0] != pair[1]) for pair in self.windows
+        )
 
     def unseeded(self, index: int, which: int) -> Unseeded:
         pair = self.windows[index]
-        assert pair is not None
-        return Unseeded(self.limits[index], pair[which])
+        return Unseeded(self.limits[index], pair, which)
 
     def _pairs(self) -> list[tuple[Limit, Windows]]:
         return list(zip(self.limits, self.windows, strict=True))
@@ -99,10 +114,19 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Unseeded:
-    """A calendar counter that does not exist yet."""
+    """A counter that does not exist yet: of each end user, when the limit is on each."""
 
     limit: Limit
-    window: Window
+    pair: Windows
+    which: int
+
+    @property
+    def window(self) -> Window | None:
+        return self.pair[self.which] if self.pair else None
+
+    @property
+    def spec(self) -> bytes:
+        return orjson.dumps(spec_of(self.limit, self.pair))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +134,12 @@ class Standing:
     """One limit right after a decision, in its own unit. `resets_at` in microseconds, None when unknown."""
 
     limit: Limit
+    rate: int  # the limit in force
+    ceiling: int  # the most that can be spent and held: the burst of a smooth limit
     spent: int
     held: int
     held_calls: int | None
     resets_at: int | None
-
-    @property
-    def ceiling(self) -> int:
-        return self.limit.burst if self.limit.smooth else self.limit.limit
 
     @property
     def free(self) -> int:
@@ -132,40 +154,33 @@ class Standing:
         used: int,
         held: int,
         calls: int | None = None,
-        which: int | None = None,
+        which: int = 0,
     ) -> Standing:
         """From a counter's `used` and `held`, as the scripts reply them."""
+        rate, burst = limit.in_force(now) if limit.raised else (limit.limit, limit.burst)
         if pair is not None:
-            if which is None:
-                which = int(now >= pair[0].end and pair[0] != pair[1])
-            return cls(limit, used, held, calls, pair[which].end)
+            return cls(limit, rate, rate, used, held, calls, pair[which].end)
         if limit.smooth and limit.per:
-            return cls(limit, -(-used // SMOOTH_US[limit.per]), held, calls, now + -(-used // limit.limit))
-        return cls(limit, used, held, calls, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What one lease took from one counter."""
-
-    kind: str
-    key: str
-    amount: int
-    limit: int
-    period: int
-    meter: str
+            return cls(
+                limit, rate, burst, -(-used // SMOOTH_US[limit.per]), held, calls, now + -(-used // rate)
+            )
+        return cls(limit, rate, rate, used, held, calls, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An open reservation. `figures` are RESERVE's own: per limit which window, used and held."""
+    """An open reservation. `figures` are RESERVE's own: per limit which window, used and held.
+
+    A lease that was taken while the store was away has `local` set and no figures.
+    """
 
     id: str
     chain: Chain
-    epoch: str
+    user: str
     admitted_us: int
     amounts: Amounts
     figures: tuple[int, ...]
+    local: bool = False
 
     @property
     def shard(self) -> int:
@@ -173,15 +188,20 @@ class Lease:
 
     @property
     def which(self) -> tuple[int, ...]:
-        return self.figures[::3]
+        return self.figures[::3] if self.figures else self.chain.present(self.admitted_us)
 
     @property
-    def held(self) -> list[Held]:
-        return self.chain.held(self.amounts, self.which)
+    def counters(self) -> list[str]:
+        return self.chain.counters(self.which, self.user)
+
+    def holding(self, amounts: Amounts) -> Lease:
+        return replace(self, amounts=amounts)
 
     def standings(self, *meters: str) -> list[Standing]:
         """How the limits of these meters stand with this lease in them."""
         chain, figures = self.chain, self.figures
+        if not figures:
+            return []
         return [
             Standing.of(
                 limit,
@@ -192,12 +212,14 @@ class Lease:
                 which=figures[3 * i],
             )
             for i, limit in enumerate(chain.limits)
-            if limit.meter in meters
+            if limit.meter in meters and not limit.shadow
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """Why nothing was taken. `retry_at_us` is None when there is room again as soon as running calls end."""
+
     standing: Standing
     retry_at_us: int | None
     now_us: int
@@ -212,6 +234,26 @@ def kind_of(limit: Limit) -> str:
     return "r" if limit.meter == "requests" else "t"
 
 
+def spec_of(limit: Limit, pair: Windows) -> list[Any]:
+    """One limit as reserve.lua is told of it."""
+    raised = limit.raised
+    this, following = pair or (Window(0, 0), Window(0, 0))
+    return [
+        kind_of(limit),
+        METERS.get(limit.meter, "q"),
+        limit.name,
+        limit.limit,
+        limit.burst,
+        SMOOTH_US[limit.per] if limit.smooth and limit.per else 0,
+        int(limit.shadow),
+        *((raised.limit, raised.burst, raised.until) if raised else (0, 0, 0)),
+        this.start,
+        this.end,
+        following.end,
+        int(limit.user == ANY_USER),
+    ]
+
+
 def _windows(limit: Limit, calendar: Calendar, now_us: int) -> Windows:
     if limit.per is None or limit.smooth:
         return None
@@ -221,15 +263,14 @@ def _windows(limit: Limit, calendar: Calendar, now_us: int) -> Windows:
 
 
 def _counters(shard: int, limit: Limit, pair: Windows) -> list[str]:
+    """The keys that reserve.lua wants of a limit."""
     starts = [window.start for window in pair] if pair else [None]
-    return [keys.counter(shard, limit.counter, start) for start in starts]
+    found = [keys.counter(shard, limit.counter, start) for start in starts]
+    if limit.user == ANY_USER and kind_of(limit) != "r":
+        found += [keys.mark(shard, mark_identity(limit), start) for start in starts]
+    return found
 
 
-def _arguments(limit: Limit, pair: Windows) -> tuple[list[Argument], list[Argument]]:
-    """What reserve.lua is told of a limit before and after the need."""
-    before: list[Argument] = [kind_of(limit), "1" if limit.by_estimate else "", limit.name]
-    if pair is not None:
-        this, following = pair
-        return before, [limit.limit, this.end, following.end, this.start]
-    period = SMOOTH_US[limit.per] if limit.per else 0
-    return before, [limit.limit, limit.burst, period, 0]
+def mark_identity(limit: Limit) -> str:
+    """What a mark is known by: the limit's counter for all users, with no slot to be filled."""
+    return limit.counter.replace(ANY_USER, "each")

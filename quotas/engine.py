@@ -1,26 +1,30 @@
-"""Reserve, renew, settle: each one script on the organization's shard, each one round trip."""
+"""Reserve, extend, renew, settle: each one script on the organization's shard, each one round trip."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orbit.lib.redis import RedisLink, Script, StoreError
+import orjson
+
+from orbit.lib.redis import RedisLink, Script, StoreError, StoreUnavailable
 from quotas import keys
-from quotas.chain import Chain, Held, Lease, Refusal, Standing, Unseeded
-from quotas.limits import Amounts
+from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
+from quotas.limits import Amounts, Limit
 from quotas.packing import Argument
 
 LUA = Path(__file__).parent / "lua"
-RESERVE, SETTLE, RENEW, SEED, PUBLISH, OPEN = (
-    Script.load(LUA / f"{name}.lua") for name in ("reserve", "settle", "renew", "seed", "publish", "open")
+RESERVE, SETTLE, EXTEND, RENEW, SEED, RESTORE, PUBLISH, OPEN = (
+    Script.load(LUA / f"{name}.lua")
+    for name in ("reserve", "settle", "extend", "renew", "seed", "restore", "publish", "open")
 )
 TOMBSTONE_MS = 15 * 60 * 1000
+KEPT_MS = 2 * 86_400_000  # how long a closed window's counter is kept
+ROUNDS = 20  # of seeds and late limits that one operation may meet
 
 
 class Stale(Exception):
@@ -29,6 +33,10 @@ class Stale(Exception):
 
 class OutsideWindows(Exception):
     """The store's clock is in neither of the windows that the chain was made with; `Engine.clock_us` now knows."""
+
+
+class Gone(Exception):
+    """The lease is no longer open."""
 
 
 class Cold(Exception):
@@ -40,15 +48,24 @@ class Cold(Exception):
 
 
 class Missing(Exception):
-    """Calendar counters must be seeded before anything can be reserved."""
+    """Counters must be seeded before anything can be reserved."""
 
     def __init__(self, counters: list[Unseeded]) -> None:
         super().__init__(f"{len(counters)} counters")
         self.counters = counters
 
 
-# Finds what was used of an object's window: (shard, organization, counter) to (used, last stream id read).
-Seeds = Callable[[int, str, Unseeded], Awaitable[tuple[int, str]]]
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the ledger says of a call that the store has forgotten: `lapsed` with what it was charged, or settled."""
+
+    lapsed: bool
+    amounts: Amounts
+
+
+# Seeds a counter of a shard and organization; looks a lease up in the ledger.
+Seeder = Callable[[Chain, Unseeded], Awaitable[None]]
+Books = Callable[[str, str], Awaitable[Booked | None]]
 
 
 @dataclass
@@ -58,6 +75,8 @@ class Engine:
     link: RedisLink
     lease_us: int
     seen: dict[int, tuple[str, int]] = field(default_factory=dict)
+    seeder: Seeder | None = None
+    books: Books | None = None
     now_us: str = ""  # a test passes its own clock
     offset_us: int = 0  # what the store's clock was ahead when it mattered
 
@@ -76,43 +95,46 @@ class Engine:
         event: bytes,
         refusal: bytes,
         rough: bool,
+        end_user: str | None = None,
+        again: bool = False,
     ) -> Lease | Refusal:
         """Takes `amounts` from every limit of the chain, or from none. Raises Stale, OutsideWindows, Cold or Missing.
 
         `event` is what the reaper writes should this worker die; `refusal` describes the caller in the count
-        of refusals. `rough` says that the amounts are an upper bound that may be refined.
+        of refusals. `rough` says that the amounts are an upper bound that may be refined, `again` that the same
+        was sent before and its reply was lost.
         """
-        epoch, seq = self.seen.get(chain.shard, ("", 0))
-        command = chain.reserve_template(RESERVE.digest).fill(
-            keys.lease(chain.shard, lease_id),
+        shard, user = chain.shard, chain.user(end_user)
+        epoch, seq = self.seen.get(shard, ("", 0))
+        command = chain.reserve_template(RESERVE.digest).fill_reserve(
+            keys.lease(shard, lease_id),
+            user,
             (
                 self.now_us, epoch, seq, version, generation, lease_id, self.lease_us, event, refusal,
-                "1" if rough else "",
+                "1" if rough else "", "1" if again else "",
             ),
             amounts,
         )  # fmt: skip
+        link = self.link.at(shard)
         try:
-            reply = await self.link.call_packed(command)
+            reply = await link.call_packed(command)
         except StoreError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-            await self.link.call("SCRIPT", "LOAD", RESERVE.source)
-            await self.link.call("SCRIPT", "LOAD", SETTLE.source)  # posted settlements cannot wait for theirs
-            reply = await self.link.call_packed(command)
-        return self._decision(chain, lease_id, amounts, reply)
-
-    def _decision(self, chain: Chain, lease_id: str, amounts: Amounts, reply: list[Any]) -> Lease | Refusal:
+            await link.call("SCRIPT", "LOAD", RESERVE.source)
+            await link.call("SCRIPT", "LOAD", SETTLE.source)  # posted settlements cannot wait for theirs
+            reply = await link.call_packed(command)
         outcome = reply[0]
         if outcome == b"OK":
-            now, epoch = int(reply[1]), reply[2].decode()
-            self._saw(chain.shard, epoch, int(reply[3]))
-            return Lease(lease_id, chain, epoch, now, amounts, tuple(reply[4:]))
+            self._saw(shard, reply[2].decode(), int(reply[3]))
+            return Lease(lease_id, chain, user, int(reply[1]), amounts, tuple(reply[4:]))
+        return self._no_lease(chain, reply, end_user)
+
+    def _no_lease(self, chain: Chain, reply: list[Any], end_user: str | None) -> Refusal:
+        outcome = reply[0]
         if outcome == b"REFUSED":
-            now, index, used, holding, calls, retry = int(reply[1]), int(reply[4]) - 1, *map(int, reply[5:9])
             self._saw(chain.shard, reply[2].decode(), int(reply[3]))
-            limit = chain.limits[index]
-            standing = Standing.of(limit, chain.windows[index], now, used, holding, calls)
-            return Refusal(standing, retry or None, now)
+            return _refusal(chain, reply[1], reply[4:10], end_user)
         if outcome == b"MISSING":
             pairs = zip(reply[1::2], reply[2::2], strict=True)
             raise Missing([chain.unseeded(int(i) - 1, int(w)) for i, w in pairs])
@@ -128,105 +150,186 @@ class Engine:
         if known is None or known[0] != epoch or known[1] < seq:
             self.seen[shard] = (epoch, seq)
 
-    async def settle(self, lease: Lease, *, used: Amounts, event: bytes) -> str:
+    async def extend(
+        self, lease: Lease, more: Amounts, *, event: bytes, refusal: bytes, end_user: str | None = None
+    ) -> Lease | Refusal:
+        """Takes `more` on top of what the lease holds. Safe to repeat: the total is what counts.
+
+        `event` is the opening event with the new amounts. Raises Gone, StoreUnavailable (also while the shard is
+        closed) or StoreError.
+        """
+        held = lease.amounts
+        total = Amounts(
+            held.input_tokens + more.input_tokens,
+            held.output_tokens + more.output_tokens,
+            held.cost_nano + more.cost_nano,
+        )
+        shard, chain = lease.shard, lease.chain
+        counters, limits = lease.counters, chain.spec()
+        for _ in range(ROUNDS):
+            reply = await self._call(
+                shard,
+                EXTEND,
+                [
+                    keys.meta(shard),
+                    keys.lease(shard, lease.id),
+                    keys.leases(shard),
+                    keys.refused(shard),
+                    *counters,
+                ],
+                [self.now_us, lease.id, self.lease_us, event, refusal, limits, *_figures(total)],
+            )
+            outcome = reply[0]
+            if outcome == b"OK":
+                return lease.holding(total)
+            if outcome == b"REFUSED":
+                return _extension_refused(lease, reply, end_user)
+            if outcome == b"MORE":
+                counters, limits = with_more(counters, limits, reply[2])
+            elif outcome == b"MISSING" and self.seeder is not None:
+                for index in reply[1:]:
+                    await self.seeder(chain, chain.unseeded(int(index) - 1, lease.which[int(index) - 1]))
+            else:
+                break
+        if reply[0] == b"GONE":
+            raise Gone
+        raise StoreUnavailable("the shard is closed")
+
+    async def settle(self, lease: Lease, *, used: Amounts, event: bytes) -> tuple[str, str]:
         """Replaces the reservation by what was used and appends the event. Safe to repeat.
 
-        Returns OK, DONE, LATE or ORPHAN, see settle.lua.
+        Returns OK, DONE or LATE, see settle.lua, and the event's id in the stream ("" for DONE).
         """
-        script_keys, arguments = settlement(
-            lease.shard,
-            lease.id,
-            [(one, 0 if one.kind == "k" else used.of(one.meter)) for one in lease.held],
-            mode="settle",
-            event=event,
-            epoch=lease.epoch,
-            now_us=self.now_us,
-        )
-        reply = await self.link.run(SETTLE, script_keys, arguments)
+        mode, charged = "settle", Amounts()
+        counters, limits = lease.counters, lease.chain.spec()
+        for _ in range(ROUNDS):
+            script_keys, arguments = settlement(
+                lease.shard, lease.id, counters, limits, mode, event, used, charged, self.now_us
+            )
+            reply = await self._call(lease.shard, SETTLE, script_keys, arguments)
+            if reply[0] == b"MORE":
+                counters, limits = with_more(counters, limits, reply[2])
+            elif reply[0] == b"UNKNOWN":
+                booked = await self.books(lease.chain.organization_id, lease.id) if self.books else None
+                if booked is not None and not booked.lapsed:
+                    return "DONE", ""
+                mode, charged = ("late", booked.amounts) if booked else ("orphan", charged)
+            else:
+                return self.settled(lease.shard, reply)
+        raise StoreUnavailable("the store keeps changing its mind")
+
+    def settled(self, shard: int, reply: list[Any]) -> tuple[str, str]:
+        """What settle.lua replied: outcome, and the event's id in the stream."""
+        known = self.seen.get(shard)
+        if len(reply) > 3 and known is not None:
+            self._saw(shard, known[0], int(reply[3]))
         outcome: str = reply[0].decode()
-        return outcome
+        return outcome, reply[2].decode() if outcome in ("OK", "LATE") else ""
 
     def post_settlement(self, lease: Lease, *, used: Amounts, event: bytes) -> asyncio.Future[Any]:
         """The same, sent before this returns, so that it reaches the store before the client's next call can."""
+        shard = lease.shard
         template = lease.chain.settle_template(SETTLE.digest, lease.which)
-        command = template.fill(
-            keys.lease(lease.shard, lease.id),
-            keys.tombstone(lease.shard, lease.id),
-            (self.now_us, "settle", lease.id, event, TOMBSTONE_MS, lease.epoch),
-            lease.amounts,
+        command = template.fill_settle(
+            keys.lease(shard, lease.id),
+            keys.leases(shard),
+            keys.tombstone(shard, lease.id),
+            lease.user,
+            (self.now_us, "settle", lease.id, event, TOMBSTONE_MS),
             used,
         )
-        return self.link.post_packed(command)
+        return self.link.at(shard).post_packed(command)
 
     async def renew(self, shard: int, lease_ids: Sequence[str]) -> list[str]:
         """Prolongs leases; returns those that are no longer open."""
-        gone = await self.link.run(RENEW, [keys.leases(shard)], [self.now_us, self.lease_us, *lease_ids])
+        gone = await self._call(shard, RENEW, [keys.leases(shard)], [self.now_us, self.lease_us, *lease_ids])
         return [one.decode() for one in gone]
 
-    async def publish(self, key: str, value: int) -> int:
+    async def restore(self, lease: Lease, event: bytes) -> bool:
+        """Opens a lease again that the store has lost, or never had. False when it is open or has ended."""
+        shard = lease.shard
+        reply = await self._call(
+            shard,
+            RESTORE,
+            [*call_keys(shard, lease.id), *lease.counters],
+            [
+                self.now_us, "lease", lease.id, event, self.lease_us, lease.admitted_us,
+                *_figures(lease.amounts), lease.chain.spec(),
+            ],
+        )  # fmt: skip
+        return bool(reply == b"OK")
+
+    async def publish(self, shard: int, key: str, value: int) -> int:
         """Makes a version or generation known if it is newer; returns the newest."""
-        return int(await self.link.run(PUBLISH, [key], [value]))
+        return int(await self._call(shard, PUBLISH, [key], [value]))
 
     async def current(self, shard: int, organization_id: str, key_id: str) -> tuple[int, int] | None:
         """The newest version and generation, for requests that reserve nothing. None when unknown."""
-        found = await self.link.call(
+        found = await self.link.at(shard).call(
             "MGET", keys.version(shard, organization_id), keys.generation(shard, key_id)
         )
         return (int(found[0]), int(found[1])) if None not in found else None
 
-    async def seed(self, shard: int, organization_id: str, counter: Unseeded, seeds: Seeds) -> None:
-        """Starts a counter with what was already used in its window."""
-        key = keys.counter(shard, counter.limit.counter, counter.window.start)
-        for _ in range(20):
-            used, position = await seeds(shard, organization_id, counter)
-            expires_ms = counter.window.end // 1000 + 2 * 86_400_000
-            if await self.link.run(SEED, [keys.stream(shard), key], [position, used, expires_ms]) != b"MOVED":
-                return
-
-    async def open(self, shard: int, given_up: str) -> None:
-        """Starts a shard whose counters were lost: all are dropped, to be seeded from the ledger as they are met."""
-        if not await self.link.call("SET", keys.opening(shard), 1, "NX", "PX", 10_000):
-            await asyncio.sleep(0.05)  # another worker is at it
-            return
-        try:
-            if given_up and await self.link.call("HGET", keys.meta(shard), "epoch") == given_up.encode():
-                await self._drop_counters(shard)
-            await self.link.run(OPEN, [keys.meta(shard)], [given_up, secrets.token_hex(8)])
-        finally:
-            await self.link.call("DEL", keys.opening(shard))
-        self.seen.pop(shard, None)
-
-    async def _drop_counters(self, shard: int) -> None:
-        cursor = "0"
-        while True:
-            found = await self.link.call("SCAN", cursor, "MATCH", keys.counters(shard), "COUNT", 1000)
-            cursor = found[0].decode()
-            if found[1]:
-                await self.link.call("UNLINK", *found[1])
-            if cursor == "0":
-                return
+    async def _call(
+        self, shard: int, script: Script, script_keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> Any:
+        return await self.link.at(shard).run(script, script_keys, arguments)
 
 
-def settlement(
-    shard: int,
-    lease_id: str,
-    held: Sequence[tuple[Held, int]],
-    *,
-    mode: str,
-    event: bytes | str,
-    epoch: str,
-    now_us: str = "",
-) -> tuple[list[str], list[Argument]]:
-    """Keys and arguments of settle.lua; `held` pairs each counter with what was used of it."""
-    script_keys = [
+def call_keys(shard: int, lease_id: str) -> list[str]:
+    """KEYS 1 to 5 of settle.lua and restore.lua."""
+    return [
         keys.meta(shard),
         keys.lease(shard, lease_id),
         keys.leases(shard),
         keys.tombstone(shard, lease_id),
         keys.stream(shard),
     ]
-    arguments: list[Argument] = [now_us, mode, lease_id, event, TOMBSTONE_MS, epoch, len(held)]
-    for one, used in held:
-        script_keys.append(one.key)
-        arguments += [one.kind, one.amount, used, one.limit, one.period]
-    return script_keys, arguments
+
+
+def settlement(
+    shard: int,
+    lease_id: str,
+    counters: Sequence[str],
+    limits: bytes,
+    mode: str,
+    event: bytes | str,
+    used: Amounts,
+    charged: Amounts,
+    now_us: str = "",
+) -> tuple[list[str], list[Argument]]:
+    """Keys and arguments of settle.lua."""
+    return [*call_keys(shard, lease_id), *counters], [
+        now_us, mode, lease_id, event, TOMBSTONE_MS, limits, *_figures(used), *_figures(charged),
+    ]  # fmt: skip
+
+
+def _figures(amounts: Amounts) -> tuple[int, int, int]:
+    return amounts.input_tokens, amounts.output_tokens, amounts.cost_nano
+
+
+def with_more(counters: list[str], limits: bytes, more: bytes) -> tuple[list[str], bytes]:
+    """A lease's counters together with those that were made while it was open."""
+    specs, found = orjson.loads(limits), list(counters)
+    for line in more.decode().splitlines():
+        key, _, spec = line.partition(" ")
+        if key not in found:
+            found.append(key)
+            specs.append(orjson.loads(spec))
+    return found, orjson.dumps(specs)
+
+
+def _refusal(chain: Chain, now: int, figures: Sequence[int], end_user: str | None) -> Refusal:
+    index, used, held, calls, retry, which = map(int, figures)
+    limit = chain.limits[index - 1].for_user(end_user)
+    standing = Standing.of(limit, chain.windows[index - 1], int(now), used, held, calls, which)
+    return Refusal(standing, retry or None, int(now))
+
+
+def _extension_refused(lease: Lease, reply: list[Any], end_user: str | None) -> Refusal:
+    now, index, used, held, calls, retry = map(int, reply[1:7])
+    chain = lease.chain
+    if index > len(chain.limits):  # made since: what it is called is in its policy, not in this chain
+        made_since = Limit("", "", "", "", "tokens", "total", used + held, used + held)
+        return Refusal(Standing(made_since, used + held, used + held, used, held, calls, None), None, now)
+    return _refusal(chain, now, (index, used, held, calls, retry, lease.which[index - 1]), end_user)

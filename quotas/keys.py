@@ -4,13 +4,9 @@ from __future__ import annotations
 
 
 def meta(shard: int) -> str:
-    """Hash: `epoch` (random, new after each loss) and `seq` (raised by every script)."""
+    """Hash: `epoch` (random, new after each loss), `seq` (raised by every script), `lost` when counters last
+    were, `restored` how many leases were brought back."""
     return f"orbit:{{{shard}}}:meta"
-
-
-def opening(shard: int) -> str:
-    """Held for a moment by whoever starts a shard anew."""
-    return f"orbit:{{{shard}}}:opening"
 
 
 def version(shard: int, organization_id: str) -> str:
@@ -24,7 +20,8 @@ def generation(shard: int, key_id: str) -> str:
 
 
 def lease(shard: int, lease_id: str) -> str:
-    """Hash: `e` the event to write should it lapse, `c` the counters held, `p` the epoch it was made in."""
+    """Hash: `e` the event to write should it lapse, `a` when it was admitted, `i` `o` `c` the input tokens, output tokens
+    and nano held, `k` its counters and `s` their limits, `x` counters that were made since and hold it too."""
     return f"orbit:{{{shard}}}:l:{lease_id}"
 
 
@@ -34,7 +31,7 @@ def leases(shard: int) -> str:
 
 
 def tombstone(shard: int, lease_id: str) -> str:
-    """How a closed lease ended, for fifteen minutes."""
+    """How a closed lease ended (`settled`, or `expired` with what was charged), for fifteen minutes."""
     return f"orbit:{{{shard}}}:t:{lease_id}"
 
 
@@ -49,11 +46,17 @@ def refused(shard: int) -> str:
 
 
 def counter(shard: int, identity: str, window_start: int | None = None) -> str:
-    """Hash: `u` used, `h` held, `n` calls that hold; a smooth window has its bucket in `u` and `t`."""
+    """A limit's figures, see `quotas.counters`."""
     suffix = "" if window_start is None else f":{window_start}"
     return f"orbit:{{{shard}}}:c:{identity}{suffix}"
 
 
-def counters(shard: int) -> str:
-    """The pattern of all counters of a shard."""
-    return f"orbit:{{{shard}}}:c:*"
+def mark(shard: int, identity: str, window_start: int | None = None) -> str:
+    """There when every end user of a limit and window who has a figure has a counter."""
+    suffix = "" if window_start is None else f":{window_start}"
+    return f"orbit:{{{shard}}}:m:{identity}{suffix}"
+
+
+def patterns(shard: int) -> tuple[str, str]:
+    """Of all counters and of all marks of a shard."""
+    return f"orbit:{{{shard}}}:c:*", f"orbit:{{{shard}}}:m:*"

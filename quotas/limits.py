@@ -119,6 +119,7 @@ class Amounts:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_nano: int = 0
+    calls: int = 1
 
     def of(self, meter: str) -> int:
         if meter == "tokens":
@@ -127,7 +128,7 @@ class Amounts:
             return self.input_tokens
         if meter == "output_tokens":
             return self.output_tokens
-        return self.cost_nano if meter == "cost" else 1
+        return self.cost_nano if meter == "cost" else self.calls
 
 
 def window_at(per: str, calendar: Calendar, at_us: int) -> Window:

@@ -23,7 +23,7 @@ MEASURED = ("provider",)  # usage sources that are the provider's own final word
 QUARTER = timedelta(minutes=15)
 NEEDED = (
     "kind", "organization_id", "admitted_at", "project_id", "key_id", "account_id", "model", "currency", "status",
-    "usage_source", "input_tokens", "output_tokens", "cost_nano", "count",
+    "usage_source", "input_tokens", "output_tokens", "cost_nano", "count", "detail",
 )  # fmt: skip
 
 ADD = sql.SQL(
@@ -64,7 +64,7 @@ def sums(rows: Sequence[Row]) -> Sums:
         bucket = found.setdefault(identity, dict.fromkeys(SUMS, 0))
         for name in ("input_tokens", "output_tokens", "cost_nano"):
             bucket[name] += row[name] or 0
-        if row["kind"] == "refusal":
+        if row["kind"] == "refusal" and not row["detail"].get("shadow"):
             bucket["refused"] += row["count"] or 0
         if row["kind"] == "call":
             bucket["requests"] += 1

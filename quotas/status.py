@@ -14,6 +14,7 @@ from django.db.models import F
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.store import client
 from quotas import keys, usage
+from quotas.counters import Counter
 from quotas.limits import FOREVER, SMOOTH_US, Calendar, Limit, Window, window_at
 from quotas.policies import calendar_of, limits_of, strictest
 from tenants.models import ApiKey, Organization, PolicyRevision, Project
@@ -108,28 +109,27 @@ def standing(
     windows = [None if one.per is None or one.smooth else window_at(one.per, calendar, now) for one in limits]
     pipeline = client().pipeline(transaction=False)
     for limit, window in zip(limits, windows, strict=True):
-        key = keys.counter(shard, limit.counter, window.start if window else None)
-        pipeline.hmget(key, "u", "h", "n", "t")
-    found: list[list[bytes | None]] = pipeline.execute()
+        pipeline.get(keys.counter(shard, limit.counter, window.start if window else None))
+    found: list[bytes | None] = pipeline.execute()
     return [
-        status(limit, window, figures, now)
-        if figures[0] is not None or window is None
-        else status(
-            limit,
-            window,
-            [str(usage.spent(shard, organization_id, limit, window)[0]).encode(), None, None],
-            now,
-        )
-        for limit, window, figures in zip(limits, windows, found, strict=True)
+        status(limit, window, _counter(shard, organization_id, limit, window, value), now)
+        for limit, window, value in zip(limits, windows, found, strict=True)
     ]
 
 
-def status(limit: Limit, window: Window | None, figures: Sequence[bytes | None], now_us: int) -> LimitStatus:
-    """From a counter's fields `u`, `h`, `n`, `t` to the figures shown."""
-    used, held, calls = (int(figure or 0) for figure in figures[:3])
+def _counter(
+    shard: int, organization_id: str, limit: Limit, window: Window | None, value: bytes | None
+) -> Counter:
+    if value is not None:
+        return Counter.unpack(value)
+    return Counter(usage.spent(shard, organization_id, limit, window).total if window else 0)
+
+
+def status(limit: Limit, window: Window | None, figures: Counter, now_us: int) -> LimitStatus:
+    """From a counter to the figures shown."""
+    used, held, calls, last = figures
     ceiling = limit.burst if limit.smooth else limit.limit
     if limit.smooth and limit.per:
-        last = int(figures[3] or now_us)
         used = -(-max(0, used - max(0, now_us - last) * limit.limit) // SMOOTH_US[limit.per])
     bounded = window is not None and window != FOREVER
     return LimitStatus(

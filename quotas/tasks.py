@@ -7,14 +7,15 @@ from typing import Any
 
 import orjson
 from celery import shared_task
-from redis import Redis
+from django.conf import settings
 
 from orbit.lib import access
 from orbit.lib.redis import Script
 from orbit.lib.store import client
-from quotas import keys
-from quotas.chain import Held
-from quotas.engine import LUA, SETTLE, settlement
+from quotas import keys, recovery
+from quotas.engine import LUA, ROUNDS, SETTLE, settlement, with_more
+from quotas.journal import Entry, abandoned
+from quotas.limits import Amounts
 from quotas.receivers import publish
 from tenants.models import ApiKey, Installation, Organization
 
@@ -37,29 +38,63 @@ def reap() -> int:
     )
 
 
-def expire(store: Redis, shard: int, lease_id: str) -> int:
+def expire(store: Any, shard: int, lease_id: str) -> int:
     """Ends one lapsed lease with the event that its reservation left; 1 when it did, 0 when somebody else had."""
+    return int(_end(store, shard, lease_id, "expire", None) == "OK")
+
+
+def _end(store: Any, shard: int, lease_id: str, mode: str, closing: bytes | None) -> str:
+    """Settles a lease by its own record, as the reaper does, or for a worker that died before it could send it."""
     lease: Any = store.hgetall(keys.lease(shard, lease_id))
-    held = [_held(line) for line in lease.get(b"c", b"").decode().split("\n") if line]
-    event = b"{}"
-    if lease:
+    counters, limits = _counters(lease)
+    event = closing or b"{}"
+    if lease and closing is None:
         event = orjson.dumps({**orjson.loads(lease[b"e"]), "admitted_us": int(lease[b"a"])})
-    script_keys, arguments = settlement(
-        shard,
-        lease_id,
-        [(one, 0 if one.kind == "k" else one.amount) for one in held],
-        mode="expire",
-        event=event,
-        epoch=lease.get(b"p", b"").decode(),
-    )
-    reply: Any = store.eval(SETTLE.source, len(script_keys), *script_keys, *arguments)
-    return int(reply[0] == b"OK")
+    used = recovery.used_of(event)
+    for _ in range(ROUNDS):
+        script_keys, arguments = settlement(shard, lease_id, counters, limits, mode, event, used, Amounts())
+        reply: Any = store.eval(SETTLE.source, len(script_keys), *script_keys, *arguments)
+        if reply[0] != b"MORE":
+            break
+        counters, limits = with_more(counters, limits, reply[2])
+    outcome: str = reply[0].decode()
+    return outcome
 
 
-def _held(line: str) -> Held:
-    """One counter as reserve.lua wrote it down; the key holds no space."""
-    kind, key, amount, limit, period = line.split(" ")
-    return Held(kind, key, int(amount), int(limit), int(period), "")
+def _counters(lease: dict[bytes, bytes]) -> tuple[list[str], bytes]:
+    """The counters that a lease holds and their limits, as reserve.lua wrote them down."""
+    limits = lease.get(b"s", b"[]")
+    names = lease.get(b"k", b"").decode().split("\n")
+    held = [key for key, spec in zip(names, orjson.loads(limits), strict=False) if spec[0] != "r"]
+    return with_more(held, limits, lease.get(b"x", b""))
+
+
+@shared_task(name="quotas.tasks.sweep_journals", time_limit=120)
+def sweep_journals() -> int:
+    """Settles what workers that are gone had left, and removes their journals once the ledger has it all."""
+    store, removed = client(), 0
+    for journal in abandoned(settings.ORBIT_DATA_DIR / "journals"):
+        with journal:
+            left = [one for one in journal.entries() if not _is_booked(store, one)]
+            if not left:
+                journal.delete()
+                removed += 1
+    return removed
+
+
+def _is_booked(store: Any, entry: Entry) -> bool:
+    """Whether the ledger has what a dead worker knew. What neither it nor the store has, a rebuild brings back."""
+    event = orjson.loads(entry.closing or entry.opening or b"{}")
+    is_open = store.exists(keys.lease(entry.shard, entry.lease_id))
+    if is_open and entry.closing is not None:
+        _end(store, entry.shard, entry.lease_id, "settle", entry.closing)
+    ended: Any = store.get(keys.tombstone(entry.shard, entry.lease_id))
+    booked = recovery.booked(event["organization_id"], entry.lease_id)
+    if booked is not None and not (booked.lapsed and entry.closing):
+        return True
+    if (booked is not None and ended != b"settled") or (booked is None and not is_open and not ended):
+        recovery.close(entry.shard)
+    return False
 
 
 @shared_task(name="quotas.tasks.collect_refusals", time_limit=60)
@@ -93,7 +128,7 @@ def sweep_versions() -> int:
     return len(changed)
 
 
-def _store_now_us(store: Redis) -> int:
+def _store_now_us(store: Any) -> int:
     seconds, micros = store.time()
     return int(seconds) * 1_000_000 + int(micros)
 

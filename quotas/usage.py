@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import connections
-from django.db.models import F, Min, QuerySet, Sum
-from django.db.models.functions import TruncDay
+from django.db.models import Case, F, Min, QuerySet, Sum, When
+from django.db.models.functions import Coalesce, TruncDay
 
-from audit.models import OutboxEntry, ShardPosition
+from audit.models import Event, OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.clock import from_us, to_us
 from orbit.lib.store import client
 from quotas import keys
-from quotas.limits import Limit, Window
+from quotas.limits import ANY_USER, NOBODY, Amounts, Limit, Window, user_digest
 from quotas.models import UsageBucket
 from quotas.rollups import bucket_start
 
@@ -82,22 +82,76 @@ def _admitted_us(fields: dict[bytes, bytes]) -> int | None:
     return admitted
 
 
-def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> tuple[int, str]:
-    """What was used of a limit's counter in a window, and the last stream id that this includes.
+@dataclass
+class Spent:
+    """What was used of a limit in a window, by end user's digest ("" when the limit is not on each), up to a stream id."""
 
-    The ledger's sums and its position are read in one snapshot; the unread rest comes from the stream.
+    shard: int
+    organization_id: str
+    limit: Limit
+    window: Window
+    used: dict[str, int]
+    position: str
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        return sum(self.used.values())
+
+    def read_on(self) -> None:
+        """Adds what has come into the stream since."""
+        store = client()
+        while found := _entries(store, self.shard, self.position):
+            for stream_id, fields in found:
+                self.position = stream_id.decode()
+                if fields.get(b"k") in (b"call", b"late"):
+                    self._add(fields, orjson.loads(fields[b"e"]))
+
+    def _add(self, fields: dict[bytes, bytes], event: dict[str, Any]) -> None:
+        if fields[b"k"] == b"call":
+            event_id = str(event.get("event_id"))
+            if event_id in self.seen:
+                return  # sent twice: the ledger takes it once
+            self.seen.add(event_id)
+        if covers(self.limit, self.window, self.organization_id, event):
+            user = user_digest(event.get("end_user")) if self.limit.user else ""
+            self.used[user] = self.used.get(user, 0) + _of_entry(fields, event).of(self.limit.meter)
+
+
+def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> Spent:
+    """Of a limit's counter in a window, from the ledger and from the events that it has not read.
+
+    The ledger's sums and its position are read until they belong together.
     """
     with access.scope(organization_id=UUID(organization_id)):
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT stream_id FROM audit_shardposition WHERE shard = %s", [shard])
-            before = cursor.fetchone()[0]
-        used = _in_ledger(limit, window)
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT stream_id FROM audit_shardposition WHERE shard = %s", [shard])
-            after = cursor.fetchone()[0]
-    if before != after:
-        return spent(shard, organization_id, limit, window)
-    return _unread(shard, organization_id, limit, window, used, after)
+        before = ""
+        while (position := _position(shard)) != before:
+            before = position
+            used = _of_users(limit, window) if limit.user else {"": _in_ledger(limit, window)}
+    found = Spent(shard, organization_id, limit, window, used, position)
+    found.read_on()
+    return found
+
+
+def _entries(store: Any, shard: int, position: str) -> list[Any]:
+    found: list[Any] = store.xrange(keys.stream(shard), min=f"({position}", count=1000)
+    return found
+
+
+def _position(shard: int) -> str:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT stream_id FROM audit_shardposition WHERE shard = %s", [shard])
+        position: str = cursor.fetchone()[0]
+    return position
+
+
+AMOUNTS = {
+    "requests": F("requests"),
+    "tokens": F("input_tokens") + F("output_tokens"),
+    "input_tokens": F("input_tokens"),
+    "output_tokens": F("output_tokens"),
+    "cost": F("cost_nano"),
+}
 
 
 def _in_ledger(limit: Limit, window: Window) -> int:
@@ -108,44 +162,59 @@ def _in_ledger(limit: Limit, window: Window) -> int:
         buckets = buckets.filter(**{f"{limit.level}_id": UUID(limit.object_id)})
     if limit.models is not None:
         buckets = buckets.filter(model__in=limit.models)
-    amount = {
-        "requests": F("requests"),
-        "tokens": F("input_tokens") + F("output_tokens"),
-        "input_tokens": F("input_tokens"),
-        "output_tokens": F("output_tokens"),
-        "cost": F("cost_nano"),
-    }[limit.meter]
-    total: int = buckets.aggregate(total=Sum(amount, default=0))["total"]
+    total: int = buckets.aggregate(total=Sum(AMOUNTS[limit.meter], default=0))["total"]
     return total
+
+
+def _of_users(limit: Limit, window: Window) -> dict[str, int]:
+    """From the events themselves: rollups do not know end users."""
+    events = Event.objects.filter(
+        kind__in=("call", "correction", "adjustment"),
+        admitted_at__lt=_moment(window.end),
+        admitted_at__gte=_moment(window.start),
+    )
+    if limit.parent != "organization":
+        events = events.filter(**{f"{limit.parent}_id": UUID(limit.object_id)})
+    if limit.models is not None:
+        events = events.filter(model__in=limit.models)
+    if limit.user != ANY_USER:
+        named = None if limit.object_name == NOBODY else limit.object_name
+        events = events.filter(end_user=named)
+    given, made = Coalesce(F("input_tokens"), 0), Coalesce(F("output_tokens"), 0)
+    amount: Any = {
+        "requests": Case(When(kind="call", then=1), default=0),
+        "tokens": given + made,
+        "input_tokens": given,
+        "output_tokens": made,
+        "cost": Coalesce(F("cost_nano"), 0),
+    }[limit.meter]
+    rows = events.order_by().values_list("end_user").annotate(total=Sum(amount, default=0))
+    return {user_digest(end_user): total for end_user, total in rows}
 
 
 def _moment(us: int) -> datetime:
     return from_us(min(us, to_us(datetime(9000, 1, 1, tzinfo=UTC))))
 
 
-def _unread(
-    shard: int, organization_id: str, limit: Limit, window: Window, used: int, position: str
-) -> tuple[int, str]:
-    store = client()
-    while True:
-        found: Any = store.xrange(keys.stream(shard), min=f"({position}", count=1000)
-        if not found:
-            return used, position
-        for stream_id, fields in found:
-            position = stream_id.decode()
-            if fields.get(b"k") == b"call":
-                used += _of_event(orjson.loads(fields[b"e"]), organization_id, limit, window)
+def covers(limit: Limit, window: Window | None, organization_id: str, event: dict[str, Any]) -> bool:
+    """Whether a limit counts a call, by its opening or closing event; `window` None for one without."""
+    if event.get("organization_id") != organization_id:
+        return False
+    level = limit.parent or limit.level
+    if level != "organization" and event.get(f"{level}_id") != limit.object_id:
+        return False
+    if limit.user not in ("", ANY_USER) and user_digest(event.get("end_user")) != limit.user:
+        return False
+    if window is not None and not window.start <= event.get("admitted_us", 0) < window.end:
+        return False
+    return limit.models is None or event.get("model") in limit.models
 
 
-def _of_event(event: dict[str, Any], organization_id: str, limit: Limit, window: Window) -> int:
-    mine = event.get("organization_id") == organization_id
-    if limit.level != "organization":
-        mine = mine and event.get(f"{limit.level}_id") == limit.object_id
-    if not mine or not window.start <= event.get("admitted_us", 0) < window.end:
-        return 0
-    if limit.models is not None and event.get("model") not in limit.models:
-        return 0
-    given, made = event.get("input_tokens") or 0, event.get("output_tokens") or 0
-    amounts = {"requests": 1, "input_tokens": given, "output_tokens": made, "tokens": given + made}
-    amounts["cost"] = event.get("cost_nano") or 0
-    return int(amounts[limit.meter])
+def _of_entry(fields: dict[bytes, bytes], event: dict[str, Any]) -> Amounts:
+    """What an unread entry adds: of a late word on a lapsed lease, the differences."""
+    if fields[b"k"] == b"late":
+        given, made, cost = map(int, fields[b"d"].split())
+        return Amounts(given, made, cost, calls=0)
+    return Amounts(
+        event.get("input_tokens") or 0, event.get("output_tokens") or 0, event.get("cost_nano") or 0
+    )

@@ -2,11 +2,21 @@
 -- OPEN: starts a shard anew after its counters were found missing or behind. Set once.
 --
 -- KEYS  1 meta
--- ARGV  1 the epoch that is given up, '' for none   2 the new epoch
+-- ARGV  1 now in microseconds, '' for the server's own clock   2 the new epoch
+--       3 '1' when counters were lost: smooth windows then start full
 -- Reply the epoch in force; another caller may have been first.
 --
--- Example  EVALSHA … 1 meta '' 6fd1…  → '6fd1…'
+-- Example  EVALSHA … 1 meta '' 6fd1… ''  → '6fd1…'
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if (epoch or '') ~= ARGV[1] then return epoch end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'seq', 1)
+if epoch then return epoch end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2])
+redis.call('HINCRBY', KEYS[1], 'seq', 1)
+if ARGV[3] == '1' then
+  local now = ARGV[1]
+  if now == '' then
+    local time = redis.call('TIME')
+    now = string.format('%.0f', time[1] * 1000000 + time[2])
+  end
+  redis.call('HSET', KEYS[1], 'lost', now)
+end
 return ARGV[2]

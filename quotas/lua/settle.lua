@@ -1,19 +1,23 @@
 #!lua flags=allow-oom
 -- SETTLE: replaces what a lease held by what was used, appends the event, closes the lease. Once, by lease id.
 --
--- KEYS  1 meta  2 lease  3 leases  4 tombstone  5 stream, then the counters that the lease holds
+-- KEYS  1 meta  2 lease  3 leases  4 tombstone  5 stream, then the counters of the limits that are not of kind r
 -- ARGV  1 now in microseconds, '' for the server's own clock
---       2 'settle', or 'expire' when the reaper ends a lease that lapsed
---       3 lease id   4 event   5 life of the tombstone in milliseconds   6 epoch of the reservation
---       7 number of counters, then five for each: kind (t, c, k), held, used, limit, period
--- Reply {'OK', now, stream id}; {'DONE', now}: settled before, nothing changed;
---       {'LATE', now, id}: had lapsed, the counters got the difference and a correction was appended;
---       {'ORPHAN', now, id}: the store knows neither lease nor tombstone, the event was appended all the same;
+--       2 'settle'; 'expire' when the reaper ends a lease that lapsed; and when the store knows nothing of the lease,
+--         after a look into the ledger: 'orphan' when that has no event of it, 'late' when it says that it lapsed
+--       3 lease id   4 event   5 life of the tombstone in milliseconds   6 the limits as JSON, see reserve.lua
+--       7 input tokens   8 output tokens   9 cost in nano: used   10 to 12 the same, charged when it lapsed (late)
+-- Reply {'OK', now, stream id, seq}; {'DONE', now}: settled before, nothing changed;
+--       {'LATE', now, id, seq}: had lapsed; the counters got the difference, and the event is a correction;
+--       {'UNKNOWN', now}: no lease, no tombstone: nothing changed, look into the ledger;
+--       {'MORE', now, x}: limits were made since that count this lease too: nothing changed, send it with them;
 --       {'LIVE', now}: the reaper came too early, nothing changed.
+-- What is released is what the lease's own record says, so that an extension whose reply was lost leaks nothing.
 -- A counter that does not exist is left so: it is seeded from the ledger, which gets this event.
 --
 -- Example  a lease that held 900 of a day's tokens and used 120:
---   EVALSHA … 6 meta lease leases tomb events day  '' settle id {…} 900000 e 1 c 900 120 0 0  → {'OK', …, '1-0'}
+--   EVALSHA … 6 meta lease leases tomb events day  '' settle id {…} 900000 [["c","t","daily",…]] 20 100 55 0 0 0
+--   → {'OK', …, '1-0', 12}
 local now = ARGV[1]
 if now == '' then
   local time = redis.call('TIME')
@@ -22,64 +26,85 @@ else
   now = tonumber(now)
 end
 local stamp = string.format('%.0f', now)
-local count = tonumber(ARGV[7])
-local expire = ARGV[2] == 'expire'
-local ended = redis.call('GET', KEYS[4])
-local open = redis.call('HGET', KEYS[2], 'p')
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
+local mode = ARGV[2]
+local lease = redis.call('HMGET', KEYS[2], 'a', 'i', 'o', 'c', 'x')
+local open = lease[1]
+local used = {q = 1, i = tonumber(ARGV[7]), o = tonumber(ARGV[8]), c = tonumber(ARGV[9])}
+local held = {q = 0, i = 0, o = 0, c = 0}
+local late = mode == 'late'
 
-if ended and (expire or ended ~= 'expired') then
-  redis.call('ZREM', KEYS[3], ARGV[3])
-  return {'DONE', now}
-end
-if expire then
-  local due = redis.call('ZSCORE', KEYS[3], ARGV[3])
-  if due and tonumber(due) > now then return {'LIVE', now} end
-  if not open then
+if open then
+  if mode == 'expire' then
+    local due = redis.call('ZSCORE', KEYS[3], ARGV[3])
+    if due and tonumber(due) > now then return {'LIVE', now} end
+  end
+  held = {q = 1, i = tonumber(lease[2]), o = tonumber(lease[3]), c = tonumber(lease[4])}
+  if mode == 'expire' then used = {q = 1, i = held.i, o = held.o, c = held.c} end
+  if lease[5] then
+    local here = {}
+    for i = 6, #KEYS do here[KEYS[i]] = true end
+    for line in string.gmatch(lease[5], '[^\n]+') do
+      if not here[string.match(line, '^(%S+) ')] then return {'MORE', now, lease[5]} end
+    end
+  end
+else
+  if mode == 'expire' then
     redis.call('ZREM', KEYS[3], ARGV[3])
     return {'DONE', now}
   end
-end
-
--- release: what was held goes; charge: what goes into `used`
-for i = 1, count do
-  local base = 7 + (i - 1) * 5
-  local kind, key = ARGV[base + 1], KEYS[5 + i]
-  local held, used = tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
-  local release, charge = 0, used
-  if ended then
-    charge = used - held -- the reaper charged what was held
-  elseif open and open == epoch then
-    release = held
-  elseif not open and ARGV[6] == epoch then
-    charge = 0 -- lapsed and charged longer ago than tombstones are kept
+  local ended = redis.call('GET', KEYS[4])
+  if ended == 'settled' then return {'DONE', now} end
+  local i, o, c = string.match(ended or '', '^expired (%d+) (%d+) (%d+)$')
+  if i then
+    late, held = true, {q = 1, i = tonumber(i), o = tonumber(o), c = tonumber(c)}
+  elseif mode == 'settle' then
+    return {'UNKNOWN', now}
+  elseif late then
+    held = {q = 1, i = tonumber(ARGV[10]), o = tonumber(ARGV[11]), c = tonumber(ARGV[12])}
   end
-  if kind ~= 'k' and redis.call('EXISTS', key) == 1 then
-    if kind == 't' then
-      local limit, period = tonumber(ARGV[base + 4]), tonumber(ARGV[base + 5])
-      local bucket = redis.call('HMGET', key, 'u', 't')
-      local level, last = tonumber(bucket[1] or 0), tonumber(bucket[2] or now)
-      local elapsed = now > last and now - last or 0
-      if elapsed >= level / limit then level = 0 else level = level - elapsed * limit end
-      level = math.max(0, level + charge * period)
-      redis.call('HSET', key, 'u', string.format('%.0f', level), 't', string.format('%.0f', math.max(now, last)))
-    else
-      redis.call('HINCRBY', key, 'u', charge)
+end
+used.t, held.t = used.i + used.o, held.i + held.o
+
+local values = #KEYS > 5 and redis.call('MGET', unpack(KEYS, 6)) or {}
+local at = 0
+for _, limit in ipairs(cjson.decode(ARGV[6])) do
+  local kind, meter = limit[1], limit[2]
+  if kind ~= 'r' then
+    at = at + 1
+    local value = values[at]
+    if value then
+      local u, h, n, t = struct.unpack('<dddd', value)
+      local charge = late and used[meter] - held[meter] or used[meter]
+      if kind == 't' then
+        local rate = now < limit[10] and limit[8] or limit[4]
+        local elapsed = now > t and now - t or 0
+        if elapsed >= u / rate then u = 0 else u = u - elapsed * rate end
+        u, t = math.max(0, u + charge * limit[6]), math.max(now, t)
+      elseif kind == 'c' then
+        u = u + charge
+      end
+      if open then h, n = h - held[meter], n - 1 end
+      value = struct.pack('<dddd', u, h, n, t)
+      if kind == 'c' then
+        redis.call('SET', KEYS[5 + at], value, 'KEEPTTL')
+      else
+        redis.call('SET', KEYS[5 + at], value, 'PX', 172800000)
+      end
     end
   end
-  if release > 0 and redis.call('EXISTS', key) == 1 then
-    redis.call('HINCRBY', key, 'h', -release)
-    redis.call('HINCRBY', key, 'n', -1)
-  end
 end
 
-local kind = 'call'
-if ended then kind = 'late' end
-redis.call('HINCRBY', KEYS[1], 'seq', 1)
-local id = redis.call('XADD', KEYS[5], '*', 'e', ARGV[4], 't', stamp, 'k', kind)
+local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+local id
+if late then
+  id = redis.call('XADD', KEYS[5], '*', 'e', ARGV[4], 't', stamp, 'k', 'late',
+    'd', string.format('%.0f %.0f %.0f', used.i - held.i, used.o - held.o, used.c - held.c))
+else
+  id = redis.call('XADD', KEYS[5], '*', 'e', ARGV[4], 't', stamp, 'k', 'call')
+end
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[3])
-redis.call('SET', KEYS[4], expire and 'expired' or 'settled', 'PX', ARGV[5])
-if ended then return {'LATE', now, id} end
-if not open then return {'ORPHAN', now, id} end
-return {'OK', now, id}
+local ended = 'settled'
+if mode == 'expire' then ended = string.format('expired %.0f %.0f %.0f', held.i, held.o, held.c) end
+redis.call('SET', KEYS[4], ended, 'PX', ARGV[5])
+return {late and 'LATE' or 'OK', now, id, seq}

@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
 
 from orbit.demo.provider.process import ProviderHandle, running_provider
 from orbit.lib.store import client
-from quotas import keys
+from quotas import counters, keys
 from quotas.tasks import reap
 from tests.conftest import MakeTenant
 from tests.faults.load import call_many, chat
@@ -78,9 +78,8 @@ def test_after_the_lease_nothing_is_held_and_every_admitted_call_is_recorded_onc
 
     store = client()
     assert store.zcard(keys.leases(tenant.shard)) == 0
-    for key in store.scan_iter(match=keys.counters(tenant.shard)):
-        held = store.hmget(key, "h", "n")
-        assert [int(one or 0) for one in held] == [0, 0], key
+    for key in store.scan_iter(match=keys.patterns(tenant.shard)[0]):
+        assert counters.Counter.unpack(cast("bytes", store.get(key)))[1:3] == (0, 0), key
 
 
 def _stream(index: int) -> dict[str, Any]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from django.conf import settings
 
 from orbit.lib.redis import RedisLink
-from quotas import keys
+from quotas import keys, seeds, usage
 from quotas.chain import Chain, Lease, Refusal, Unseeded
-from quotas.engine import Engine, Missing
-from quotas.limits import Amounts, Calendar, Limit
+from quotas.counters import Counter
+from quotas.engine import OPEN, Booked, Engine, Missing
+from quotas.limits import Amounts, Calendar, Limit, Window, user_digest
 
 # Tomorrow at noon, UTC: counters expire by the store's own clock, so the test's may not be long past.
 NOON = (time.time_ns() // 86_400_000_000_000 + 1) * 86_400_000_000 + 43_200_000_000
@@ -30,6 +34,8 @@ class Bench:
     organization: str
     key: str
     spent: int = 0  # what the ledger is said to hold for every new counter
+    spent_by_user: dict[str, int] = field(default_factory=dict)
+    booked: Booked | None = None  # what it is said to hold of a lease
 
     def limit(self, meter: str, per: str | None, limit: int, **more: object) -> Limit:
         fields: dict[str, object] = {
@@ -57,7 +63,7 @@ class Bench:
             "amounts": amounts or Amounts(),
             "version": 1,
             "generation": 1,
-            "event": b'{"v": 1}',
+            "event": self.opening(more.get("end_user")),
             "refusal": b"{}",
             "rough": False,
             **more,
@@ -67,7 +73,7 @@ class Bench:
                 return await self.engine.reserve(chain, **arguments)  # type: ignore[arg-type]
             except Missing as missing:
                 for counter in missing.counters:
-                    await self.engine.seed(self.shard, self.organization, counter, self._seeds)
+                    await self.seed(chain, counter)
 
     async def admitted(self, chain: Chain, amounts: Amounts | None = None, **more: object) -> Lease:
         decision = await self.reserve(chain, amounts, **more)  # type: ignore[arg-type]
@@ -79,16 +85,51 @@ class Bench:
         assert isinstance(decision, Refusal), decision
         return decision
 
-    async def _seeds(self, shard: int, organization: str, counter: Unseeded) -> tuple[int, str]:
-        newest = await self.engine.link.call("XREVRANGE", keys.stream(shard), "+", "-", "COUNT", 1)
-        return self.spent, newest[0][0].decode() if newest else "0-0"
+    def opening(self, end_user: object = None, model: str = "m") -> bytes:
+        """An opening event with what seeds look at."""
+        event = {
+            "organization_id": self.organization,
+            "key_id": self.key,
+            "model": model,
+            "end_user": end_user,
+        }
+        return json.dumps(event).encode()
 
-    async def figures(self, limit: Limit) -> dict[str, int]:
-        """The counter's fields as the store has them; a calendar limit's in its present window."""
+    async def seed(self, chain: Chain, counter: Unseeded) -> None:
+        await asyncio.to_thread(seeds.seed, self.shard, self.organization, counter, self._spent)
+
+    def _spent(self, shard: int, organization: str, limit: Limit, window: Window) -> usage.Spent:
+        """As `usage.spent`, with a ledger that is made up and has read nothing of the stream."""
+        by_user = {user_digest(one): used for one, used in self.spent_by_user.items()}
+        used = by_user if limit.user else {"": self.spent}
+        found = usage.Spent(shard, organization, limit, window, used, "0-0")
+        found.read_on()
+        return found
+
+    async def _booked(self, organization: str, lease_id: str) -> Booked | None:
+        return self.booked
+
+    async def start(self, lost: bool = False) -> None:
+        """Opens the shard with a new epoch and without counters, as a rebuild does."""
+        for pattern in keys.patterns(self.shard):
+            found = await self.engine.link.call("KEYS", pattern)
+            if found:
+                await self.engine.link.call("DEL", *found)
+        await self.engine.link.call("HDEL", keys.meta(self.shard), "epoch")
+        arguments = [self.engine.now_us, secrets.token_hex(8), "1" if lost else ""]
+        await self.engine.link.run(OPEN, [keys.meta(self.shard)], arguments)
+
+    async def counter(self, limit: Limit) -> Counter | None:
+        """The counter as the store has it; a calendar limit's in its present window."""
         pair = self.chain(limit).windows[0]
         key = keys.counter(self.shard, limit.counter, pair[0].start if pair else None)
-        flat = await self.engine.link.call("HGETALL", key)
-        return {flat[i].decode(): int(flat[i + 1]) for i in range(0, len(flat), 2)}
+        value = await self.engine.link.call("GET", key)
+        return Counter.unpack(value) if value else None
+
+    async def figures(self, limit: Limit) -> tuple[int, int, int] | None:
+        """Used, held and the calls that hold."""
+        found = await self.counter(limit)
+        return found[:3] if found else None
 
     async def events(self) -> list[dict[str, str]]:
         found = await self.engine.link.call("XRANGE", keys.stream(self.shard), "-", "+")
@@ -101,9 +142,10 @@ async def bench() -> AsyncIterator[Bench]:
     made = Bench(
         Engine(link, 30_000_000), random.randrange(1_000, 2**40), str(uuid.uuid4()), str(uuid.uuid4())
     )
+    made.engine.seeder, made.engine.books = made.seed, made._booked
     made.at(NOON)
-    await made.engine.open(made.shard, "")
-    await made.engine.publish(keys.version(made.shard, made.organization), 1)
-    await made.engine.publish(keys.generation(made.shard, made.key), 1)
+    await made.start()
+    await made.engine.publish(made.shard, keys.version(made.shard, made.organization), 1)
+    await made.engine.publish(made.shard, keys.generation(made.shard, made.key), 1)
     yield made
     link.close()

@@ -7,7 +7,7 @@ import pytest
 from quotas import keys
 from quotas.chain import Lease
 from quotas.engine import Cold, OutsideWindows, Stale
-from quotas.limits import Amounts
+from quotas.limits import ANY_USER, Amounts, Limit, Raised
 from tests.quotas.conftest import NOON, Bench
 
 DAY_US = 86_400_000_000
@@ -27,7 +27,7 @@ async def test_refused_call_counts_nothing(bench: Bench) -> None:
     refusal = await bench.refused(chain, Amounts(input_tokens=10))
     assert refusal.standing.limit == full
     assert await bench.figures(roomy) == before
-    assert len(lease.held) == 3
+    assert len(lease.counters) == 3
 
 
 async def test_refusal_names_what_is_held_and_when_there_is_room(bench: Bench) -> None:
@@ -36,9 +36,11 @@ async def test_refusal_names_what_is_held_and_when_there_is_room(bench: Bench) -
     lease = await bench.admitted(chain, Amounts(input_tokens=60))
     refusal = await bench.refused(chain, Amounts(input_tokens=60))
     assert (refusal.standing.spent, refusal.standing.held, refusal.standing.held_calls) == (0, 60, 1)
-    assert refusal.retry_at_us == NOON + DAY_US // 2
+    assert refusal.retry_at_us is None  # as soon as the running call ends
     await bench.engine.settle(lease, used=Amounts(input_tokens=5), event=b"{}")
-    assert isinstance(await bench.reserve(chain, Amounts(input_tokens=60)), Lease)
+    await bench.admitted(chain, Amounts(input_tokens=60))
+    refusal = await bench.refused(chain, Amounts(input_tokens=96))
+    assert refusal.retry_at_us == NOON + DAY_US // 2
 
 
 async def test_smooth_requests_follow_the_bucket(bench: Bench) -> None:
@@ -94,9 +96,16 @@ async def test_same_reservation_twice_takes_once(bench: Bench) -> None:
     limit = bench.limit("requests", "day", 10)
     chain = bench.chain(limit)
     first = await bench.admitted(chain, lease_id="same")
-    again = await bench.admitted(chain, lease_id="same")
+    again = await bench.admitted(chain, lease_id="same", again=True)
     assert again == first
-    assert (await bench.figures(limit))["h"] == 1
+    assert await bench.figures(limit) == (0, 1, 1)
+
+
+async def test_reservation_sent_again_that_never_arrived_is_taken(bench: Bench) -> None:
+    limit = bench.limit("requests", "day", 1)
+    await bench.admitted(bench.chain(limit), again=True)
+    assert await bench.figures(limit) == (0, 1, 1)
+    await bench.refused(bench.chain(limit), again=True)
 
 
 async def test_clock_outside_both_windows_is_learned_from_the_store(bench: Bench) -> None:
@@ -110,28 +119,28 @@ async def test_clock_outside_both_windows_is_learned_from_the_store(bench: Bench
 
 async def test_newer_version_or_generation_is_stale(bench: Bench) -> None:
     chain = bench.chain(bench.limit("requests", "day", 10))
-    await bench.engine.publish(keys.generation(bench.shard, bench.key), 2)
+    await bench.engine.publish(bench.shard, keys.generation(bench.shard, bench.key), 2)
     with pytest.raises(Stale):
         await bench.reserve(chain)
     await bench.admitted(chain, generation=2)
-    await bench.engine.publish(keys.version(bench.shard, bench.organization), 5)
+    await bench.engine.publish(bench.shard, keys.version(bench.shard, bench.organization), 5)
     with pytest.raises(Stale):
         await bench.reserve(chain, generation=2, version=4)
 
 
 async def test_publishing_an_older_version_changes_nothing(bench: Bench) -> None:
     key = keys.version(bench.shard, bench.organization)
-    assert await bench.engine.publish(key, 9) == 9
-    assert await bench.engine.publish(key, 3) == 9
+    assert await bench.engine.publish(bench.shard, key, 9) == 9
+    assert await bench.engine.publish(bench.shard, key, 3) == 9
 
 
 async def test_store_that_lost_everything_is_cold_and_seeded_anew(bench: Bench) -> None:
     chain = bench.chain(bench.limit("requests", "day", 10))
     await bench.admitted(chain)
     await bench.engine.link.call("DEL", keys.meta(bench.shard))
-    with pytest.raises(Cold) as cold:
+    with pytest.raises(Cold):
         await bench.reserve(chain)
-    await bench.engine.open(bench.shard, cold.value.epoch)
+    await bench.start(lost=True)
     await bench.admitted(chain)
 
 
@@ -140,10 +149,10 @@ async def test_store_that_went_back_in_time_is_cold(bench: Bench) -> None:
     chain = bench.chain(limit)
     await bench.admitted(chain)
     await bench.engine.link.call("HSET", keys.meta(bench.shard), "seq", 1)
-    with pytest.raises(Cold) as cold:
+    with pytest.raises(Cold):
         await bench.reserve(chain)
     bench.spent = 10
-    await bench.engine.open(bench.shard, cold.value.epoch)
+    await bench.start(lost=True)
     await bench.refused(chain)
 
 
@@ -167,3 +176,109 @@ async def test_amounts_near_the_largest_integer_stay_exact(bench: Bench, meter: 
     await bench.engine.settle(lease, used=amounts, event=b"{}")
     refusal = await bench.refused(chain, one)
     assert (refusal.standing.spent, refusal.standing.held) == (most - 1, 1)
+
+
+async def test_smooth_windows_start_full_after_a_loss(bench: Bench) -> None:
+    """Nobody knows what they had spent: no burst again, and from then on what drains."""
+    calls, tokens = bench.limit("requests", "minute", 60), bench.limit("tokens", "minute", 600)
+    for _ in range(60):
+        lease = await bench.admitted(bench.chain(calls, tokens), Amounts(input_tokens=10))
+        await bench.engine.settle(lease, used=lease.amounts, event=b"{}")
+    await bench.start(lost=True)
+    for limit in (calls, tokens):
+        refusal = await bench.refused(bench.chain(limit), Amounts(input_tokens=10))
+        assert refusal.retry_at_us == NOON + 1_000_000
+    bench.at(NOON + 1_000_000)
+    await bench.admitted(bench.chain(calls, tokens), Amounts(input_tokens=10))
+    await bench.refused(bench.chain(calls, tokens), Amounts(input_tokens=10))
+
+
+async def test_new_limit_holds_what_running_calls_hold_and_gets_what_they_use(bench: Bench) -> None:
+    old, new = bench.limit("requests", "day", 10), bench.limit("tokens", "day", 100)
+    slots = bench.limit("concurrency", None, 2)
+    running = [await bench.admitted(bench.chain(old), Amounts(output_tokens=40)) for _ in range(2)]
+    refusal = await bench.refused(bench.chain(old, new), Amounts(output_tokens=40))
+    assert (refusal.standing.held, refusal.standing.held_calls) == (80, 2)
+    assert (await bench.refused(bench.chain(old, slots))).standing.limit == slots
+    await bench.engine.settle(running[0], used=Amounts(output_tokens=7), event=b"{}")
+    sent = bench.engine.post_settlement(running[1], used=Amounts(output_tokens=7), event=b"{}")
+    assert (await sent)[0] == b"MORE"  # what was sent blindly is sent again with the new counters
+    await bench.engine.settle(running[1], used=Amounts(output_tokens=7), event=b"{}")
+    assert await bench.figures(new) == (14, 0, 0)
+    assert await bench.figures(slots) == (0, 0, 0)
+    assert await bench.figures(old) == (2, 0, 0)
+
+
+async def test_shadow_limit_counts_and_never_refuses(bench: Bench) -> None:
+    shadow = bench.limit("requests", "day", 1, shadow=True, name="dry")
+    chain = bench.chain(shadow)
+    for _ in range(3):
+        await bench.admitted(chain)
+    assert await bench.figures(shadow) == (0, 3, 3)
+    counts = await bench.engine.link.call("HGETALL", keys.refused(bench.shard))
+    assert [counts[0].split(b"\n")[1:3], int(counts[1])] == [[b"~insufficient_quota", b"dry"], 2]
+
+
+async def test_rough_need_beyond_a_shadow_limit_is_counted_exactly_first(bench: Bench) -> None:
+    shadow = bench.limit("tokens", "day", 100, shadow=True)
+    await bench.refused(bench.chain(shadow), Amounts(input_tokens=101), rough=True)
+    await bench.admitted(bench.chain(shadow), Amounts(input_tokens=99))
+    assert await bench.engine.link.call("HLEN", keys.refused(bench.shard)) == 0
+
+
+@pytest.mark.parametrize("per", ["day", "minute"])
+async def test_temporary_increase_holds_until_its_end(bench: Bench, per: str) -> None:
+    raised = Raised(limit=3, burst=3, until=NOON + 5_000_000)
+    chain = bench.chain(bench.limit("requests", per, 1, raised=raised))
+    for _ in range(3):
+        await bench.admitted(chain)
+    await bench.refused(chain)
+    bench.at(NOON + 5_000_000)
+    refusal = await bench.refused(chain)
+    assert refusal.standing.rate == 1
+
+
+def each_user(bench: Bench, meter: str, per: str | None, limit: int) -> Limit:
+    return bench.limit(meter, per, limit, level="end_user", parent="organization", user=ANY_USER)
+
+
+@pytest.mark.parametrize(
+    ("meter", "per"),
+    [("requests", "day"), ("requests", "minute"), ("concurrency", None), ("tokens", "minute")],
+)
+async def test_each_end_user_has_a_counter_of_its_own(bench: Bench, meter: str, per: str | None) -> None:
+    chain = bench.chain(each_user(bench, meter, per, 2))
+    for user in ("ada", "bob", None):
+        decisions = await asyncio.gather(
+            *(bench.reserve(chain, Amounts(input_tokens=1), end_user=user) for _ in range(6))
+        )
+        assert sum(isinstance(one, Lease) for one in decisions) == 2
+    refusal = await bench.refused(chain, Amounts(input_tokens=1), end_user="ada")
+    assert (refusal.standing.limit.level, refusal.standing.limit.object_name) == ("end_user", "ada")
+
+
+async def test_end_users_are_seeded_together_and_a_new_one_starts_at_zero(bench: Bench) -> None:
+    bench.spent_by_user = {"ada": 2}
+    chain = bench.chain(each_user(bench, "requests", "day", 3))
+    running = await bench.admitted(chain, end_user="ada")
+    await bench.refused(chain, end_user="ada")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bench, "seed", None)  # nobody looks into the ledger for a user whom it does not know
+        for _ in range(3):
+            await bench.admitted(chain, end_user="bob")
+        await bench.refused(chain, end_user="bob")
+    await bench.engine.settle(running, used=Amounts(), event=b"{}")
+    await bench.refused(chain, end_user="ada")
+
+
+async def test_end_users_running_calls_count_when_a_limit_is_new(bench: Bench) -> None:
+    old = bench.chain(bench.limit("requests", "day", 10))
+    running = [await bench.admitted(old, end_user=user) for user in ("ada", "ada", "bob")]
+    slots = each_user(bench, "concurrency", None, 2)
+    both = bench.chain(bench.limit("requests", "day", 10), slots)
+    assert (await bench.refused(both, end_user="ada")).standing.held_calls == 2
+    last = await bench.admitted(both, end_user="bob")
+    for lease in (*running, last):
+        await bench.engine.settle(lease, used=Amounts(), event=b"{}")
+    for user in ("ada", "bob"):
+        assert await bench.figures(slots.for_user(user)) == (0, 0, 0)

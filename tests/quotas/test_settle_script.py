@@ -7,6 +7,7 @@ from redis import Redis
 
 from quotas import keys
 from quotas.chain import Lease
+from quotas.engine import Booked
 from quotas.limits import Amounts
 from quotas.tasks import expire
 from tests.quotas.conftest import NOON, Bench
@@ -24,8 +25,10 @@ def lapse(bench: Bench, lease: Lease) -> int:
 async def test_settlement_replaces_the_reservation_and_appends_the_event(bench: Bench) -> None:
     limit = bench.limit("tokens", "day", 1_000)
     lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=400, output_tokens=400))
-    assert await bench.engine.settle(lease, used=Amounts(30, 4), event=b'{"x": 1}') == "OK"
-    assert await bench.figures(limit) == {"u": 34, "h": 0, "n": 0}
+    outcome, stream_id = await bench.engine.settle(lease, used=Amounts(30, 4), event=b'{"x": 1}')
+    assert outcome == "OK"
+    assert stream_id
+    assert await bench.figures(limit) == (34, 0, 0)
     [event] = await bench.events()
     assert (json.loads(event["e"]), event["k"], int(event["t"])) == ({"x": 1}, "call", NOON)
 
@@ -35,7 +38,7 @@ async def test_settling_again_changes_nothing(bench: Bench) -> None:
     lease = await bench.admitted(bench.chain(limit), Amounts(cost_nano=500))
     for _ in range(3):
         await bench.engine.settle(lease, used=Amounts(cost_nano=120), event=b"{}")
-    assert await bench.figures(limit) == {"u": 120, "h": 0, "n": 0}
+    assert await bench.figures(limit) == (120, 0, 0)
     assert len(await bench.events()) == 1
 
 
@@ -45,8 +48,8 @@ async def test_lapsed_lease_is_charged_what_it_reserved(bench: Bench) -> None:
         bench.chain(limit, slots), Amounts(input_tokens=70), event=b'{"status": "lease_expired"}'
     )
     assert lapse(bench, lease) == 1
-    assert await bench.figures(limit) == {"u": 70, "h": 0, "n": 0}
-    assert (await bench.figures(slots))["h"] == 0
+    assert await bench.figures(limit) == (70, 0, 0)
+    assert await bench.figures(slots) == (0, 0, 0)
     [event] = await bench.events()
     assert json.loads(event["e"]) == {"status": "lease_expired", "admitted_us": NOON}
 
@@ -55,7 +58,7 @@ async def test_two_reapers_end_a_lease_once(bench: Bench) -> None:
     limit = bench.limit("tokens", "day", 1_000)
     lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
     assert [lapse(bench, lease), lapse(bench, lease)] == [1, 0]
-    assert (await bench.figures(limit))["u"] == 70
+    assert await bench.figures(limit) == (70, 0, 0)
     assert len(await bench.events()) == 1
 
 
@@ -73,9 +76,9 @@ async def test_late_settlement_corrects_the_charge_once(bench: Bench) -> None:
     limit = bench.limit("tokens", "day", 1_000)
     lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
     lapse(bench, lease)
-    assert await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}") == "LATE"
-    assert await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}") == "DONE"
-    assert await bench.figures(limit) == {"u": 20, "h": 0, "n": 0}
+    assert (await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}"))[0] == "LATE"
+    assert (await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}"))[0] == "DONE"
+    assert await bench.figures(limit) == (20, 0, 0)
     assert [event["k"] for event in await bench.events()] == ["call", "late"]
 
 
@@ -84,16 +87,73 @@ async def test_settlement_goes_to_the_window_of_its_reservation(bench: Bench) ->
     lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
     bench.at(NOON + 86_400_000_000)
     await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}")
-    assert await bench.figures(limit) == {}
+    assert await bench.figures(limit) is None
     bench.at(NOON)
-    assert await bench.figures(limit) == {"u": 20, "h": 0, "n": 0}
+    assert await bench.figures(limit) == (20, 0, 0)
 
 
-async def test_settlement_that_the_store_forgot_is_still_recorded(bench: Bench) -> None:
-    lease = await bench.admitted(bench.chain(bench.limit("tokens", "day", 1_000)), Amounts(input_tokens=70))
+async def forget(bench: Bench, lease: Lease) -> None:
+    """As a store does that lost its data and was opened anew, with the day's counter seeded again."""
     await bench.engine.link.call("DEL", keys.lease(bench.shard, lease.id))
-    assert await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}") == "ORPHAN"
-    assert len(await bench.events()) == 1
+    await bench.engine.link.call("ZREM", keys.leases(bench.shard), lease.id)
+    await bench.start(lost=True)
+    await bench.admitted(lease.chain)
+
+
+async def test_settlement_that_store_and_ledger_forgot_is_charged_and_recorded(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    await forget(bench, lease)
+    for expected in ("OK", "DONE"):
+        assert (await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}"))[0] == expected
+    assert await bench.figures(limit) == (20, 0, 1)
+    assert [event["k"] for event in await bench.events()] == ["call"]
+
+
+async def test_settlement_that_only_the_ledger_knows_changes_nothing(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    bench.spent, bench.booked = 20, Booked(lapsed=False, amounts=Amounts(20))
+    await forget(bench, lease)
+    assert (await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}"))[0] == "DONE"
+    assert await bench.figures(limit) == (20, 0, 1)
+    assert await bench.events() == []
+
+
+async def test_settlement_of_what_the_ledger_holds_as_lapsed_charges_the_difference(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    bench.spent, bench.booked = 70, Booked(lapsed=True, amounts=Amounts(70))
+    await forget(bench, lease)
+    assert (await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}"))[0] == "LATE"
+    assert await bench.figures(limit) == (20, 0, 1)
+    [event] = await bench.events()
+    assert (event["k"], event["d"]) == ("late", "-50 0 0")
+
+
+async def test_lease_that_was_brought_back_holds_again_and_settles(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    await forget(bench, lease)
+    assert await bench.engine.restore(lease, bench.opening())
+    assert not await bench.engine.restore(lease, bench.opening())
+    assert await bench.figures(limit) == (0, 70, 2)
+    await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}")
+    assert await bench.figures(limit) == (20, 0, 1)
+    assert not await bench.engine.restore(lease, bench.opening())
+
+
+async def test_lease_brought_back_before_its_counter_is_seeded_is_in_the_seed(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    await bench.engine.link.call("DEL", keys.lease(bench.shard, lease.id), keys.leases(bench.shard))
+    await bench.start(lost=True)
+    assert await bench.engine.restore(lease, bench.opening())
+    assert await bench.figures(limit) is None
+    await bench.admitted(lease.chain)
+    assert await bench.figures(limit) == (0, 70, 2)
+    await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}")
+    assert await bench.figures(limit) == (20, 0, 1)
 
 
 async def test_renewal_prolongs_open_leases_and_names_the_others(bench: Bench) -> None:

@@ -1,0 +1,177 @@
+"""A shard whose counters are not to be trusted: closed, rebuilt once, opened with a new epoch.
+
+Its counters are dropped, so that each is seeded again when it is met: from the ledger, the events that it has not
+read, and the open leases (`quotas.seeds`). What the store has lost of events and leases comes from the workers' journals.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import connections
+
+from audit.models import Event, ShardPosition
+from orbit.lib import access
+from orbit.lib.store import client
+from quotas import keys
+from quotas.engine import OPEN, RESTORE, SETTLE, TOMBSTONE_MS, Booked, call_keys, settlement
+from quotas.journal import Entry, entries
+from quotas.limits import Amounts
+
+logger = logging.getLogger(__name__)
+
+LOCK = 0x0B18  # first half of the advisory lock; the second is the shard
+NOTHING_READ = "0-0"
+
+
+def behind(shard: int) -> bool:
+    """Whether the store's stream ends before what the ledger has read of it: an old copy, or an empty one."""
+    with access.ledger():
+        position = ShardPosition.objects.get(shard=shard).stream_id
+    return _order(_last_id(shard)) < _order(position)
+
+
+def rebuild(shard: int, given_up: str, journals: Path) -> bool:
+    """Opens a shard anew, unless somebody else has. `given_up` is the epoch not to be trusted, "" for none."""
+    with access.ledger():
+        with connections["ledger"].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, shard])
+        store = client()
+        epoch: Any = store.hget(keys.meta(shard), "epoch")
+        if (epoch or b"").decode() != given_up:
+            return False
+        store.hdel(keys.meta(shard), "epoch")  # closed for everybody
+        position = ShardPosition.objects.get(shard=shard).stream_id
+        known = entries(journals, shard)
+        lost = bool(given_up) or position != NOTHING_READ or bool(known)
+        logger.log(
+            logging.WARNING if lost else logging.INFO,  # a fresh store is no trouble
+            "shard %s has no counters to be trusted: it starts from the ledger and %s journal entries",
+            shard,
+            len(known),
+        )
+        _drop_counters(shard)
+        _go_on_after(shard, position)
+        _bring_back(shard, position, known)
+        store.eval(OPEN.source, 1, keys.meta(shard), "", secrets.token_hex(8), "1" if lost else "")
+    return True
+
+
+def close(shard: int) -> None:
+    """Makes the next reservation rebuild the shard."""
+    client().hdel(keys.meta(shard), "epoch")
+
+
+def booked(organization_id: str, lease_id: str) -> Booked | None:
+    """What the ledger says of a call; None when it has no event of it."""
+    with access.scope(organization_id=UUID(organization_id)):
+        event = Event.objects.filter(event_id=UUID(lease_id), kind="call").first()
+        if event is None:
+            return None
+        amounts = Amounts(event.input_tokens or 0, event.output_tokens or 0, event.cost_nano or 0)
+        corrected = Event.objects.filter(corrects=UUID(lease_id)).exists()
+    return Booked(event.status == "lease_expired" and not corrected, amounts)
+
+
+def _drop_counters(shard: int) -> None:
+    store = client()
+    for pattern in keys.patterns(shard):
+        some: list[bytes] = []
+        for key in store.scan_iter(match=pattern, count=1000):
+            some.append(key)
+            if len(some) == 1000:
+                store.unlink(*some)
+                some.clear()
+        if some:
+            store.unlink(*some)
+
+
+def _last_id(shard: int) -> str:
+    store = client()
+    if not store.exists(keys.stream(shard)):
+        return NOTHING_READ
+    found: Any = store.xinfo_stream(keys.stream(shard))
+    last: bytes = found["last-generated-id"]
+    return last.decode()
+
+
+def _order(stream_id: str) -> tuple[int, int]:
+    milliseconds, _, number = stream_id.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+def _go_on_after(shard: int, position: str) -> None:
+    """Lets the stream's ids go on after what the ledger has read, also where the new store's clock is behind."""
+    if _order(_last_id(shard)) < _order(position):
+        milliseconds, number = _order(position)
+        client().xadd(keys.stream(shard), {"k": "mark"}, id=f"{milliseconds}-{number + 1}")
+
+
+def _bring_back(shard: int, position: str, known: Sequence[Entry]) -> None:
+    """Events and leases of the journals that neither the ledger nor the store has."""
+    if not known:
+        return
+    unread = _unread(shard, position)
+    for start in range(0, len(known), 1000):
+        some = known[start : start + 1000]
+        in_ledger = _in_ledger([one.lease_id for one in some])
+        for one in some:
+            if one.lease_id not in unread:
+                _bring_back_one(shard, one, in_ledger.get(one.lease_id))
+
+
+def _bring_back_one(shard: int, entry: Entry, ledger: Booked | None) -> None:
+    store = client()
+    script_keys = call_keys(shard, entry.lease_id)
+    if entry.closing is not None and ledger is None:
+        store.eval(RESTORE.source, 5, *script_keys, "", "event", entry.lease_id, entry.closing, TOMBSTONE_MS)
+    elif entry.closing is not None and ledger is not None and ledger.lapsed:
+        script_keys, arguments = settlement(
+            shard, entry.lease_id, [], b"[]", "late", entry.closing, used_of(entry.closing), ledger.amounts
+        )
+        store.eval(SETTLE.source, len(script_keys), *script_keys, *arguments)
+    elif entry.opening is not None and ledger is None:
+        event = orjson.loads(entry.opening)
+        held = used_of(entry.opening)
+        store.eval(
+            RESTORE.source, 5, *script_keys, "", "lease", entry.lease_id, entry.opening, settings.ORBIT_LEASE_S * 1_000_000,
+            event["admitted_us"], held.input_tokens, held.output_tokens, held.cost_nano, "[]",
+        )  # fmt: skip
+
+
+def used_of(event: bytes) -> Amounts:
+    """What an event says was used, or, of an opening one, is held."""
+    found = orjson.loads(event)
+    return Amounts(
+        found.get("input_tokens") or 0, found.get("output_tokens") or 0, found.get("cost_nano") or 0
+    )
+
+
+def _unread(shard: int, position: str) -> set[str]:
+    """The calls of which the stream has an event that the ledger has not read."""
+    store, found = client(), set[str]()
+    while True:
+        some: Any = store.xrange(keys.stream(shard), min=f"({position}", count=1000)
+        if not some:
+            return found
+        for stream_id, fields in some:
+            position = stream_id.decode()
+            if fields.get(b"k") in (b"call", b"late"):
+                found.add(str(orjson.loads(fields[b"e"]).get("event_id")))
+
+
+def _in_ledger(ids: Iterable[str]) -> dict[str, Booked]:
+    rows = Event.objects.filter(event_id__in=[UUID(one) for one in ids], kind="call")
+    return {
+        str(event_id): Booked(status == "lease_expired", Amounts(given or 0, made or 0, cost or 0))
+        for event_id, status, given, made, cost in rows.values_list(
+            "event_id", "status", "input_tokens", "output_tokens", "cost_nano"
+        )
+    }

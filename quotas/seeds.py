@@ -1,0 +1,110 @@
+"""Counters that start: from the ledger, the events that it has not read, and the leases that are open.
+
+A window begins, a limit is made or changed, an end user comes for the first time, a store has lost its data: all
+meet a counter that does not exist, and all go this way (docs/decisions/0005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from orbit.lib.store import client
+from quotas import keys, usage
+from quotas.chain import Unseeded, mark_identity
+from quotas.engine import KEPT_MS, SEED
+from quotas.limits import ANY_USER, Limit, Window, user_digest
+
+Spent = Callable[[int, str, Limit, Window], usage.Spent]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A lease that is open, and the event that it left."""
+
+    id: str
+    event: dict[str, Any]
+
+
+def seed(shard: int, organization_id: str, missing: Unseeded, spent: Spent = usage.spent) -> None:
+    """Starts a counter, or those of every end user who has a figure. Set once, whoever comes first.
+
+    Does nothing while the shard is closed.
+    """
+    stamp, window = _stamp(shard), missing.window
+    reading = None if window is None else spent(shard, organization_id, missing.limit, window)
+    leases = [
+        one for one in open_leases(shard) if usage.covers(missing.limit, window, organization_id, one.event)
+    ]
+    work = _Seeding(shard, missing, stamp, reading, leases)
+    while (outcome := work.run()) == b"MOVED":
+        assert reading is not None
+        reading.read_on()  # a lease that ended meanwhile is in the stream, and no longer open
+    if outcome == b"COLD" and _stamp(shard):
+        seed(shard, organization_id, missing, spent)
+
+
+def _stamp(shard: int) -> str:
+    found: Any = client().hmget(keys.meta(shard), "epoch", "restored")
+    epoch, restored = found
+    return f"{epoch.decode()}:{int(restored or 0)}" if epoch else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeding:
+    shard: int
+    missing: Unseeded
+    stamp: str
+    reading: usage.Spent | None
+    leases: list[Open]
+
+    def run(self) -> bytes:
+        limit, used = self.missing.limit, self.reading.used if self.reading else {}
+        if limit.user != ANY_USER:
+            return self._counter(limit, self.reading.total if self.reading else 0, self.leases)
+        by_user: dict[str, list[Open]] = {}
+        for one in self.leases:
+            by_user.setdefault(user_digest(one.event.get("end_user")), []).append(one)
+        for user in used.keys() | by_user.keys():
+            outcome = self._counter(replace(limit, user=user), used.get(user, 0), by_user.get(user, []))
+            if outcome in (b"MOVED", b"COLD"):
+                return outcome
+        return self._run(keys.mark(self.shard, mark_identity(limit), self._start()), [], 0, b"")
+
+    def _counter(self, limit: Limit, used: int, leases: list[Open]) -> bytes:
+        key = keys.counter(self.shard, limit.counter, self._start())
+        return self._run(key, [keys.lease(self.shard, one.id) for one in leases], used, self.missing.spec)
+
+    def _run(self, key: str, leases: list[str], used: int, spec: bytes) -> bytes:
+        script_keys = [keys.stream(self.shard), keys.meta(self.shard), key, *leases]
+        position = self.reading.position if self.reading else ""
+        window = self.missing.window
+        expires = "" if window is None else str(window.end // 1000 + KEPT_MS)
+        reply: Any = client().eval(
+            SEED.source, len(script_keys), *script_keys, position, used, expires, spec, self.stamp
+        )
+        outcome: bytes = reply
+        return outcome
+
+    def _start(self) -> int | None:
+        window = self.missing.window
+        return window.start if window else None
+
+
+def open_leases(shard: int) -> list[Open]:
+    """Every lease that is open on a shard."""
+    store = client()
+    ids: Any = store.zrange(keys.leases(shard), 0, -1)
+    found = []
+    for start in range(0, len(ids), 500):
+        some = [one.decode() for one in ids[start : start + 500]]
+        pipeline = store.pipeline(transaction=False)
+        for one in some:
+            pipeline.hmget(keys.lease(shard, one), "e", "a")
+        for one, (event, admitted) in zip(some, pipeline.execute(), strict=True):
+            if event is not None and admitted is not None:
+                found.append(Open(one, {**orjson.loads(event), "admitted_us": int(admitted)}))
+    return found
