@@ -1,4 +1,4 @@
-"""`python -m bench`: what the gateway costs. `python -m bench profile`: where in the code."""
+"""`python -m bench`: what the gateway costs; `profile`: where in the code; `decisions`: what the limits cost Valkey."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import machine, nginx, procfs, profiling, report
+from bench import decisions, machine, nginx, procfs, profiling, report
 from bench.measure import QUICK, Bench, Effort, medians
 from bench.stage import stage
 
@@ -23,13 +23,18 @@ def main() -> None:
         print(text)
         if options.markdown:
             report.rewrite("profile of streams" if options.stream else "profile of plain calls", text)
+    elif options.command == "decisions":
+        text = decisions.run(quick=options.quick)
+        print(text)
+        if options.markdown:
+            report.rewrite("decisions", text)
     else:
         _measure(options)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=["run", "profile"], default="run")
+    parser.add_argument("command", nargs="?", choices=["run", "profile", "decisions"], default="run")
     parser.add_argument("--runs", type=int, default=3, help="how often; medians are shown (3)")
     parser.add_argument(
         "--quick", action="store_true", help="seconds instead of minutes, to see that it works"

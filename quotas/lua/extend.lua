@@ -41,7 +41,7 @@ for i, limit in ipairs(limits) do
   local kind, need = limit[1], more[limit[2]]
   if kind ~= 'r' then
     at = at + 1
-    if need > 0 and not values[at] then
+    if need > 0 and not (values[at] and #values[at] == 32) then
       missing[#missing + 1] = i
     elseif need > 0 then
       local u, h, n, t = struct.unpack('<dddd', values[at])

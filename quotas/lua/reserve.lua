@@ -68,7 +68,7 @@ for i, limit in ipairs(limits) do
   end
   if each then at = at + (kind == 'c' and 2 or 1) end
   local value = values[this - 4]
-  if value then
+  if value and #value == 32 then
     used[i], held[i], calls[i], since[i] = struct.unpack('<dddd', value)
     if held[i] < 0 then held[i] = 0 end
   else
@@ -79,6 +79,11 @@ for i, limit in ipairs(limits) do
     used[i], held[i], calls[i], since[i], fresh[i] = 0, 0, 0, now, true
     -- after a loss nobody knows what a smooth window had spent: it starts full and drains from there
     if lost and (kind == 'r' or kind == 't') then used[i], since[i] = limit[5] * limit[6], lost end
+    if value then -- charged before it was seeded, see settle.lua
+      local u, t = struct.unpack('<dd', value)
+      used[i] = math.max(0, used[i] - (t - since[i]) * limit[4]) + u
+      since[i] = t
+    end
   end
   key[i], window[i] = KEYS[this], w
   if now < limit[10] then limit[4], limit[5] = limit[8], limit[9] end

@@ -36,7 +36,7 @@ for i, limit in ipairs(cjson.decode(ARGV[10])) do
     at = at + 1
     names[i] = KEYS[at]
     local value = redis.call('GET', KEYS[at])
-    if value then
+    if value and #value == 32 then
       local u, h, n, t = struct.unpack('<dddd', value)
       redis.call('SET', KEYS[at], struct.pack('<dddd', u, h + held[limit[2]], n + 1, t), 'KEEPTTL')
     end

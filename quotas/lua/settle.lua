@@ -13,7 +13,8 @@
 --       {'MORE', now, x}: limits were made since that count this lease too: nothing changed, send it with them;
 --       {'LIVE', now}: the reaper came too early, nothing changed.
 -- What is released is what the lease's own record says, so that an extension whose reply was lost leaks nothing.
--- A counter that does not exist is left so: it is seeded from the ledger, which gets this event.
+-- A counter that does not exist is left so: it is seeded from the ledger, which gets this event. Of smooth tokens only
+-- the charge is kept, as two doubles (bucket, time), for the seed to begin with.
 --
 -- Example  a lease that held 900 of a day's tokens and used 120:
 --   EVALSHA … 6 meta lease leases tomb events day  '' settle id {…} 900000 [["c","t","daily",…]] 20 100 55 0 0 0
@@ -72,8 +73,10 @@ for _, limit in ipairs(cjson.decode(ARGV[6])) do
   if kind ~= 'r' then
     at = at + 1
     local value = values[at]
-    if value then
-      local u, h, n, t = struct.unpack('<dddd', value)
+    local seeded = value and #value == 32
+    if seeded or kind == 't' then
+      local u, h, n, t = 0, 0, 0, now
+      if seeded then u, h, n, t = struct.unpack('<dddd', value) elseif value then u, t = struct.unpack('<dd', value) end
       local charge = late and used[meter] - held[meter] or used[meter]
       if kind == 't' then
         local rate = now < limit[10] and limit[8] or limit[4]
@@ -84,7 +87,7 @@ for _, limit in ipairs(cjson.decode(ARGV[6])) do
         u = u + charge
       end
       if open then h, n = h - held[meter], n - 1 end
-      value = struct.pack('<dddd', u, h, n, t)
+      value = seeded and struct.pack('<dddd', u, h, n, t) or struct.pack('<dd', u, t)
       if kind == 'c' then
         redis.call('SET', KEYS[5 + at], value, 'KEEPTTL')
       else

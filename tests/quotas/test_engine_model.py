@@ -1,0 +1,323 @@
+"""Random histories of the engine beside a reference that is as simple as the promise: sums over lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from django.conf import settings
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from orbit.lib.redis import RedisLink
+from quotas import keys
+from quotas.chain import Lease, Refusal, kind_of
+from quotas.engine import Engine
+from quotas.limits import ANY_USER, Amounts, Calendar, Limit, Raised, window_at
+from tests.quotas.conftest import NOON, Bench
+from tests.quotas.test_settle_script import lapse
+
+T = TypeVar("T")
+MODELS, USERS = ("m1", "m2"), (None, "ada", "bob")
+SECOND = 1_000_000
+PERIOD = 60 * SECOND
+amounts = st.builds(
+    Amounts, st.integers(0, 40), st.integers(0, 40), st.integers(0, 40).map(lambda n: n * 1_000_000)
+)
+
+
+@dataclass
+class Call:
+    lease: Lease
+    model: str
+    user: str | None
+    held: Amounts
+
+    @property
+    def admitted(self) -> int:
+        return self.lease.admitted_us
+
+
+@dataclass
+class Bucket:
+    """A smooth window: what is in it, in the meter's unit, drains at limit per minute."""
+
+    level: Fraction = Fraction(0)
+    at: int = 0
+
+    def now(self, rate: int, now: int) -> Fraction:
+        return max(Fraction(0), self.level - Fraction((now - self.at) * rate, PERIOD))
+
+
+@dataclass
+class Reference:
+    """What should be."""
+
+    now: int = NOON
+    lost_at: int | None = None
+    open: dict[str, Call] = field(default_factory=dict)
+    ended: list[tuple[Call, Amounts]] = field(default_factory=list)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def covers(self, limit: Limit, call: Call, user: str | None) -> bool:
+        mine = limit.level != "end_user" or call.user == user
+        return mine and limit.applies_to(call.model)
+
+    def same_window(self, limit: Limit, call: Call) -> bool:
+        if limit.per in (None, "minute"):
+            return True
+        window = window_at(limit.per or "", Calendar(), self.now)
+        return window.start <= call.admitted < window.end
+
+    def held(self, limit: Limit, user: str | None) -> int:
+        return sum(
+            call.held.of(limit.meter)
+            for call in self.open.values()
+            if self.covers(limit, call, user) and self.same_window(limit, call)
+        )
+
+    def spent(self, limit: Limit, user: str | None) -> Fraction:
+        kind = kind_of(limit)
+        if kind == "k":
+            return Fraction(0)
+        if kind == "c":
+            mine = [(call, used) for call, used in self.ended if self.covers(limit, call, user)]
+            return Fraction(sum(used.of(limit.meter) for call, used in mine if self.same_window(limit, call)))
+        return self.bucket(limit, user).now(limit.in_force(self.now)[0], self.now)
+
+    def bucket(self, limit: Limit, user: str | None) -> Bucket:
+        name = limit.for_user(user).counter
+        if name not in self.buckets:
+            full = self.lost_at is not None
+            level = Fraction(limit.burst) if full else Fraction(0)
+            self.buckets[name] = Bucket(
+                level, self.lost_at if full and self.lost_at is not None else self.now
+            )
+        return self.buckets[name]
+
+    def room(self, limit: Limit, need: int, user: str | None) -> bool:
+        rate, burst = limit.in_force(self.now)
+        ceiling = burst if limit.smooth else rate
+        held = 0 if kind_of(limit) == "r" else self.held(limit, user)
+        return limit.shadow or self.spent(limit, user) + held + need <= ceiling
+
+    def charge(self, limit: Limit, amount: int, user: str | None) -> None:
+        bucket = self.bucket(limit, user)
+        bucket.level = max(Fraction(0), bucket.now(limit.in_force(self.now)[0], self.now) + amount)
+        bucket.at = self.now
+
+
+class Histories(RuleBasedStateMachine):
+    """Reserve, extend, settle, repeat, lapse, let time pass, make limits, lose everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.reference = Reference()
+        self.bench = self.run(self._bench())
+        self.limits = self._limits()
+        self.active = self.limits[:5]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    async def _bench(self) -> Bench:
+        link = RedisLink(settings.REDIS_URL, 5.0)
+        made = Bench(Engine(link, 30_000_000), 1_000 + secrets.randbelow(2**40), str(uuid.uuid4()), "k")
+        made.engine.seeder, made.engine.books = made.seed, made._booked
+        made.at(NOON)
+        await made.start()
+        await made.engine.publish(made.shard, keys.version(made.shard, made.organization), 1)
+        await made.engine.publish(made.shard, keys.generation(made.shard, made.key), 1)
+        return made
+
+    def _limits(self) -> list[Limit]:
+        make = self.bench.limit
+        each: dict[str, Any] = {"level": "end_user", "parent": "organization", "user": ANY_USER}
+        raised = Raised(9, 9, NOON + 3 * 3600 * SECOND)
+        return [
+            make("requests", "minute", 6, burst=4),
+            make("tokens", "day", 150),
+            make("cost", "month", 200_000_000),
+            make("concurrency", None, 4),
+            make("output_tokens", "minute", 90, burst=60),
+            make("requests", "day", 8, **each),
+            make("input_tokens", "minute", 80, **each),
+            make("concurrency", None, 2, **each),
+            make("requests", "day", 7, models=("m1",), raised=raised, name="raised"),
+            make("requests", "week", 3, shadow=True, name="shadow"),
+        ]
+
+    # what happens
+
+    @initialize(count=st.integers(1, 10))
+    def begin(self, count: int) -> None:
+        self.active = self.limits[:count]
+
+    @rule(us=st.one_of(st.integers(0, 90 * SECOND), st.integers(0, 30 * 3600 * SECOND)))
+    def pass_time(self, us: int) -> None:
+        self.reference.now += us
+        self.bench.at(self.reference.now)
+
+    @precondition(lambda self: len(self.active) < len(self.limits))
+    @rule()
+    def make_a_limit(self) -> None:
+        self.active = self.limits[: len(self.active) + 1]
+
+    @rule(need=amounts, model=st.sampled_from(MODELS), user=st.sampled_from(USERS), twice=st.booleans())
+    def reserve(self, need: Amounts, model: str, user: str | None, twice: bool) -> None:
+        chain = self.bench.chain(*(one for one in self.active if one.applies_to(model)))
+        fits = all(self.reference.room(one, need.of(one.meter), user) for one in chain.limits)
+        lease_id = str(uuid.uuid4())
+        event = self._event(lease_id, user, model, need)
+        more: dict[str, Any] = {"end_user": user, "event": event, "lease_id": lease_id}
+        decision = self.run(self.bench.reserve(chain, need, **more))
+        if twice and isinstance(decision, Lease):
+            again = self.run(self.bench.reserve(chain, need, again=True, **more))
+            assert isinstance(again, Lease)
+            assert again.admitted_us == decision.admitted_us
+        assert isinstance(decision, Lease) == fits, decision
+        if isinstance(decision, Lease):
+            self.reference.open[lease_id] = Call(decision, model, user, need)
+            for limit in chain.limits:
+                if kind_of(limit) == "r":
+                    self.reference.charge(limit, 1, user)
+
+    @precondition(lambda self: self.reference.open)
+    @rule(more=st.integers(0, 30), lost_reply=st.booleans(), data=st.data())
+    def extend(self, more: int, lost_reply: bool, data: st.DataObject) -> None:
+        call = self._pick(data)
+        amounts = Amounts(0, more, more * 1_000_000)
+        # limits made since the reservation count too, once their counters are seeded: those that were met
+        chain = call.lease.chain
+        counting = [one for one in chain.limits if kind_of(one) not in ("r", "k")]
+        known = {one.counter for one in counting}
+        others = [one for one in self.active if one.counter not in known and one.applies_to(call.model)]
+        if any(kind_of(one) in ("t", "c") for one in others):
+            return
+        at_admission = replace_now(self.reference, call.admitted)
+        fits = all(
+            (at_admission if kind_of(one) == "c" else self.reference).room(
+                replace(one, raised=None) if one.raised and self.reference.now >= one.raised.until else one,
+                amounts.of(one.meter),
+                call.user,
+            )
+            for one in counting
+            if one.meter != "requests" and amounts.of(one.meter) > 0
+        )
+        held = call.lease.amounts
+        total = Amounts(held.input_tokens, held.output_tokens + more, held.cost_nano + more * 1_000_000)
+        decision = self.run(
+            self.bench.engine.extend(
+                call.lease,
+                amounts,
+                event=self._event(call.lease.id, call.user, call.model, total),
+                refusal=b"{}",
+            )
+        )
+        assert isinstance(decision, Refusal) != fits, decision
+        if isinstance(decision, Lease):
+            call.held = decision.amounts
+            if not lost_reply:
+                call.lease = decision
+
+    @precondition(lambda self: self.reference.open)
+    @rule(used=amounts, data=st.data(), times=st.integers(1, 3))
+    def settle(self, used: Amounts, data: st.DataObject, times: int) -> None:
+        call = self._pick(data)
+        for _ in range(times):
+            self.run(self.bench.engine.settle(call.lease, used=used, event=self._closing(call, used)))
+        self._end(call, used)
+
+    @precondition(lambda self: self.reference.open)
+    @rule(used=amounts, late=st.booleans(), data=st.data())
+    def lapse(self, used: Amounts, late: bool, data: st.DataObject) -> None:
+        call = self._pick(data)
+        assert lapse(self.bench, call.lease) == 1
+        self._end(call, call.held)
+        if late:
+            event = self._closing(call, used)
+            outcome, _ = self.run(self.bench.engine.settle(call.lease, used=used, event=event))
+            assert outcome == "LATE"
+            self.reference.ended[-1] = (call, used)
+            difference = Amounts(*(a - b for a, b in zip(_three(used), _three(call.held), strict=True)))
+            self._charge_smooth_tokens(call, difference)
+
+    @rule()
+    def lose_everything(self) -> None:
+        """The counters are gone; leases and events come back from the journals."""
+        self.run(self.bench.start(lost=True))
+        self.reference.lost_at = self.reference.now
+        self.reference.buckets.clear()
+
+    # what must hold
+
+    @invariant()
+    def counters_that_exist_say_what_was_spent_and_is_held(self) -> None:
+        for limit in self.active:
+            for user in USERS if limit.level == "end_user" else (None,):
+                mine = limit.for_user(user)
+                found = self.run(self.bench.counter(mine))
+                if found is None or kind_of(limit) == "r":
+                    continue
+                assert found.held == self.reference.held(limit, user), limit.name
+                if kind_of(limit) == "c":
+                    assert found.used == self.reference.spent(limit, user), limit.name
+
+    def teardown(self) -> None:
+        self.bench.engine.link.close()
+        self.runner.close()
+
+    def _pick(self, data: st.DataObject) -> Call:
+        calls = list(self.reference.open.values())
+        return calls[data.draw(st.integers(0, len(calls) - 1))]
+
+    def _end(self, call: Call, used: Amounts) -> None:
+        del self.reference.open[call.lease.id]
+        self.reference.ended.append((call, used))
+        self._charge_smooth_tokens(call, used)
+
+    def _charge_smooth_tokens(self, call: Call, used: Amounts) -> None:
+        for limit in self.active:
+            if kind_of(limit) == "t" and self._counts(limit, call):
+                self.reference.charge(limit, used.of(limit.meter), call.user)
+
+    def _counts(self, limit: Limit, call: Call) -> bool:
+        """Whether the store's lease knows the limit: it was in its chain, or its counter was seeded since."""
+        known = any(one.counter == limit.counter for one in call.lease.chain.limits)
+        return known or limit.for_user(call.user).counter in self.reference.buckets
+
+    def _closing(self, call: Call, used: Amounts) -> bytes:
+        return self._event(call.lease.id, call.user, call.model, used, admitted_us=call.admitted)
+
+    def _event(self, lease_id: str, user: str | None, model: str, amounts: Amounts, **more: int) -> bytes:
+        event = json.loads(self.bench.opening(user, model))
+        given, made, cost = _three(amounts)
+        event |= {
+            "event_id": lease_id,
+            "input_tokens": given,
+            "output_tokens": made,
+            "cost_nano": cost,
+            **more,
+        }
+        return json.dumps(event).encode()
+
+
+def replace_now(reference: Reference, now: int) -> Reference:
+    """The same at the moment of a reservation, whose windows an extension goes to."""
+    return Reference(now, reference.lost_at, reference.open, reference.ended, reference.buckets)
+
+
+def _three(amounts: Amounts) -> tuple[int, int, int]:
+    return amounts.input_tokens, amounts.output_tokens, amounts.cost_nano
+
+
+Histories.TestCase.settings = hypothesis_settings(max_examples=25, stateful_step_count=20, deadline=None)
+test_histories = Histories.TestCase
