@@ -240,7 +240,7 @@ class Journal:
             self._start()
         if self.failed is None and self._carry(list(self._leases.items())):
             for segment in self._segments:
-                pass
+                segment.copied = self._written
             logger.info("journal %s is whole again after: %s", self.name, before)
 
     def _empty(self, current: _Segment) -> None:
@@ -263,10 +263,11 @@ class Journal:
 
     def _sync_finished(self) -> None:
         while self._finished:
-            segment = self._finished[0]
-            os.fsync(segment.descriptor)
-            self._finished.popleft()
-            _close(segment)
+            segment = self._finished.popleft()
+            try:
+                os.fsync(segment.descriptor)
+            finally:
+                _close(segment)  # also of a failure: it is remembered, and all that is open is written anew
 
     def _fail(self, error: OSError) -> None:
         self.failed = str(error)
