@@ -7,6 +7,7 @@ a fraction of what a pool of connections does (docs/performance.md). Everything 
 from __future__ import annotations
 
 from orbit.lib.redis.address import Address
+from orbit.lib.redis.cluster import ClusterLink
 from orbit.lib.redis.port import (
     Argument,
     Link,
@@ -22,6 +23,7 @@ from orbit.lib.redis.single import RedisLink
 __all__ = [
     "Address",
     "Argument",
+    "ClusterLink",
     "Link",
     "Recover",
     "RedisLink",
@@ -30,4 +32,12 @@ __all__ = [
     "Shard",
     "StoreError",
     "StoreUnavailable",
+    "link",
 ]
+
+
+def link(url: str, timeout_s: float) -> Link:
+    """The worker's way to its store: one server, or a cluster for `redis+cluster://`."""
+    if Address.parse(url).cluster:
+        return ClusterLink(url, timeout_s)
+    return RedisLink(url, timeout_s)
