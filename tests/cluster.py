@@ -127,6 +127,8 @@ class Cluster:
         with node.process.stdin as stdin:
             stdin.write(self._configuration(node).encode())
         _wait(lambda: bool(node.client.ping()))
+        if node.id:
+            _wait(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
 
     def _configuration(self, node: Node) -> str:
         lines = [
