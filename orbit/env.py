@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from orbit.lib.redis import Address
+
 READ: set[str] = set()  # every name asked for; a test compares it with the documentation
 
 
@@ -48,6 +50,25 @@ def choice(name: str, choices: tuple[str, ...]) -> str:
 def words(name: str, default: str = "") -> list[str]:
     """A comma list; empty items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def store(name: str) -> str:
+    """A Redis or a cluster of them; empty when there is none."""
+    url = text(name)
+    if url:
+        try:
+            Address.parse(url)
+        except ValueError as error:
+            raise BadSetting(str(error)) from None
+    return url
+
+
+def plain_store(name: str, default: str) -> str:
+    """A Redis that is one server, for what speaks to no cluster."""
+    url = text(name, default)
+    if url.partition("://")[0].endswith("+cluster"):
+        raise BadSetting(f"{name} must name one Redis server, not a cluster, also where REDIS_URL names one.")
+    return url
 
 
 def database(name: str, url: str) -> dict[str, object]:

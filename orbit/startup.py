@@ -10,10 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
-from redis.exceptions import RedisError, ResponseError
+from redis import Redis
+from redis.exceptions import RedisError
 
 from orbit.lib.rowlevel import APP, LEDGER, OPERATOR
-from orbit.lib.store import client
+from orbit.lib.store import servers
 
 SECRETS = {
     "ORBIT_SECRET_KEY": "SECRET_KEY",
@@ -70,19 +71,27 @@ def _store() -> list[str]:
     if settings.ORBIT_REDIS_UNSAFE:
         return []
     try:
-        found: Any = client().config_get("maxmemory-policy", "appendonly")
-    except ResponseError:
-        return []  # a managed service that does not tell
+        return [problem for server in servers() for problem in _server(server)]
     except RedisError:
         return []
+
+
+def _server(server: Redis) -> list[str]:
+    where = server.connection_pool.connection_kwargs
+    name = f"{where.get('host')}:{where.get('port')}"
+    try:
+        found: Any = server.config_get("maxmemory-policy", "appendonly")
+    except RedisError:
+        return []  # away, or a managed service that does not tell
     problems = []
     if found.get("maxmemory-policy", "noeviction") != "noeviction":
         problems.append(
-            "Redis may evict counters. Set maxmemory-policy to noeviction, or ORBIT_REDIS_UNSAFE=1 to run all the same."
+            f"Redis at {name} may evict counters. Set maxmemory-policy to noeviction, or ORBIT_REDIS_UNSAFE=1 to "
+            "run all the same."
         )
     if found.get("appendonly", "yes") != "yes":
         problems.append(
-            "Redis keeps no append-only file, so a restart would lose counters. Set appendonly to yes, or "
-            "ORBIT_REDIS_UNSAFE=1 to run all the same."
+            f"Redis at {name} keeps no append-only file, so a restart would lose counters. Set appendonly to yes, "
+            "or ORBIT_REDIS_UNSAFE=1 to run all the same."
         )
     return problems

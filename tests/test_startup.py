@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import connections
 
 from orbit import startup
+from tests.cluster import running_cluster
 from tests.gateway import running_gateway
 
 
@@ -24,6 +25,27 @@ def test_a_store_that_keeps_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) 
     [problem] = startup.problems()
     assert "append-only" in problem
     assert "ORBIT_REDIS_UNSAFE" in problem
+
+
+@pytest.mark.xdist_group("cluster")
+def test_every_master_of_a_cluster_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_cluster(durable=True) as cluster:
+        monkeypatch.setattr(settings, "REDIS_URL", cluster.url)
+        monkeypatch.setattr(settings, "ORBIT_REDIS_UNSAFE", False)
+        assert startup.problems() == []
+        evicts, keeps_nothing, away = cluster.nodes
+        evicts.client.config_set("maxmemory-policy", "allkeys-lru")
+        keeps_nothing.client.config_set("appendonly", "no")
+        cluster.kill(cluster.nodes.index(away))
+        found = startup.problems()
+    assert len(found) == 2
+    assert {
+        (f":{evicts.port} may evict" in one, f":{keeps_nothing.port} keeps no" in one) for one in found
+    } == {
+        (True, False),
+        (False, True),
+    }
+    assert all("ORBIT_REDIS_UNSAFE" in one for one in found)
 
 
 def test_a_connection_without_its_role_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

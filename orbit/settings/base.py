@@ -61,9 +61,10 @@ ORBIT_REDIS_UNSAFE = env.flag("ORBIT_REDIS_UNSAFE")
 # How mail leaves: `outbox:` keeps it for the page /dev/outbox/, or smtp://user:password@host:port (smtps://).
 ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
 
-REDIS_URL = env.text("REDIS_URL")
-ORBIT_BROKER_URL = env.text("ORBIT_BROKER_URL", REDIS_URL)
-ORBIT_CACHE_URL = env.text("ORBIT_CACHE_URL", REDIS_URL)
+# One server, or the first servers of a cluster; Celery and Django's cache take one server only.
+REDIS_URL = env.store("REDIS_URL")
+ORBIT_BROKER_URL = env.plain_store("ORBIT_BROKER_URL", REDIS_URL)
+ORBIT_CACHE_URL = env.plain_store("ORBIT_CACHE_URL", REDIS_URL)
 
 DATABASE_URL = env.text("DATABASE_URL")
 # Owns the schema; used by migrations alone.

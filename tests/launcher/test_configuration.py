@@ -28,7 +28,10 @@ def _read_in_settings() -> dict[str, object]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id="env"), attr="text" | "integer" | "flag" | "words"),
+                    func=ast.Attribute(
+                        value=ast.Name(id="env"),
+                        attr="text" | "integer" | "flag" | "words" | "store" | "plain_store",
+                    ),
                     args=[ast.Constant(value=str(name)), *rest],
                 ):
                     found[name] = rest[0].value if rest and isinstance(rest[0], ast.Constant) else None
