@@ -172,18 +172,33 @@ async def test_reset_connection_fails_its_calls_and_the_next_call_works(proxy: C
         assert await link.call("ECHO", "next") == b"next"
 
 
-async def test_open_breaker_lets_nothing_through_but_one_probe_at_a_time(proxy: Chaos) -> None:
+async def test_open_breaker_lets_no_call_through(proxy: Chaos) -> None:
     async with linked(proxy.url, 0.1) as link:
+        link.PROBE_S = (60.0, 60.0)
+        link.RETRY_S = 0.0
         proxy.black_hole()
         await until_away(link)
         before = proxy.accepted
         tasks = len(asyncio.all_tasks())
         answers = await asyncio.gather(*(link.call("PING") for _ in range(500)), return_exceptions=True)
         assert {type(one) for one in answers} == {StoreUnavailable}
-        assert proxy.accepted - before <= 1
-        assert len(asyncio.all_tasks()) <= tasks + 1
+        assert len(asyncio.all_tasks()) == tasks
         proxy.heal()
-        assert await comes_back(link) == b"back"
+        with pytest.raises(StoreUnavailable):
+            await link.call("PING")
+        assert proxy.accepted == before
+
+
+async def test_probes_alone_find_the_store_again(proxy: Chaos) -> None:
+    async with linked(proxy.url, 0.1) as link:
+        proxy.black_hole()
+        await until_away(link)
+        proxy.heal()
+        async with asyncio.timeout(10):
+            while not link.up:  # noqa: ASYNC110 - nobody calls, that is the point
+                await asyncio.sleep(0.02)
+        assert not link.away
+        assert await link.call("ECHO", "back") == b"back"
 
 
 async def test_callers_share_one_attempt_to_connect(proxy: Chaos) -> None:

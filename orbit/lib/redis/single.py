@@ -29,8 +29,8 @@ class RedisLink:
     While the breaker is open every call fails at once and one probe at a time asks whether the server is back.
     """
 
-    RETRY_S = 0.05  # a refused connection is not tried again sooner
-    PROBE_S = (0.1, 0.3)  # drawn anew each time, so that workers do not knock together
+    RETRY_S: float = 0.05  # a refused connection is not tried again sooner
+    PROBE_S: tuple[float, float] = (0.1, 0.3)  # drawn anew each time, so that workers do not knock together
 
     def __init__(self, where: str | Address, timeout_s: float) -> None:
         address = Address.parse(where) if isinstance(where, str) else where
