@@ -1,4 +1,4 @@
-"""How much: prices of models and the rollups of what was used."""
+"""How much: prices of models, how their providers count, and the rollups of what was used."""
 
 from __future__ import annotations
 
@@ -38,6 +38,29 @@ class Price(models.Model):
     def version(self) -> str:
         """What an event stores of the price it was charged at."""
         return f"{self.source}#{self.pk}"
+
+
+class TokenPadding(models.Model):
+    """Tokens that a provider counts for each of ours, measured, from a moment on. Never changed; a new one is a new row.
+
+    `model_prefix` is the beginning of a plain model name (`quotas.families.plain_name`); the longest wins.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    provider = models.CharField(max_length=63)
+    model_prefix = models.CharField(max_length=200)
+    factor = models.DecimalField(max_digits=4, decimal_places=3)
+    source = models.CharField(max_length=120)
+    valid_from = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "model_prefix", "valid_from"], name="padding_once"),
+            models.CheckConstraint(condition=models.Q(factor__range=("0.5", "5")), name="padding_factor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model_prefix}"
 
 
 class UsageBucket(models.Model):
