@@ -24,6 +24,7 @@ GROUPS = {
         ("Events", "audit.event", "receipt_long"),
         ("Usage buckets", "quotas.usagebucket", "bar_chart"),
         ("Prices", "quotas.price", "sell"),
+        ("Paddings", "quotas.tokenpadding", "straighten"),
         ("Outbox entries", "audit.outboxentry", "outbox"),
         ("Shard positions", "audit.shardposition", "linear_scale"),
         ("Chain heads", "audit.chainhead", "link"),

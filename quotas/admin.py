@@ -1,4 +1,4 @@
-"""Prices and rollups, to look at."""
+"""Prices, paddings and rollups, to look at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
-from quotas.models import DirtyBucket, Price, UsageBucket
+from quotas.models import DirtyBucket, Price, TokenPadding, UsageBucket
 
 
 @admin.register(Price)
@@ -21,6 +21,15 @@ class PriceAdmin(ReadOnlyAdmin):
     @admin.display(description="Rates, nano-units per million tokens")
     def rates_text(self, price: Price) -> SafeString:
         return as_json(price.rates)
+
+
+@admin.register(TokenPadding)
+class TokenPaddingAdmin(ReadOnlyAdmin):
+    """Set by `manage.py estimates set`, so that workers hear of it."""
+
+    list_display = ("provider", "model_prefix", "factor", "source", "valid_from")
+    search_fields = ("provider", "model_prefix")
+    ordering = ("provider", "model_prefix", "-valid_from")
 
 
 @admin.register(UsageBucket)
