@@ -167,7 +167,7 @@ class Admissions:
         return Admission(call, lease, opened)
 
     async def _counted(self, call: Call) -> Amounts:
-        counted = await estimate.exact(call.body, call.target.model)
+        counted = await estimate.exact(call.body, call.target.model, call.target.padding)
         return amounts_of(call, min(counted, call.input_bound))
 
     async def _meet(self, shard: int) -> None:

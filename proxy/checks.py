@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -141,7 +142,7 @@ def resolve_target(principal: Principal, endpoint: str, model: str) -> Target:
 def _priced(policy: EffectivePolicy, model: str, target: Target) -> Target:
     costly = any(limit.meter == "cost" and limit.applies_to(model) for limit in policy.limits)
     if policy.ceiling is not None:
-        return Target(target.account, target.model, policy.ceiling)
+        return replace(target, rates=policy.ceiling)
     if costly:
         raise OrbitError(
             Code.MODEL_UNPRICED,
@@ -192,7 +193,7 @@ def make_call(
         model=model,
         stream=stream,
         target=target,
-        input_bound=estimate.bound(body, size),
+        input_bound=estimate.bound(body, size, target.model),
         output_cap=output_cap,
         choices=choices,
         end_user=_end_user(body, headers),

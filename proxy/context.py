@@ -30,11 +30,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls of an alias go. `rates` is None for a model without a price."""
+    """Where calls of an alias go. `rates` is None for a model without a price, `padding` where none was measured."""
 
     account: Account
     model: str
     rates: Rates | None
+    padding: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,8 +248,9 @@ class Pipeline:
     async def _estimated(self, admission: Admission, output: str, dropped: int = 0) -> Usage:
         """Counted by ourselves, when the provider does not say: the input, and the output that was seen."""
         call = admission.call
-        given = await estimate.exact(call.body, call.target.model)
-        made = await tokens.count_off_loop(output) + dropped // 3
+        model, padding = call.target.model, call.target.padding
+        given = await estimate.exact(call.body, model, padding)
+        made = await tokens.count_off_loop(output, model, padding) + dropped // 3
         return Usage(min(given, call.input_bound), made)
 
     def _unanswered(self, admission: Admission, attempt: Attempt, error: EgressError) -> Reply:

@@ -31,7 +31,7 @@ from proxy.context import (
     ProjectSnapshot,
     Target,
 )
-from quotas import keys, prices
+from quotas import calibration, keys, prices
 from quotas.engine import Engine
 from quotas.policies import calendar_of, limits_of, strictest
 from tenants.models import ApiKey, ModelTarget, Organization, PolicyRevision, Project, ProviderAccount
@@ -211,10 +211,12 @@ def _models() -> dict[str, Target]:
         for one in ProviderAccount.objects.all()
     }
     targets = list(ModelTarget.objects.select_related("alias", "account").order_by("position"))
-    rates = prices.current({(one.account.prices_as, one.model) for one in targets}, datetime.now(UTC))
+    pairs = {(one.account.prices_as, one.model) for one in targets}
+    rates, paddings = prices.current(pairs, datetime.now(UTC)), calibration.paddings(pairs)
     found: dict[str, Target] = {}
     for one in targets:
-        target = Target(accounts[one.account_id], one.model, rates.get((one.account.prices_as, one.model)))
+        pair = (one.account.prices_as, one.model)
+        target = Target(accounts[one.account_id], one.model, rates.get(pair), paddings.get(pair))
         found.setdefault(one.alias.alias, target)
     return found
 
