@@ -132,13 +132,20 @@ class Amounts:
 
 
 def window_at(per: str, calendar: Calendar, at_us: int) -> Window:
-    """The calendar window that holds a moment, in the organization's time zone and fiscal calendar."""
+    """The calendar window that holds a moment, in the organization's time zone and fiscal calendar.
+
+    Windows follow each other without gap or overlap: where clocks are set back over midnight, the hour that is
+    then had again belongs to the day that had begun already.
+    """
     if per == "total":
         return FOREVER
     zone = ZoneInfo(calendar.time_zone)
-    local = from_us(at_us).astimezone(zone).replace(tzinfo=None)
+    local = from_us(at_us).astimezone(zone).replace(tzinfo=None, fold=0)  # of a midnight had twice, the first
     first = _first_day(per, calendar, local)
-    return Window(_instant(first, zone), _instant(_following(per, first, calendar), zone))
+    following = _following(per, first, calendar)
+    while _instant(following, zone) <= at_us:
+        first, following = following, _following(per, following, calendar)
+    return Window(_instant(first, zone), _instant(following, zone))
 
 
 def _first_day(per: str, calendar: Calendar, local: datetime) -> datetime:
