@@ -14,7 +14,8 @@ from tenants.schema.values import SMOOTH_US
 from tenants.services.policies import document_in_force
 
 _CALENDAR_FIELDS = ("week_starts", "month_starts_on", "year_starts_in")
-_LIMIT_FIELDS = ("name", "meter", "per", "limit", "burst", "models", "of")  # jsonb keeps no order
+# jsonb keeps no order, and older documents lack what came later
+_LIMIT_FIELDS = ("name", "meter", "per", "limit", "burst", "models", "of", "shadow", "temporary")
 
 
 def organization_ids(slugs: list[str]) -> dict[str, UUID]:
@@ -65,16 +66,20 @@ def _model(target: ModelTarget) -> dict[str, Any]:
 def _policy(document: Mapping[str, Any]) -> dict[str, Any]:
     """Without what it would be anyway."""
     usual = policy_document({})
-    made = {field: value for field, value in document.items() if field != "limits" and value != usual[field]}
+    made = {
+        field: value for field, value in document.items() if field != "limits" and value != usual.get(field)
+    }
     return made | {"limits": [_limit(limit) for limit in document["limits"]]}
 
 
 def _limit(limit: Mapping[str, Any]) -> dict[str, Any]:
-    made = {field: limit[field] for field in _LIMIT_FIELDS if limit[field] is not None}
+    made = {field: limit[field] for field in _LIMIT_FIELDS if limit.get(field) is not None}
     if limit["per"] in SMOOTH_US and limit["burst"] == limit["limit"]:
         del made["burst"]
     if limit["of"] == "self":
         del made["of"]
+    if not made.get("shadow"):
+        made.pop("shadow", None)
     return made
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from orbit.lib import clock, money
 from orbit.lib.errors import InputError
 from tenants.schema import values
 from tenants.schema.problems import Invalid, problems_of
@@ -36,10 +37,12 @@ def supported(*allowed: object, hint: str = "leave it out") -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def one_of(*words: str, later: tuple[str, ...] = ()) -> BeforeValidator:
-    """One of `words`; those of `later` are known to the design but not built."""
+def one_of(*words: str, later: tuple[str, ...] = (), unsaid: bool = False) -> BeforeValidator:
+    """One of `words`; those of `later` are known to the design but not built. With `unsaid` also nothing."""
 
     def check(value: object) -> object:
+        if value is None and unsaid:
+            return None
         if not isinstance(value, str):
             raise InputError("", "must be text", f"one of: {', '.join(words)}")
         if value in later:
@@ -72,6 +75,18 @@ class Caps(Strict):
     max_body_bytes: Count | None = None
 
 
+class Temporary(Strict):
+    """An increase that ends by itself. One that has ended may stay; it changes nothing."""
+
+    limit: Any  # what it may be hangs on the meter: Limit judges it
+    until: str
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _until(cls, value: object) -> str:
+        return clock.rfc3339(values.zoned(value))
+
+
 class Limit(Strict):
     name: Name
     meter: Annotated[str, one_of(*_METERS)]
@@ -79,9 +94,10 @@ class Limit(Strict):
     limit: int | str
     burst: Count | None = None
     models: Annotated[list[Annotated[str, AfterValidator(values.alias)]], Field(min_length=1)] | None = None
-    of: Annotated[Literal["self", "each_key"], one_of("self", "each_key", later=("each_end_user",))] = "self"
+    of: Annotated[str, one_of("self", "each_key", "each_end_user")] = "self"
+    shadow: bool = False
+    temporary: Temporary | None = None
     soft: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
-    shadow: Annotated[Any, supported(None, False)] = Field(default=None, description=NOT_YET)
 
     @field_validator("per", mode="before")
     @classmethod
@@ -104,22 +120,7 @@ class Limit(Strict):
     @classmethod
     def _limit(cls, value: object, info: ValidationInfo) -> object:
         meter = info.data.get("meter")
-        if meter is None:  # told already
-            return 1
-        if meter == "cost":
-            return values.cost(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            text = value.strip() if isinstance(value, str) else ""
-            raise InputError(
-                "",
-                "must be a whole number",
-                f"write {text} without quotes" if text.isdecimal() else "such as 600",
-            )
-        if value < 1:
-            raise InputError("", "must be at least 1")
-        if value > LARGEST:
-            raise InputError("", f"must be at most {LARGEST}", "counters are exact up to there")
-        return value
+        return 1 if meter is None else amount_of(meter, value)  # None: told already
 
     @field_validator("burst", mode="after")
     @classmethod
@@ -138,6 +139,70 @@ class Limit(Strict):
                 "", f"must be at most {most} per {per}, where counters are exact", f"set burst to {most}"
             )
         return burst if isinstance(burst, int) else None
+
+    @field_validator("shadow", mode="before")
+    @classmethod
+    def _shadow(cls, value: object) -> object:
+        return False if value is None else value
+
+    @field_validator("temporary", mode="after")
+    @classmethod
+    def _temporary(cls, value: Temporary | None, info: ValidationInfo) -> Temporary | None:
+        meter, limit, per = (info.data.get(name) for name in ("meter", "limit", "per"))
+        if value is None or meter is None or limit is None:  # told already
+            return value
+        try:
+            raised = amount_of(meter, value.limit)
+        except InputError as error:
+            raise InputError(".limit", error.message, error.suggestion) from None
+        if money.nano(raised) <= money.nano(limit) if meter == "cost" else raised <= limit:
+            raise InputError(
+                ".limit", f"must be more than the limit itself, {limit}", "a temporary limit is an increase"
+            )
+        burst = info.data.get("burst")
+        if burst is not None and per in SMOOTH_US:
+            most = LARGEST // SMOOTH_US[per]
+            if burst * raised // limit > most:  # the burst grows with the limit
+                raise InputError(
+                    ".limit",
+                    f"makes a burst of more than {most} per {per}, where counters are exact",
+                    f"set it to at most {most * limit // burst}",
+                )
+        return Temporary(limit=raised, until=value.until)
+
+
+def amount_of(meter: str, value: object) -> Any:
+    """What a limit of this meter may be: a whole number, or an amount of money as text."""
+    if meter == "cost":
+        return values.cost(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        text = value.strip() if isinstance(value, str) else ""
+        raise InputError(
+            "",
+            "must be a whole number",
+            f"write {text} without quotes" if text.isdecimal() else "such as 600",
+        )
+    if value < 1:
+        raise InputError("", "must be at least 1")
+    if value > LARGEST:
+        raise InputError("", f"must be at most {LARGEST}", "counters are exact up to there")
+    return value
+
+
+class Drain(Strict):
+    """Reading on after the client left, at most so long and for so much."""
+
+    max_s: Annotated[int, Field(ge=1, le=3600)]
+    max_cost: str
+
+    @field_validator("max_cost", mode="before")
+    @classmethod
+    def _max_cost(cls, value: object) -> str:
+        return values.cost(value)
+
+
+class OnDisconnect(Strict):
+    drain: Drain
 
 
 class CeilingPrice(Strict):
@@ -162,26 +227,34 @@ class Policy(Strict):
     allow: Allow = Allow()
     caps: Caps = Caps()
     limits: list[Limit] = []
-    on_store_failure: Annotated[str, one_of("closed", later=("local_share",))] = "closed"
+    on_store_failure: Annotated[str, one_of("closed", "local_share")] = "closed"
+    output_reserve: Annotated[str | None, one_of("bound", "learned", unsaid=True)] = None
     unpriced_models: Literal["refuse"] | CeilingPrice = "refuse"
-    on_disconnect: Annotated[str, BeforeValidator(lambda value: _on_disconnect(value))] = "cancel"
+    on_disconnect: Literal["cancel"] | OnDisconnect | None = None
     dlp: Annotated[Any, supported([], None)] = []
     audit: Audit = Audit()
 
     @field_validator("unpriced_models", mode="before")
     @classmethod
     def _unpriced(cls, value: object) -> object:
-        if isinstance(value, dict):
-            try:
-                return CeilingPrice.model_validate(value)
-            except ValidationError as error:
-                first = problems_of(error, CeilingPrice)[0]
-                raise InputError(f".{first.path}", first.message, first.suggestion) from None
-        if isinstance(value, CeilingPrice) or value == "refuse":
+        if isinstance(value, dict | CeilingPrice):
+            return _nested(CeilingPrice, value)
+        if value == "refuse":
             return value
         raise InputError(
             "", "must be refuse or a price", 'such as refuse or {input: "30.00", output: "120.00"}'
         )
+
+    @field_validator("on_disconnect", mode="before")
+    @classmethod
+    def _on_disconnect(cls, value: object) -> object:
+        if isinstance(value, dict | OnDisconnect):
+            return _nested(OnDisconnect, value)
+        if value is None or value == "cancel":
+            return value
+        example = 'such as {drain: {max_s: 60, max_cost: "0.50"}}'
+        near = "" if value == "drain" else values.nearest(str(value), ["cancel"])
+        raise InputError("", "must be cancel or drain with its limits", near or example)
 
     @field_validator("limits", mode="after")
     @classmethod
@@ -195,7 +268,7 @@ class Policy(Strict):
                 )
             names.add(limit.name)
             models = None if limit.models is None else tuple(sorted(set(limit.models)))
-            counter = (limit.meter, limit.per, models, limit.of)
+            counter = (limit.meter, limit.per, models, limit.of, limit.shadow)
             if counter in counters:
                 raise InputError(
                     f"[{number}]", f"counts the same as {counters[counter]!r}", "keep the lower of the two"
@@ -206,7 +279,7 @@ class Policy(Strict):
     def document(self) -> dict[str, Any]:
         """The whole policy with every default filled in, as revisions store it."""
         made = self.model_dump(exclude={"name", "dlp", "audit", "limits"})
-        made["limits"] = [limit.model_dump(exclude={"soft", "shadow"}) for limit in self.limits]
+        made["limits"] = [limit.model_dump(exclude={"soft"}) for limit in self.limits]
         return made | {"dlp": [], "audit": {"content": self.audit.content, "required": False}}
 
 
@@ -214,12 +287,13 @@ class NamedPolicy(Policy):
     name: Name
 
 
-def _on_disconnect(value: object) -> str:
-    if value == "cancel":
-        return "cancel"
-    if isinstance(value, dict) or value == "drain":
-        raise InputError("", NOT_YET, "use cancel")
-    raise InputError("", "must be cancel", values.nearest(str(value), ["cancel"]))
+def _nested(model: type[BaseModel], value: object) -> BaseModel:
+    """A model that is one of several things a field may hold; what is wrong in it is told by its path there."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = problems_of(error, model)[0]
+        raise InputError(f".{first.path}", first.message, first.suggestion) from None
 
 
 def policy_document(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ NOT_YET = "not supported yet"
 ENDPOINTS = ("*", "chat/completions", "embeddings", "models")
 SMOOTH_US = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
 LARGEST = 2**53 - 1  # Lua's numbers are exact up to here
+_FAR = datetime(2200, 1, 1, tzinfo=UTC)  # in microseconds below that, with room to add to it
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -142,6 +143,17 @@ def moment(value: object) -> datetime:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InputError("", f"{value!r} is no time", "such as 2027-01-31T00:00:00Z") from None
+
+
+def zoned(value: object) -> datetime:
+    """A moment that says its zone itself, and that counters can hold."""
+    at = moment(value)
+    given = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    if given.tzinfo is None:
+        raise InputError("", "must be a time with its zone", f"such as {at:%Y-%m-%dT%H:%M:%SZ}")
+    if at >= _FAR:
+        raise InputError("", "is too far away", f"before {_FAR:%Y}")
+    return at
 
 
 def base_url(text: str, private_targets: Iterable[str]) -> str:

@@ -76,7 +76,30 @@ def entry(slug: str) -> dict[str, Any]:
                 ],
                 "unpriced_models": {"input": "30.00", "output": "120"},
             },
-            {"name": "tight"},
+            {
+                "name": "tight",
+                "limits": [
+                    {
+                        "name": "per-user",
+                        "meter": "cost",
+                        "per": "day",
+                        "limit": "2.00",
+                        "of": "each_end_user",
+                    },
+                    {
+                        "name": "rpm",
+                        "meter": "requests",
+                        "per": "minute",
+                        "limit": 60,
+                        "burst": 10,
+                        "temporary": {"limit": 120, "until": "2031-01-01T01:00:00+01:00"},
+                    },
+                    {"name": "trial", "meter": "requests", "per": "minute", "limit": 30, "shadow": True},
+                ],
+                "on_store_failure": "local_share",
+                "output_reserve": "learned",
+                "on_disconnect": {"drain": {"max_s": 60, "max_cost": "0.50"}},
+            },
         ],
         "policy": "default",
         "projects": [

@@ -12,8 +12,9 @@ import yaml
 from audit.models import OutboxEntry
 from orbit.lib import access
 from tenants import keys
-from tenants.models import ApiKey, Organization, PolicyRevision, ProviderAccount
+from tenants.models import ApiKey, Organization, Policy, PolicyRevision, ProviderAccount
 from tenants.secrets import resolve
+from tenants.services.policies import document_in_force
 from tests.tenants.conftest import SECRET, Apply, export, run
 
 
@@ -225,3 +226,78 @@ def test_everything_is_exported_by_default(apply: Apply, slug: str) -> None:
     slugs = [one["slug"] for one in yaml.safe_load(run("export").out)["organizations"]]
     assert {slug, f"{slug}-b"} <= set(slugs)
     assert run("export", "--organization", "nobody-here").code == 2
+
+
+def _policy(slug: str, name: str) -> dict[str, Any]:
+    with access.operator():
+        revision = PolicyRevision.objects.filter(policy__name=name, organization__slug=slug).latest("number")
+    document: dict[str, Any] = revision.document
+    return document
+
+
+def test_a_policy_is_stored_whole(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    apply(entry)
+    document = _policy(slug, "tight")
+    per_user, rpm, trial = document["limits"]
+    assert per_user == {
+        "name": "per-user",
+        "meter": "cost",
+        "per": "day",
+        "limit": "2.00",
+        "burst": None,
+        "models": None,
+        "of": "each_end_user",
+        "shadow": False,
+        "temporary": None,
+    }
+    assert rpm["temporary"] == {"limit": 120, "until": "2031-01-01T00:00:00.000000Z"}
+    assert trial["shadow"] is True
+    assert document["on_store_failure"] == "local_share"
+    assert document["output_reserve"] == "learned"
+    assert document["on_disconnect"] == {"drain": {"max_s": 60, "max_cost": "0.50"}}
+    unsaid = _policy(slug, "default")
+    assert (unsaid["on_store_failure"], unsaid["output_reserve"], unsaid["on_disconnect"]) == (
+        "closed",
+        None,
+        None,
+    )
+
+
+def test_export_tells_what_is_unusual_of_a_policy(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    apply(entry)
+    default, tight = export(slug)["policies"]
+    assert {"shadow", "temporary", "of"}.isdisjoint(default["limits"][0])
+    assert {"output_reserve", "on_disconnect", "on_store_failure"}.isdisjoint(default)
+    assert tight["limits"][0]["of"] == "each_end_user"
+    assert tight["limits"][1]["temporary"]["limit"] == 120
+    assert tight["limits"][2]["shadow"] is True
+    assert tight["on_disconnect"] == {"drain": {"max_s": 60, "max_cost": "0.50"}}
+
+
+def test_an_increase_that_has_ended_is_kept(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    """It was right when it was written; the same file must not become wrong by the passing of time."""
+    entry["policies"][1]["limits"][1]["temporary"]["until"] = "2020-01-01T00:00:00Z"
+    assert apply(entry).code == 0
+    assert apply(entry).json["changed"] is False
+    kept = export(slug)["policies"][1]["limits"][1]["temporary"]
+    assert kept == {"limit": 120, "until": "2020-01-01T00:00:00.000000Z"}
+
+
+def test_a_policy_of_an_older_version_is_exported(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    apply(entry)
+    with access.operator():
+        organization = Organization.objects.get(slug=slug)
+    with access.scope(organization_id=organization.id):
+        policy = Policy.objects.get(name="default")
+        document = document_in_force(policy)
+        del document["output_reserve"]
+        for limit in document["limits"]:
+            del limit["shadow"], limit["temporary"]
+        old = document | {"on_disconnect": "cancel"}
+        PolicyRevision.objects.create(
+            organization_id=organization.id, policy=policy, number=99, document=old, author="test"
+        )
+        Policy.objects.filter(pk=policy.pk).update(revision=99)
+    exported = export(slug)["policies"][0]
+    assert exported["on_disconnect"] == "cancel"
+    assert exported["limits"][0] == entry["policies"][0]["limits"][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from pydantic import BaseModel
 
@@ -15,10 +16,9 @@ from tests.tenants.conftest import Apply, export
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_example_is_applied(apply: Apply, slug: str) -> None:
-    example = yaml.safe_load((ROOT / "examples" / "acme.yaml").read_text())["organizations"][0] | {
-        "slug": slug
-    }
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.yaml")))
+def test_the_examples_are_applied(apply: Apply, slug: str, name: str) -> None:
+    example = yaml.safe_load((ROOT / "examples" / name).read_text())["organizations"][0] | {"slug": slug}
     answer = apply(example)
     assert answer.code == 0, answer.out
     assert apply(example).json["changed"] is False

@@ -22,6 +22,8 @@ Where = tuple[int | str, ...]
 
 LIMIT: Where = ("policies", 0, "limits", 0)
 ACCOUNT: Where = ("provider_accounts", 0)
+RAISED: Where = ("policies", 1, "limits", 1, "temporary")
+DRAIN: Where = ("policies", 1, "on_disconnect", "drain")
 
 
 def changed(entry: dict[str, Any], where: Where, value: object) -> dict[str, Any]:
@@ -58,10 +60,6 @@ NOT_YET: list[tuple[Where, object]] = [
     (("models", 0, "targets", 0, "weight"), 2),
     (("models", 0, "fallbacks"), ["steady"]),
     ((*LIMIT, "soft"), 0.8),
-    ((*LIMIT, "shadow"), True),
-    ((*LIMIT, "of"), "each_end_user"),
-    (("policies", 0, "on_store_failure"), "local_share"),
-    (("policies", 0, "on_disconnect"), {"drain": {"max_s": 60, "max_cost": "0.50"}}),
     (("policies", 0, "dlp"), [{"detect": ["EMAIL_ADDRESS"], "in": ["prompt"], "action": "mask"}]),
     (("policies", 0, "audit"), {"content": "redacted"}),
     (("policies", 0, "audit"), {"content": "full"}),
@@ -172,7 +170,30 @@ WRONG: list[tuple[Where, object, str, str]] = [
     (("policies", 0, "unpriced_models"), "free", "must be refuse or a price", ""),
     (("policies", 0, "unpriced_models", "input"), "0", "must be more than 0", ""),
     (("policies", 0, "unpriced_models", "out"), "1", "unknown field", "did you mean 'output'?"),
-    (("policies", 0, "on_disconnect"), "cancle", "must be cancel", "did you mean 'cancel'?"),
+    (("policies", 0, "on_disconnect"), "cancle", "must be cancel or drain", "did you mean 'cancel'?"),
+    (("policies", 0, "on_disconnect"), "drain", "must be cancel or drain", "such as {drain: {max_s: 60"),
+    ((*DRAIN, "max_s"), 0, "must be at least 1", ""),
+    ((*DRAIN, "max_s"), 3601, "must be at most 3600", ""),
+    ((*DRAIN, "max_s"), "60", "must be a whole number", "write 60 without quotes"),
+    ((*DRAIN, "max_cost"), "0", "must be more than 0", ""),
+    ((*DRAIN, "max_cost"), DROP, "is missing", "add 'max_cost'"),
+    ((*DRAIN, "max_costs"), "1", "unknown field", "did you mean 'max_cost'?"),
+    (("policies", 0, "on_store_failure"), "open", "'open' is not known", "one of: closed, local_share"),
+    (("policies", 0, "output_reserve"), "learnt", "'learnt' is not known", "did you mean 'learned'?"),
+    (("policies", 0, "output_reserve"), True, "must be text", "one of: bound, learned"),
+    ((*LIMIT, "shadow"), "yes", "must be true or false", ""),
+    ((*RAISED, "limit"), 60, "must be more than the limit itself, 60", "a temporary limit is an increase"),
+    ((*RAISED, "limit"), 59, "must be more than the limit itself, 60", ""),
+    ((*RAISED, "limit"), "120", "must be a whole number", "write 120 without quotes"),
+    ((*RAISED, "limit"), 2**53, "must be at most 9007199254740991", ""),
+    ((*RAISED, "limit"), 900_719_928, "makes a burst of more than 150119987", "set it to at most 900719922"),
+    ((*RAISED, "limit"), DROP, "is missing", "add 'limit'"),
+    ((*RAISED, "until"), DROP, "is missing", "add 'until'"),
+    ((*RAISED, "until"), "2031-01-01", "must be a time with its zone", "such as 2031-01-01T00:00:00Z"),
+    ((*RAISED, "until"), "2031-01-01T12:00:00", "must be a time with its zone", "2031-01-01T12:00:00Z"),
+    ((*RAISED, "until"), "2200-01-01T00:00:00Z", "is too far away", "before 2200"),
+    ((*RAISED, "until"), "soon", "'soon' is no time", "such as 2027-01-31T00:00:00Z"),
+    ((*RAISED, "til"), "soon", "unknown field", "did you mean 'until'?"),
     (("policies", 0, "limits"), {}, "must be a list", ""),
     (("policies", 0), "default", "must be a mapping", ""),
 ]
@@ -201,6 +222,28 @@ def test_two_limits_on_one_counter_are_refused(apply: Apply, entry: dict[str, An
         "counts the same as 'rpm'"
         in apply(entry).error_at("organizations[0].policies[0].limits[5]")["message"]
     )
+
+
+def test_a_shadow_limit_may_stand_beside_a_hard_one_once(apply: Apply, entry: dict[str, Any]) -> None:
+    limits = entry["policies"][0]["limits"]
+    limits.append(limits[0] | {"name": "trial", "limit": 5, "shadow": True})
+    assert apply(entry).code == 0
+    limits.append(limits[0] | {"name": "again", "limit": 6, "shadow": True})
+    assert (
+        "counts the same as 'trial'"
+        in apply(entry).error_at("organizations[0].policies[0].limits[6]")["message"]
+    )
+
+
+@pytest.mark.parametrize("raised", ["0.01", "500.00", 500])
+def test_a_temporary_budget_must_be_larger(apply: Apply, entry: dict[str, Any], raised: object) -> None:
+    entry = changed(
+        entry,
+        ("policies", 0, "limits", 3, "temporary"),
+        {"limit": raised, "until": "2031-01-01T00:00:00Z"},
+    )
+    error = apply(entry).error_at("organizations[0].policies[0].limits[3].temporary.limit")
+    assert error["message"] == "must be more than the limit itself, 500.00"
 
 
 def test_all_mistakes_are_told_at_once(apply: Apply, entry: dict[str, Any]) -> None:
