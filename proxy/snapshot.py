@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,12 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections
 
-from orbit.lib import access
+from orbit.lib import access, money
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy.context import (
     Account,
+    Drain,
     EffectivePolicy,
     KeyRecord,
     OrganizationSnapshot,
@@ -275,13 +277,33 @@ def effective_policy(
         max_input_tokens=_smallest(document["caps"].get("max_input_tokens") for document in documents),
         max_output_tokens=_smallest(document["caps"].get("max_output_tokens") for document in documents),
         max_body_bytes=_smallest(document["caps"].get("max_body_bytes") for document in documents),
-        limits=tuple(strictest(limits)),
+        limits=tuple(strictest(limits, time.time_ns() // 1000)),
         ceiling=_ceiling(documents),
+        output_reserve=_nearest(documents, "output_reserve") or "bound",
+        drain=_drain(_nearest(documents, "on_disconnect")),
+        on_store_failure=_on_store_failure(documents),
     )
 
 
 def _smallest(values: Iterable[int | None]) -> int | None:
     return min((value for value in values if value is not None), default=None)
+
+
+def _nearest(documents: list[Any], field: str) -> Any:
+    """What the policy nearest to the key says that says anything."""
+    return next((document[field] for document in reversed(documents) if document.get(field)), None)
+
+
+def _drain(said: Any) -> Drain | None:
+    if not isinstance(said, dict):
+        return None
+    return Drain(float(said["drain"]["max_s"]), money.nano(said["drain"]["max_cost"]))
+
+
+def _on_store_failure(documents: list[Any]) -> str:
+    """Every policy of the chain must open it: the limits of one that does not are to hold."""
+    opened = all(document.get("on_store_failure") == "local_share" for document in documents)
+    return "local_share" if opened else "closed"
 
 
 def _ceiling(documents: list[Any]) -> prices.Rates | None:

@@ -76,17 +76,23 @@ class Limit:
     raised: Raised | None = None
     parent: str = ""
     user: str = ""
+    beside: int = 0  # more than 0 where limits on one object, meter, window and models each need a counter
 
     @property
     def counter(self) -> str:
-        """What is counted: object, meter, window and models, so that renaming a limit keeps what was spent."""
+        """What is counted: object, meter, window and models, so that renaming a limit keeps what was spent.
+
+        A shadow limit counts apart: a call is checked against one limit for each counter, and what only reports
+        must not stand in for what refuses.
+        """
         which = (
             sha256("\n".join(sorted(self.models)).encode()).hexdigest()[:12]
             if self.models is not None
             else "*"
         )
         owner = f"{self.object_id}/{self.user}" if self.user else self.object_id
-        return f"{owner}:{self.meter}:{self.per or 'now'}:{which}"
+        apart = f"{':shadow' if self.shadow else ''}{f':{self.beside}' if self.beside else ''}"
+        return f"{owner}:{self.meter}:{self.per or 'now'}:{which}{apart}"
 
     def for_user(self, end_user: str | None) -> Limit:
         """The same limit on one end user; any other limit as it is."""
@@ -94,10 +100,18 @@ class Limit:
             return self
         return replace(self, user=user_digest(end_user), object_name=end_user or NOBODY)
 
+    def is_raised(self, at_us: int) -> bool:
+        return self.raised is not None and at_us < self.raised.until
+
     def in_force(self, at_us: int) -> tuple[int, int]:
         """Limit and burst at a moment, a temporary increase included."""
         raised = self.raised
         return (raised.limit, raised.burst) if raised and at_us < raised.until else (self.limit, self.burst)
+
+    def most(self, at_us: int) -> int:
+        """The most that may be spent and held at once: the burst of a smooth limit, any other one's limit."""
+        limit, burst = self.in_force(at_us)
+        return burst if self.smooth else limit
 
     @property
     def smooth(self) -> bool:

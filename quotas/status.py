@@ -92,7 +92,7 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
             )
             names = {rule["name"] for rule in documents[policy_id]["limits"] if rule.get("of") == "each_key"}
             limits.extend(limit for limit in each if limit.name in names)
-    return standing(organization.shard, str(organization.pk), strictest(limits), calendar_of(organization))
+    return standing(organization.shard, str(organization.pk), strictest(limits, time.time_ns() // 1000), calendar_of(organization))
 
 
 def current_documents() -> dict[UUID, dict[str, Any]]:
