@@ -96,6 +96,7 @@ async def _request(runtime: Runtime, scope: Scope, receive: Receive) -> GatewayR
         body = await _body(runtime, headers, receive)
     request = GatewayRequest(scope["method"], scope["path"], headers, body)
     request.runtime, request.digest, request.principal = runtime, digest, principal
+    request.query_string = scope["query_string"]
     request.client_ip = _client_ip(runtime.trusted_proxies, scope, headers)
     return request
 

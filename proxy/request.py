@@ -25,6 +25,7 @@ class GatewayRequest(HttpRequest):
         self._body = body
         self.request_id: UUID
         self.digest: bytes = b""
+        self.query_string: bytes = b""
         self.principal: Principal | None = None
         self.client_ip: str | None = None
         self.runtime: Any = None
