@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 SCALE = 1000  # of the bar's drawing
 SHOWN = 50  # a policy on thousands of keys has thousands of limits
 _NEARLY = 0.8
-_LEVELS = ("organization", "project", "key")
+_LEVELS = ("organization", "project", "key", "end_user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,14 @@ class LimitBar:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`bars` are the fullest limits by level and object; `more` counts those that are left out."""
+    """`bars` are the fullest limits by level and object; `more` counts those that are left out.
+
+    `each_user` are the limits on each end user: so many bars that there are none.
+    """
 
     bars: list[LimitBar]
     more: int
+    each_user: list[LimitStatus]
 
 
 def limits(organization_id: UUID) -> Limits | None:
@@ -46,9 +50,11 @@ def limits(organization_id: UUID) -> Limits | None:
     except (RedisError, OSError) as error:
         logger.warning("limits are not reachable: %s", type(error).__name__)
         return None
-    fullest = sorted((_bar(status) for status in statuses), key=lambda bar: -(bar.spent + bar.held))[:SHOWN]
+    counted = [status for status in statuses if status.counted]
+    fullest = sorted((_bar(status) for status in counted), key=lambda bar: -(bar.spent + bar.held))[:SHOWN]
     fullest.sort(key=lambda bar: (_LEVELS.index(bar.status.level), bar.status.object, bar.status.name))
-    return Limits(fullest, len(statuses) - len(fullest))
+    each_user = [status for status in statuses if not status.counted]
+    return Limits(fullest, len(counted) - len(fullest), each_user)
 
 
 def _bar(status: LimitStatus) -> LimitBar:
@@ -56,5 +62,6 @@ def _bar(status: LimitStatus) -> LimitBar:
     size = status.spent + status.held + status.free if smooth else status.limit
     spent = min(1.0, status.spent / size) if size else 1.0
     held = min(1.0 - spent, status.held / size) if size else 0.0
-    state = "full" if status.free <= 0 else "nearly" if spent + held >= _NEARLY else "free"
+    full = status.free <= 0 and not status.shadow  # a shadow limit keeps nobody out
+    state = "full" if full else "nearly" if spent + held >= _NEARLY else "free"
     return LimitBar(status, smooth, size, round(SCALE * spent, 1), round(SCALE * held, 1), state)

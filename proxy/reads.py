@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from redis.exceptions import RedisError
@@ -15,6 +16,8 @@ from proxy.admission import unavailable
 from proxy.context import Principal
 from proxy.request import GatewayRequest
 from quotas.status import standing
+
+MOST_USER = 256  # characters of an end user's name that calls are counted by
 
 
 async def fresh(raw: GatewayRequest) -> Principal | None:
@@ -33,14 +36,24 @@ async def fresh(raw: GatewayRequest) -> Principal | None:
     return principal
 
 
-async def limits(principal: Principal, runtime: Any) -> list[dict[str, Any]]:
-    """Every limit on the key's chain with spent, held and free."""
-    organization, policy = principal.organization, principal.policy
+def named_user(raw: GatewayRequest) -> str | None:
+    """The end user asked for by `?user=`, else by the header that calls name theirs in."""
+    asked = parse_qs(raw.query_string.decode("latin-1")).get("user", [""])[0]
+    return asked[:MOST_USER] or raw.header_map.get(b"x-orbit-user", b"")[:MOST_USER].decode("latin-1") or None
+
+
+async def limits(principal: Principal, runtime: Any, end_user: str | None) -> list[dict[str, Any]]:
+    """Every limit on the key's chain with spent, held and free.
+
+    Those on each end user have figures of the one that is named, and none when nobody is.
+    """
+    organization = principal.organization
+    chain = principal.policy.limits if principal.policy else ()
+    if end_user is not None:
+        chain = tuple(limit.for_user(end_user) for limit in chain)
 
     def read() -> list[dict[str, Any]]:
-        found = standing(
-            organization.shard, organization.id, policy.limits if policy else (), organization.calendar
-        )
+        found = standing(organization.shard, organization.id, chain, organization.calendar)
         return [one.as_json() for one in found]
 
     try:

@@ -158,7 +158,8 @@ class OwnLimits(FreshView):
     permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
-        return {"object": "list", "data": await reads.limits(principal, raw.runtime)}
+        found = await reads.limits(principal, raw.runtime, reads.named_user(raw))
+        return {"object": "list", "data": found}
 
 
 class OwnRequest(FreshView):

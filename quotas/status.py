@@ -15,14 +15,17 @@ from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.store import client
 from quotas import keys, usage
 from quotas.counters import Counter
-from quotas.limits import FOREVER, SMOOTH_US, Calendar, Limit, Window, window_at
+from quotas.limits import ANY_USER, FOREVER, SMOOTH_US, Calendar, Limit, Raised, Window, window_at
 from quotas.policies import calendar_of, limits_of, strictest
 from tenants.models import ApiKey, Organization, PolicyRevision, Project
 
 
 @dataclass(frozen=True, slots=True)
 class LimitStatus:
-    """One limit's figures in its own unit, cost in nano. A smooth limit's window is open: it drains all the time."""
+    """One limit's figures in its own unit, cost in nano. A smooth limit's window is open: it drains all the time.
+
+    `limit` and `burst` are those in force, a temporary increase included.
+    """
 
     name: str
     level: str
@@ -37,11 +40,22 @@ class LimitStatus:
     held: int
     free: int
     held_calls: int
+    burst: int | None = None  # of a smooth limit
+    shadow: bool = False
+    raised: Raised | None = None
+    is_raised: bool = False  # False of an increase that has ended
+    counted: bool = True  # False of a limit on each end user when none is named: it has no figures
+
+    @property
+    def raised_until(self) -> datetime | None:
+        return from_us(self.raised.until) if self.raised else None
 
     def as_json(self) -> dict[str, Any]:
-        window = None
+        window = temporary = None
         if self.window_start and self.window_end:
             window = {"start": rfc3339(self.window_start), "end": rfc3339(self.window_end)}
+        if self.is_raised and self.raised and self.raised_until:
+            temporary = {"limit": self.raised.limit, "until": rfc3339(self.raised_until)}
         return {
             "name": self.name,
             "level": self.level,
@@ -49,14 +63,65 @@ class LimitStatus:
             "meter": self.meter,
             "per": self.per,
             "models": list(self.models) if self.models is not None else None,
-            "shadow": False,
+            "shadow": self.shadow,
             "window": window,
             "limit": self.limit,
-            "spent": self.spent,
-            "held": self.held,
-            "free": self.free,
-            "held_calls": self.held_calls,
+            "burst": self.burst,
+            "temporary": temporary,
+            "spent": self.spent if self.counted else None,
+            "held": self.held if self.counted else None,
+            "free": self.free if self.counted else None,
+            "held_calls": self.held_calls if self.counted else None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A limit, its window and its counter at a moment, in microseconds."""
+
+    limit: Limit
+    window: Window | None
+    counter: Counter
+    at_us: int
+
+    @property
+    def bucket(self) -> int:
+        """What a smooth limit's bucket still holds, in units of (amount x period); drained up to the moment."""
+        elapsed = max(0, self.at_us - self.counter.at)
+        return max(0, self.counter.used - elapsed * self.limit.in_force(self.at_us)[0])
+
+    @property
+    def spent(self) -> int:
+        period = SMOOTH_US.get(self.limit.per or "")
+        return -(-self.bucket // period) if period else self.counter.used
+
+    @property
+    def free(self) -> int:
+        return max(0, self.limit.most(self.at_us) - self.spent - self.counter.held)
+
+    def status(self) -> LimitStatus:
+        limit, window = self.limit, self.window if self.window != FOREVER else None
+        in_force, burst = limit.in_force(self.at_us)
+        return LimitStatus(
+            name=limit.name,
+            level=limit.level,
+            object=limit.object_name,
+            meter=limit.meter,
+            per=limit.per,
+            models=limit.models,
+            window_start=from_us(window.start) if window else None,
+            window_end=from_us(window.end) if window else None,
+            limit=in_force,
+            spent=self.spent,
+            held=self.counter.held,
+            free=self.free,
+            held_calls=self.counter.calls,
+            burst=burst if limit.smooth else None,
+            shadow=limit.shadow,
+            raised=limit.raised,
+            is_raised=limit.is_raised(self.at_us),
+            counted=limit.user != ANY_USER,
+        )
 
 
 def organization_limits(organization_id: UUID) -> list[LimitStatus]:
@@ -92,7 +157,12 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
             )
             names = {rule["name"] for rule in documents[policy_id]["limits"] if rule.get("of") == "each_key"}
             limits.extend(limit for limit in each if limit.name in names)
-    return standing(organization.shard, str(organization.pk), strictest(limits, time.time_ns() // 1000), calendar_of(organization))
+    return standing(
+        organization.shard,
+        str(organization.pk),
+        strictest(limits, time.time_ns() // 1000),
+        calendar_of(organization),
+    )
 
 
 def current_documents() -> dict[UUID, dict[str, Any]]:
@@ -104,46 +174,44 @@ def current_documents() -> dict[UUID, dict[str, Any]]:
 def standing(
     shard: int, organization_id: str, limits: Sequence[Limit], calendar: Calendar
 ) -> list[LimitStatus]:
-    """The figures of limits right now. A counter that nobody used yet shows what the ledger says."""
+    """The figures of limits right now. RedisError when the store is away."""
+    return [one.status() for one in readings(shard, organization_id, limits, calendar)]
+
+
+def readings(shard: int, organization_id: str, limits: Sequence[Limit], calendar: Calendar) -> list[Reading]:
+    """The counters of limits right now. One that nobody used yet has what the ledger says."""
+    if not limits:
+        return []
     now = time.time_ns() // 1000
     windows = [None if one.per is None or one.smooth else window_at(one.per, calendar, now) for one in limits]
     pipeline = client().pipeline(transaction=False)
-    for limit, window in zip(limits, windows, strict=True):
-        pipeline.get(keys.counter(shard, limit.counter, window.start if window else None))
-    found: list[bytes | None] = pipeline.execute()
+    pipeline.mget(
+        [
+            keys.counter(shard, limit.counter, window.start if window else None)
+            for limit, window in zip(limits, windows, strict=True)
+        ]
+    )
+    pipeline.hget(keys.meta(shard), "lost")
+    values, lost = pipeline.execute()
     return [
-        status(limit, window, _counter(shard, organization_id, limit, window, value), now)
-        for limit, window, value in zip(limits, windows, found, strict=True)
+        Reading(
+            limit,
+            window,
+            _unused(shard, organization_id, limit, window, lost) if value is None else Counter.unpack(value),
+            now,
+        )
+        for limit, window, value in zip(limits, windows, values, strict=True)
     ]
 
 
-def _counter(
-    shard: int, organization_id: str, limit: Limit, window: Window | None, value: bytes | None
+def _unused(
+    shard: int, organization_id: str, limit: Limit, window: Window | None, lost: bytes | None
 ) -> Counter:
-    if value is not None:
-        return Counter.unpack(value)
-    return Counter(usage.spent(shard, organization_id, limit, window).total if window else 0)
-
-
-def status(limit: Limit, window: Window | None, figures: Counter, now_us: int) -> LimitStatus:
-    """From a counter to the figures shown."""
-    used, held, calls, last = figures
-    ceiling = limit.burst if limit.smooth else limit.limit
-    if limit.smooth and limit.per:
-        used = -(-max(0, used - max(0, now_us - last) * limit.limit) // SMOOTH_US[limit.per])
-    bounded = window is not None and window != FOREVER
-    return LimitStatus(
-        name=limit.name,
-        level=limit.level,
-        object=limit.object_name,
-        meter=limit.meter,
-        per=limit.per,
-        models=limit.models,
-        window_start=from_us(window.start) if bounded and window else None,
-        window_end=from_us(window.end) if bounded and window else None,
-        limit=limit.limit,
-        spent=used,
-        held=held,
-        free=max(0, ceiling - used - held),
-        held_calls=calls,
-    )
+    """What a counter that does not exist would start with. After a loss a smooth one starts full and drains."""
+    if limit.user == ANY_USER:
+        return Counter()
+    if window is not None:
+        return Counter(used=usage.spent(shard, organization_id, limit, window).total)
+    if lost and limit.smooth and limit.per:
+        return Counter(used=limit.burst * SMOOTH_US[limit.per], at=int(lost))
+    return Counter()

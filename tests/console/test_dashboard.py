@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from console import dashboard, limits
 from orbit.lib import access
+from orbit.lib.clock import to_us
+from quotas.limits import Raised
 from quotas.status import LimitStatus
 from tests.console.conftest import Tenant, make_tenant, quarter
 
@@ -214,6 +216,43 @@ def test_bar_of_a_limit_that_refills_is_its_burst(tenant: Tenant, monkeypatch: p
     page = tenant.client().get(tenant.path).content.decode()
     assert "600 requests per minute" in page
     assert "of a burst of 60" in page
+
+
+def test_shadow_and_raised_limits_say_so(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = to_us(datetime(2031, 5, 6, 7, 8, tzinfo=UTC))
+    trial = status(name="trial", limit=100, spent=130, free=0, shadow=True)
+    raised = status(
+        name="launch", limit=200, spent=10, free=190, raised=Raised(200, 200, until), is_raised=True
+    )
+    ended = status(name="past", limit=100, spent=10, free=90, raised=Raised(200, 200, 1))
+    monkeypatch.setattr(limits, "organization_limits", lambda _: [trial, raised, ended])
+    found = limits.limits(tenant.organization.pk)
+    assert found is not None
+    assert {bar.status.name: bar.state for bar in found.bars} == {
+        "trial": "nearly",  # nobody is kept out
+        "launch": "free",
+        "past": "free",
+    }
+    page = tenant.client().get(tenant.path).content.decode()
+    assert page.count("shadow: only reports") == 1
+    assert page.count("raised until") == 1
+    assert "raised until 6 May 2031" in page
+
+
+def test_limits_on_each_end_user_are_told_without_figures(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    per_user = status(
+        name="per-user", level="end_user", object="(each end user)", meter="cost", limit=2_000_000_000,
+        spent=0, free=2_000_000_000, counted=False,
+    )  # fmt: skip
+    monkeypatch.setattr(limits, "organization_limits", lambda _: [per_user])
+    found = limits.limits(tenant.organization.pk)
+    assert found is not None
+    assert (found.bars, found.more, found.each_user) == ([], 0, [per_user])
+    page = tenant.client().get(tenant.path).content.decode()
+    assert "For each end user: per-user, $2.00 per day." in page
+    assert "No limit is in force" not in page
 
 
 @pytest.mark.parametrize(("limit", "spent"), [(100, 130), (0, 0)])

@@ -5,6 +5,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 from orbit.demo.provider.process import ProviderHandle
+from orbit.lib.store import client
+from quotas import keys
+from quotas.counters import Counter
+from quotas.policies import limits_of
 from tenants import services
 from tests.clients.books import agreed
 from tests.conftest import MakeTenant, Tenant
@@ -68,3 +72,32 @@ def test_reads_count_for_nothing(make_tenant: MakeTenant, api_of: ApiOf) -> None
     assert api.chat().status_code == 200
     assert code_of(api.chat()) == (429, "insufficient_quota")
     assert api.get("models").status_code == 200
+
+
+def test_limits_on_each_end_user_have_figures_of_the_one_named(
+    make_tenant: MakeTenant, api_of: ApiOf
+) -> None:
+    rule = {"name": "per-user", "meter": "tokens", "per": "total", "limit": 100, "of": "each_end_user"}
+    tenant = make_tenant(limits=[rule])
+    api = api_of(tenant)
+    [limit] = limits_of(
+        {"limits": [rule]}, level="organization", object_id=str(tenant.id), object_name=tenant.slug
+    )
+    for user, spent in (("ada", 30), ("bob & co", 40), (None, 50)):
+        key = keys.counter(tenant.shard, limit.for_user(user).counter, 0)
+        client().set(key, Counter(used=spent, held=5, calls=1).pack(), ex=600)
+
+    def shown(path: str, **headers: str) -> tuple[object, ...]:
+        answer = api.send("GET", path, headers=headers)
+        assert answer.status_code == 200, answer.text
+        [found] = answer.json()["data"]
+        assert (found["name"], found["level"], found["limit"]) == ("per-user", "end_user", 100)
+        return found["object"], found["spent"], found["held"], found["free"]
+
+    assert shown("orbit/limits") == ("(each end user)", None, None, None)
+    assert shown("orbit/limits?user=") == ("(each end user)", None, None, None)
+    assert shown("orbit/limits?user=ada") == ("ada", 30, 5, 65)
+    assert shown("orbit/limits?user=bob+%26%20co") == ("bob & co", 40, 5, 55)
+    assert shown("orbit/limits", **{"x-orbit-user": "ada"}) == ("ada", 30, 5, 65)
+    assert shown("orbit/limits?user=ada", **{"x-orbit-user": "bob & co"}) == ("ada", 30, 5, 65)
+    assert shown("orbit/limits?user=(none)") == ("(none)", 50, 5, 45)
