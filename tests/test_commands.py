@@ -95,6 +95,8 @@ def test_limits_are_explained_with_the_decision(used: Tenant) -> None:
         ("ledger", "export", "--organization", "no-such"),
         ("limits", "explain", "--key", "a/b", "--model", "x"),
         ("limits", "explain", "--key", "a/b/c", "--model", "x"),
+        ("limits", "explain", "--key", "a/b/c", "--model", "x", "--input-tokens", "-1"),
+        ("limits", "explain", "--key", "a/b/c", "--model", "x", "--max-output-tokens", "0"),
     ],
 )
 def test_bad_input_exits_with_2_and_names_the_option(arguments: tuple[str, ...]) -> None:

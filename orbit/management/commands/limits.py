@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import CommandError
 from redis.exceptions import RedisError
 
 from orbit.lib import access, money
-from orbit.lib.errors import Code, InputError, OrbitError
-from proxy.checks import check_principal, default_output, resolve_target
+from orbit.lib.errors import InputError
 from proxy.context import Principal
+from proxy.explanation import Explanation, Question, explain
 from proxy.snapshot import load_organization, make_principal, record_of
-from quotas.limits import Amounts, Limit
-from quotas.status import LimitStatus, standing
+from quotas.status import LimitStatus
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 from tenants.models import ApiKey
 
@@ -25,41 +23,45 @@ class Command(OperatorCommand):
     help = "Explain the limits of a key."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        explain = parser.add_subparsers(dest="action", required=True).add_parser("explain")
-        explain.add_argument("--key", required=True, metavar="ORG/PROJECT/NAME")
-        explain.add_argument("--model", required=True, metavar="ALIAS")
-        explain.add_argument(
+        action = parser.add_subparsers(dest="action", required=True).add_parser("explain")
+        action.add_argument("--key", required=True, metavar="ORG/PROJECT/NAME")
+        action.add_argument("--model", required=True, metavar="ALIAS")
+        action.add_argument(
             "--input-tokens", type=int, default=0, metavar="N", help="of the request in question"
         )
-        explain.add_argument(
+        action.add_argument(
             "--max-output-tokens", type=int, metavar="N", help="default: what would be reserved"
         )
-        explain.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        action.add_argument("--end-user", metavar="U", help="default: the request names none")
+        action.add_argument(
+            "--endpoint", default="chat/completions", choices=("chat/completions", "embeddings")
+        )
+        action.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, **options: Any) -> None:
+        for name, least in (("input_tokens", 0), ("max_output_tokens", 1)):
+            if options[name] is not None and options[name] < least:
+                raise InputError(f"--{name.replace('_', '-')}", f"must be at least {least}.")
         principal = _principal(options["key"])
-        limits = [
-            one
-            for one in (principal.policy.limits if principal.policy else ())
-            if one.applies_to(options["model"])
-        ]
-        organization = principal.organization
+        question = Question(
+            model=options["model"],
+            endpoint=options["endpoint"],
+            input_tokens=options["input_tokens"],
+            max_output_tokens=options["max_output_tokens"],
+            end_user=options["end_user"],
+        )
         try:
-            with access.scope(organization_id=UUID(organization.id)):
-                figures = standing(organization.shard, organization.id, limits, organization.calendar)
+            found = explain(principal, question)
         except RedisError as error:
             raise CommandError(
                 "Redis is not reachable, so there are no figures.", returncode=UNREACHABLE
             ) from error
-        code = _code(principal, options, limits, figures)
-        report = {
-            "key": options["key"],
-            "model": options["model"],
-            "decision": "refuse" if code else "admit",
-            "code": code,
-            "limits": [one.as_json() for one in figures],
-        }
-        self.stdout.write(json.dumps(report) if options["json"] else _table(report, figures))
+        asked = {"key": options["key"], "model": question.model, "end_user": question.end_user}
+        self.stdout.write(
+            json.dumps({**asked, **found.as_json()})
+            if options["json"]
+            else _words(options["key"], question, found)
+        )
 
 
 def _principal(path: str) -> Principal:
@@ -76,36 +78,25 @@ def _principal(path: str) -> Principal:
     return make_principal(record_of(key), load_organization(key.organization_id))
 
 
-def _code(
-    principal: Principal, options: dict[str, Any], limits: list[Limit], figures: list[LimitStatus]
-) -> str | None:
-    """The code with which the request would be refused; None when it would be admitted."""
-    try:
-        check_principal(principal)
-        if principal.policy is None:
-            return Code.NO_POLICY.value
-        target = resolve_target(principal, "chat/completions", options["model"])
-    except OrbitError as error:
-        return error.code.value
-    output = options["max_output_tokens"]
-    if output is None:
-        output = default_output(principal.policy, target.model)
-    cost = target.rates.most_nano(options["input_tokens"], output) if target.rates else 0
-    need = Amounts(options["input_tokens"], output, cost)
-    for limit, figure in zip(limits, figures, strict=True):
-        amount = need.of(limit.meter)
-        if amount > (limit.burst if limit.smooth else limit.limit):
-            return Code.REQUEST_EXCEEDS_LIMIT.value
-        if amount > figure.free:
-            smooth = limit.smooth or limit.per is None
-            return Code.RATE_LIMITED.value if smooth else Code.INSUFFICIENT_QUOTA.value
-    return None
+def _words(key: str, question: Question, found: Explanation) -> str:
+    verdict = "would be admitted" if found.code is None else f"would be refused: {found.code}"
+    lines = [f"{key} calling {question.model}: {verdict}", found.message, *found.reports]
+    return "\n".join([*lines, *filter(None, map(_increase, found.limits)), _table(found.limits)])
 
 
-def _table(report: dict[str, Any], figures: list[LimitStatus]) -> str:
-    verdict = "would be admitted" if not report["code"] else f"would be refused: {report['code']}"
-    lines = [f"{report['key']} calling {report['model']}: {verdict}"]
-    head = ("limit", "of", "meter", "limit", "spent", "held", "free", "until")
+def _increase(one: LimitStatus) -> str:
+    """What there is to say of a temporary increase."""
+    if one.raised is None or one.raised_until is None:
+        return ""
+    until = f"{one.raised_until:%Y-%m-%d %H:%M} UTC"
+    raised = f"The limit {one.name!r} is raised to {_amount(one, one.raised.limit)} until {until}."
+    return raised if one.is_raised else f"The increase of the limit {one.name!r} ended at {until}."
+
+
+def _table(limits: list[LimitStatus]) -> str:
+    if not limits:
+        return "No limit applies."
+    head = ("limit", "of", "meter", "limit", "spent", "held", "free", "until", "")
     rows = [
         (
             one.name,
@@ -113,15 +104,15 @@ def _table(report: dict[str, Any], figures: list[LimitStatus]) -> str:
             f"{one.meter} per {one.per}" if one.per else one.meter,
             *(_amount(one, value) for value in (one.limit, one.spent, one.held, one.free)),
             f"{one.window_end:%Y-%m-%d %H:%M} UTC" if one.window_end else "",
+            "shadow" if one.shadow else "",
         )
-        for one in figures
+        for one in limits
     ]
     widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
-    lines += [
+    return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [head, *rows]
-    ]
-    return "\n".join(lines)
+    )
 
 
 def _amount(limit: LimitStatus, value: int) -> str:
