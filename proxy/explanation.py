@@ -137,13 +137,13 @@ def _when(full: Obstacle) -> str:
         return "Waiting does not help."
     if full.reading.limit.per is None:
         return "There is room again when a running call ends."
-    ways = []
     if full.only_held:
-        ways.append("when running calls give back what they do not use")
-    if full.room_at_us:
-        ways.append(f"at {rfc3339(from_us(full.room_at_us))}")
+        return "There is room again when running calls give back what they do not use."
+    at = full.room_at_us
     return (
-        f"There is room again {' or '.join(ways)}." if ways else "It never resets: a higher limit is needed."
+        f"There is room again at {rfc3339(from_us(at))}."
+        if at
+        else "It never resets: ask for a higher limit."
     )
 
 

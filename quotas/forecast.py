@@ -24,17 +24,14 @@ class Obstacle:
 
     @property
     def room_at_us(self) -> int | None:
-        """When there may be room again, if nothing else is called; None when that is not for the clock to say."""
+        """When what is spent no longer is in the way; None when that is not for the clock to say."""
         limit, reading = self.reading.limit, self.reading
-        if self.never or limit.per is None:
+        if self.never or self.only_held or limit.per in (None, "total"):
             return None
         if reading.window is not None:
-            return reading.window.end if limit.per != "total" else None
+            return reading.window.end
         rate, burst = limit.in_force(reading.at_us)
-        wanted = reading.counter.held + self.need
-        if wanted > burst:
-            return None  # an empty bucket would not do: calls must end
-        over = reading.bucket + (wanted - burst) * SMOOTH_US[limit.per]
+        over = reading.bucket + (self.need - burst) * SMOOTH_US[limit.per or ""]
         return reading.at_us + -(-over // rate)
 
 
