@@ -125,9 +125,11 @@ def _would(full: Obstacle, what: str) -> str:
     if full.never:
         return f"{needs}, more than the whole of it, {shown(limit, whole)}."
     counter = reading.counter
+    calls = f"{counter.calls} running call{'' if counter.calls == 1 else 's'}"
+    held = f", {shown(limit, counter.held)} held by {calls}" if counter.held else ""
     return (
-        f"{needs}, and {shown(limit, reading.free)} of {shown(limit, whole)} are free "
-        f"({shown(limit, reading.spent)} spent, {shown(limit, counter.held)} held by {counter.calls} running calls)."
+        f"{needs}, {shown(limit, reading.free)} are free "
+        f"(of {shown(limit, whole)}: {shown(limit, reading.spent)} spent{held})."
     )
 
 

@@ -60,7 +60,7 @@ def test_refusal_names_the_limit_and_says_what_holds_it(make_tenant: MakeTenant)
     )
     assert report["message"] == (
         f"The limit 'tokens' (tokens in total) of organization '{tenant.slug}' would refuse: the request needs "
-        "100 tokens, and 50 tokens of 1000 tokens are free (700 tokens spent, 250 tokens held by 3 running calls). "
+        "100 tokens, 50 tokens are free (of 1000 tokens: 700 tokens spent, 250 tokens held by 3 running calls). "
         "There is room again when running calls give back what they do not use."
     )
     assert report["retry_at"] is None

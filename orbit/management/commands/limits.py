@@ -101,7 +101,7 @@ def _table(limits: list[LimitStatus]) -> str:
         (
             one.name,
             f"{one.level} {one.object}",
-            f"{one.meter} per {one.per}" if one.per else one.meter,
+            f"{one.meter} {'in total' if one.per == 'total' else f'per {one.per}'}" if one.per else one.meter,
             *(_amount(one, value) for value in (one.limit, one.spent, one.held, one.free)),
             f"{one.window_end:%Y-%m-%d %H:%M} UTC" if one.window_end else "",
             "shadow" if one.shadow else "",
