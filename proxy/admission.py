@@ -24,7 +24,7 @@ from quotas import estimate, keys, recovery, seeds
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Missing, OutsideWindows
 from quotas.limits import Amounts, Limit
-from quotas.local import LocalShares
+from quotas.local import LocalRefusal, LocalShares
 
 logger = logging.getLogger(__name__)
 
@@ -151,14 +151,14 @@ class Admissions:
         assert policy is not None
         outcome = self.shares.take(
             chain,
+            str(call.request_id),
             amounts,
-            lease_id=str(call.request_id),
             end_user=call.end_user,
             now_us=now_us,
             open_closed=policy.on_store_failure == "local_share",
         )
-        if isinstance(outcome, Refusal):
-            raise refused(outcome)
+        if isinstance(outcome, LocalRefusal):
+            raise refused_locally(outcome, now_us)
         if outcome is not None:
             raise unavailable()
         lease = Lease(
@@ -285,6 +285,18 @@ def refused(refusal: Refusal) -> OrbitError:
         f"{in_words(standing)}. {room}",
         data=data,
         retry_after_s=retry_after_s,
+    )
+
+
+def refused_locally(refusal: LocalRefusal, now_us: int) -> OrbitError:
+    """While the store is away: what was spent nobody knows, only that this worker's part has no room."""
+    limit, retry_at = refusal.limit, refusal.retry_at_us
+    code = Code.RATE_LIMITED if limit.smooth or limit.per is None else Code.INSUFFICIENT_QUOTA
+    return OrbitError(
+        code,
+        f"Limits cannot be checked right now, and this worker's part of the {describe(limit)} has no room.",
+        data=figures(limit) | ({"retry_at": rfc3339(from_us(retry_at))} if retry_at else {}),
+        retry_after_s=(retry_at - now_us) / 1_000_000 if retry_at else 1.0,
     )
 
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orbit.lib.redis import RedisLink
 from quotas import keys
-from quotas.chain import Lease, Refusal, kind_of
+from quotas.chain import Lease, kind_of
 from quotas.engine import Engine
 from quotas.limits import ANY_USER, Amounts, Calendar, Limit, Raised, window_at
 from tests.quotas.conftest import NOON, Bench
@@ -194,39 +194,32 @@ class Histories(RuleBasedStateMachine):
     @rule(more=st.integers(0, 30), lost_reply=st.booleans(), data=st.data())
     def extend(self, more: int, lost_reply: bool, data: st.DataObject) -> None:
         call = self._pick(data)
-        amounts = Amounts(0, more, more * 1_000_000)
-        # limits made since the reservation count too, once their counters are seeded: those that were met
-        chain = call.lease.chain
-        counting = [one for one in chain.limits if kind_of(one) not in ("r", "k")]
-        known = {one.counter for one in counting}
-        others = [one for one in self.active if one.counter not in known and one.applies_to(call.model)]
-        if any(kind_of(one) in ("t", "c") for one in others):
-            return
-        at_admission = replace_now(self.reference, call.admitted)
+        known = call.lease.amounts  # an extension whose reply was lost is held, and not known of
+        total = Amounts(known.input_tokens, known.output_tokens + more, known.cost_nano + more * 1_000_000)
+        after = Amounts(*map(max, _three(total), _three(call.held)))
+        need = Amounts(*(a - b for a, b in zip(_three(after), _three(call.held), strict=True)))
+        counters = {one.counter for one in call.lease.chain.limits}
+        if any(one.counter not in counters and one.by_estimate for one in self.active):
+            return  # whether a limit made since counts depends on who met it first
         fits = all(
-            (at_admission if kind_of(one) == "c" else self.reference).room(
-                replace(one, raised=None) if one.raised and self.reference.now >= one.raised.until else one,
-                amounts.of(one.meter),
-                call.user,
-            )
-            for one in counting
-            if one.meter != "requests" and amounts.of(one.meter) > 0
+            self._room_for(one, need.of(one.meter), call)
+            for one in call.lease.chain.limits
+            if one.by_estimate and need.of(one.meter) > 0
         )
-        held = call.lease.amounts
-        total = Amounts(held.input_tokens, held.output_tokens + more, held.cost_nano + more * 1_000_000)
-        decision = self.run(
-            self.bench.engine.extend(
-                call.lease,
-                amounts,
-                event=self._event(call.lease.id, call.user, call.model, total),
-                refusal=b"{}",
-            )
-        )
-        assert isinstance(decision, Refusal) != fits, decision
+        event = self._event(call.lease.id, call.user, call.model, after)
+        asked = Amounts(0, more, more * 1_000_000)
+        decision = self.run(self.bench.engine.extend(call.lease, asked, event=event, refusal=b"{}"))
+        assert isinstance(decision, Lease) == fits, decision
         if isinstance(decision, Lease):
-            call.held = decision.amounts
+            call.held = after
             if not lost_reply:
                 call.lease = decision
+
+    def _room_for(self, limit: Limit, need: int, call: Call) -> bool:
+        """In the window of the reservation, where an extension goes."""
+        reference = self.reference
+        at = replace(reference, now=call.admitted) if kind_of(limit) == "c" else reference
+        return at.room(limit, need, call.user)
 
     @precondition(lambda self: self.reference.open)
     @rule(used=amounts, data=st.data(), times=st.integers(1, 3))
@@ -308,11 +301,6 @@ class Histories(RuleBasedStateMachine):
             **more,
         }
         return json.dumps(event).encode()
-
-
-def replace_now(reference: Reference, now: int) -> Reference:
-    """The same at the moment of a reservation, whose windows an extension goes to."""
-    return Reference(now, reference.lost_at, reference.open, reference.ended, reference.buckets)
 
 
 def _three(amounts: Amounts) -> tuple[int, int, int]:
