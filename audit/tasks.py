@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import shared_task
 from django.db import connections
-from redis import Redis
+from redis.exceptions import RedisError
 
 from audit import ledger
 from audit.models import OutboxEntry, ShardPosition
 from orbit.lib import access
-from orbit.lib.store import client
+from orbit.lib.store import client, each
 
 ROUNDS = 100  # of one run; what is left, the next run takes
 
@@ -21,7 +19,7 @@ def write_ledger() -> int:
     """Moves waiting events of every shard into the ledger."""
     store = client()
     moved = 0
-    for shard in waiting_shards(store):
+    for shard in waiting_shards():
         for _ in range(ROUNDS):
             one = ledger.write_shard(store, shard)
             moved += one
@@ -37,18 +35,24 @@ def make_partitions() -> None:
         cursor.execute("SELECT audit_make_partitions(3)")
 
 
-def waiting_shards(store: Redis) -> list[int]:
+def waiting_shards() -> list[int]:
     """Shards with something in the stream behind their position, or in the outbox."""
     with access.ledger():
         positions = dict(ShardPosition.objects.values_list("shard", "stream_id"))
         acts = set(OutboxEntry.objects.values_list("shard", flat=True).distinct())
-    pipeline = store.pipeline(transaction=False)
-    for shard, position in positions.items():
-        pipeline.xrange(ledger.stream_key(shard), min=f"({position}", count=1)
-    found: list[Any] = pipeline.execute()
-    return [shard for shard, entries in zip(positions, found, strict=True) if entries or shard in acts]
+    found = each(
+        [
+            (shard, ("XRANGE", ledger.stream_key(shard), f"({position}", "+", "COUNT", 1))
+            for shard, position in positions.items()
+        ]
+    )
+    return [
+        shard
+        for shard, entries in zip(positions, found, strict=True)
+        if not isinstance(entries, RedisError) and (entries or shard in acts)  # else its server is away
+    ]
 
 
 def drained(shard: int) -> bool:
     """Whether the ledger holds everything that the shard's stream and outbox held."""
-    return shard not in waiting_shards(client())
+    return shard not in waiting_shards()

@@ -34,7 +34,7 @@ async def answer(runtime: Runtime | None, path: str, send: Send) -> None:
 
 async def _store(runtime: Runtime) -> str:
     try:
-        await runtime.link.call("PING")
+        await runtime.link.ping()
     except (StoreUnavailable, StoreError):
         return "unreachable"
     return "ok"

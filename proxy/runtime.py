@@ -13,7 +13,7 @@ from audit.ledger import positions
 from orbit.lib.egress import CLIENTS, Egress
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
-from orbit.lib.redis import RedisLink
+from orbit.lib.redis import Link, link
 from proxy.admission import Admissions
 from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
@@ -31,7 +31,7 @@ TRIM_EVERY = 15  # of those
 
 @dataclass
 class Runtime:
-    link: RedisLink
+    link: Link
     engine: Engine
     snapshots: Snapshots
     admissions: Admissions
@@ -51,14 +51,15 @@ class Runtime:
 
 def start() -> Runtime:
     """Everything a worker needs; call it inside the event loop that will use it."""
-    link = RedisLink(settings.REDIS_URL, settings.ORBIT_REDIS_TIMEOUT_MS / 1000)
-    engine = Engine(link, settings.ORBIT_LEASE_S * 1_000_000)
+    store = link(settings.REDIS_URL, settings.ORBIT_REDIS_TIMEOUT_MS / 1000)
+    engine = Engine(store, settings.ORBIT_LEASE_S * 1_000_000)
     snapshots = Snapshots(engine)
     supervisor = Supervisor()
     shares = LocalShares(settings.ORBIT_WORKERS)
     journals = Path(settings.ORBIT_DATA_DIR) / "journals"
     journal = Journal(journals)
     settler = Settler(engine, supervisor, journal, shares)
+    store.recover = settler.recover
     timeouts = Timeouts(
         settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
     )
@@ -70,7 +71,7 @@ def start() -> Runtime:
         asyncio.create_task(_keep(journal, snapshots), name="journal"),
     ]
     return Runtime(
-        link=link,
+        link=store,
         engine=engine,
         snapshots=snapshots,
         admissions=Admissions(engine, snapshots, shares, journals),

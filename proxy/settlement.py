@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from orbit.lib.errors import OrbitError
-from orbit.lib.redis import StoreError, StoreUnavailable
+from orbit.lib.redis import Serves, StoreError, StoreUnavailable
 from proxy import events
 from proxy.admission import Admission, describe_caller, reserved_json
 from proxy.context import Usage
@@ -25,6 +25,7 @@ from quotas.local import LocalShares
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 2.0
+AT_ONCE = 100  # leases restored together
 ENDED = ("OK", "DONE", "LATE")
 
 
@@ -178,12 +179,18 @@ class Settler:
                 except (StoreUnavailable, StoreError) as error:
                     logger.warning("leases of shard %s are not renewed: %s", shard, error)
 
-    async def recover(self) -> None:
-        """After the store was away: brings it what it has not got, before anything new is reserved."""
+    async def recover(self, serves: Serves) -> None:
+        """After the store was away: brings it what it has not got, before anything new is reserved.
+
+        `serves` says which shards are back. Calls that were admitted locally and have ended are settled by their own
+        tasks; those in flight hold from now on.
+        """
         self.shares.clear()
-        for leases in list(self.open.values()):
-            for admission in list(leases.values()):
-                await self._restore(admission)
+        for shard, leases in list(self.open.items()):
+            if serves(shard):
+                some = list(leases.values())
+                for start in range(0, len(some), AT_ONCE):
+                    await asyncio.gather(*map(self._restore, some[start : start + AT_ONCE]))
 
     async def _restore(self, admission: Admission | None) -> None:
         """Changes nothing for a lease that has lapsed, or ended meanwhile."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from orbit.lib.redis import RedisLink, Script, StoreError, StoreUnavailable
+from orbit.lib.redis import Link, Script, StoreError, StoreUnavailable
 from quotas import keys
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.limits import Amounts, Limit
@@ -72,7 +72,7 @@ Books = Callable[[str, str], Awaitable[Booked | None]]
 class Engine:
     """The scripts over one connection. `seen` is each shard's epoch and highest sequence in this process."""
 
-    link: RedisLink
+    link: Link
     lease_us: int
     seen: dict[int, tuple[str, int]] = field(default_factory=dict)
     seeder: Seeder | None = None

@@ -10,8 +10,7 @@ from django.dispatch import receiver
 from redis.exceptions import RedisError
 
 from orbit.lib import access
-from orbit.lib.redis import Script
-from orbit.lib.store import client
+from orbit.lib.store import each
 from quotas import keys, prices
 from quotas.engine import PUBLISH
 from quotas.models import Price
@@ -21,30 +20,23 @@ from tenants.signals import key_changed, organization_changed
 logger = logging.getLogger(__name__)
 
 
-def publish(entries: list[tuple[str, int]]) -> None:
-    """Versions and generations, newest wins. What does not arrive, the sweep of every second brings."""
+def publish(entries: list[tuple[int, str, int]]) -> None:
+    """Versions and generations with their shards, newest wins. What does not arrive, the sweep of every second brings."""
     try:
-        pipeline = client().pipeline(transaction=False)
-        for key, value in entries:
-            _eval(pipeline, PUBLISH, key, value)
-        pipeline.execute()
+        each([(shard, ("EVAL", PUBLISH.source, 1, key, value)) for shard, key, value in entries])
     except RedisError as error:
         logger.warning("%s versions are not published yet: %s", len(entries), type(error).__name__)
-
-
-def _eval(pipeline: Any, script: Script, key: str, value: int) -> None:
-    pipeline.eval(script.source, 1, key, value)
 
 
 @receiver(organization_changed)
 def publish_organization(organization_id: UUID, shard: int, version: int, **_: Any) -> None:
     price_targets(organization_id)
-    publish([(keys.version(shard, str(organization_id)), version)])
+    publish([(shard, keys.version(shard, str(organization_id)), version)])
 
 
 @receiver(key_changed)
 def publish_key(organization_id: UUID, shard: int, key_id: UUID, generation: int, **_: Any) -> None:
-    publish([(keys.generation(shard, str(key_id)), generation)])
+    publish([(shard, keys.generation(shard, str(key_id)), generation)])
 
 
 def price_targets(organization_id: UUID) -> None:

@@ -19,7 +19,7 @@ from django.db import connections
 
 from audit.models import Event, ShardPosition
 from orbit.lib import access
-from orbit.lib.store import client
+from orbit.lib.store import client, scan
 from quotas import keys
 from quotas.engine import OPEN, RESTORE, SETTLE, TOMBSTONE_MS, Booked, call_keys, settlement
 from quotas.journal import Entry, entries
@@ -84,7 +84,7 @@ def _drop_counters(shard: int) -> None:
     store = client()
     for pattern in keys.patterns(shard):
         some: list[bytes] = []
-        for key in store.scan_iter(match=pattern, count=1000):
+        for key in scan(shard, pattern):
             some.append(key)
             if len(some) == 1000:
                 store.unlink(*some)

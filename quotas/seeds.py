@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from orbit.lib.store import client
+from orbit.lib.store import client, each
 from quotas import keys, usage
 from quotas.chain import Unseeded, mark_identity
 from quotas.engine import KEPT_MS, SEED
@@ -101,10 +101,8 @@ def open_leases(shard: int) -> list[Open]:
     found = []
     for start in range(0, len(ids), 500):
         some = [one.decode() for one in ids[start : start + 500]]
-        pipeline = store.pipeline(transaction=False)
-        for one in some:
-            pipeline.hmget(keys.lease(shard, one), "e", "a")
-        for one, (event, admitted) in zip(some, pipeline.execute(), strict=True):
+        fields = each([(shard, ("HMGET", keys.lease(shard, one), "e", "a")) for one in some])
+        for one, (event, admitted) in zip(some, fields, strict=True):
             if event is not None and admitted is not None:
                 found.append(Open(one, {**orjson.loads(event), "admitted_us": int(admitted)}))
     return found

@@ -184,15 +184,14 @@ def readings(shard: int, organization_id: str, limits: Sequence[Limit], calendar
         return []
     now = time.time_ns() // 1000
     windows = [None if one.per is None or one.smooth else window_at(one.per, calendar, now) for one in limits]
-    pipeline = client().pipeline(transaction=False)
-    pipeline.mget(
+    store = client()
+    values: Any = store.mget(
         [
             keys.counter(shard, limit.counter, window.start if window else None)
             for limit, window in zip(limits, windows, strict=True)
         ]
     )
-    pipeline.hget(keys.meta(shard), "lost")
-    values, lost = pipeline.execute()
+    lost: Any = store.hget(keys.meta(shard), "lost")
     return [
         Reading(
             limit,

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 from celery import shared_task
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from orbit.lib import access
 from orbit.lib.redis import Script
-from orbit.lib.store import client
+from orbit.lib.store import client, each
 from quotas import keys, recovery
 from quotas.engine import LUA, ROUNDS, SETTLE, settlement, with_more
 from quotas.journal import Entry, abandoned
@@ -20,21 +21,21 @@ from quotas.receivers import publish
 from tenants.models import ApiKey, Installation, Organization
 
 COLLECT = Script.load(LUA / "collect.lua")
+LAPSED = """local time = redis.call('TIME')
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time[1] * 1000000 + time[2], 'LIMIT', 0, 1000)"""
 SWEEP_BACK = timedelta(minutes=2)
 
 
 @shared_task(name="quotas.tasks.reap", time_limit=60)
 def reap() -> int:
     """Settles lapsed leases at what they reserved; returns how many."""
-    store = client()
-    now = _store_now_us(store)
-    pipeline = store.pipeline(transaction=False)
-    shards = range(_shards())
-    for shard in shards:
-        pipeline.zrangebyscore(keys.leases(shard), "-inf", now, start=0, num=1000)
-    found: list[Any] = pipeline.execute()
+    store, shards = client(), range(_shards())
+    lapsed = each([(shard, ("EVAL", LAPSED, 1, keys.leases(shard))) for shard in shards])
     return sum(
-        expire(store, shard, one.decode()) for shard, due in zip(shards, found, strict=True) for one in due
+        expire(store, shard, one.decode())
+        for shard, due in zip(shards, lapsed, strict=True)
+        if not isinstance(due, RedisError)  # one server of a cluster is away
+        for one in due
     )
 
 
@@ -100,10 +101,13 @@ def _is_booked(store: Any, entry: Entry) -> bool:
 @shared_task(name="quotas.tasks.collect_refusals", time_limit=60)
 def collect_refusals() -> int:
     """Turns the counts of past minutes' refusals into events."""
-    pipeline = client().pipeline(transaction=False)
-    for shard in range(_shards()):
-        pipeline.eval(COLLECT.source, 2, keys.refused(shard), keys.stream(shard), "")
-    return sum(pipeline.execute())
+    counts = each(
+        [
+            (shard, ("EVAL", COLLECT.source, 2, keys.refused(shard), keys.stream(shard), ""))
+            for shard in range(_shards())
+        ]
+    )
+    return sum(one for one in counts if not isinstance(one, RedisError))
 
 
 @shared_task(name="quotas.tasks.sweep_versions", time_limit=60)
@@ -112,13 +116,13 @@ def sweep_versions() -> int:
     since = datetime.now(UTC) - SWEEP_BACK
     with access.operator():
         changed = [
-            (keys.version(shard, str(pk)), version)
+            (shard, keys.version(shard, str(pk)), version)
             for pk, shard, version in Organization.objects.filter(changed_at__gte=since).values_list(
                 "pk", "shard", "version"
             )
         ]
         changed += [
-            (keys.generation(shard, str(pk)), generation)
+            (shard, keys.generation(shard, str(pk)), generation)
             for pk, shard, generation in ApiKey.objects.filter(changed_at__gte=since).values_list(
                 "pk", "organization__shard", "generation"
             )
@@ -126,11 +130,6 @@ def sweep_versions() -> int:
     if changed:
         publish(changed)
     return len(changed)
-
-
-def _store_now_us(store: Any) -> int:
-    seconds, micros = store.time()
-    return int(seconds) * 1_000_000 + int(micros)
 
 
 def _shards() -> int:

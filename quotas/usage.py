@@ -63,12 +63,13 @@ def complete_until(shard: int, now: datetime) -> datetime:
     unread: Any = store.xrange(keys.stream(shard), min=f"({position}", count=500)
     moments = [now]
     for _, fields in unread:
-        moments.append(from_us(_admitted_us(fields) or int(fields[b"t"])))
+        if b"e" in fields:
+            moments.append(from_us(_admitted_us(fields) or int(fields[b"t"])))
     open_leases: Any = store.zrange(keys.leases(shard), 0, 499)
-    pipeline = store.pipeline(transaction=False)
     for lease in open_leases:
-        pipeline.hget(keys.lease(shard, lease.decode()), "a")
-    moments += [from_us(int(admitted)) for admitted in pipeline.execute() if admitted]
+        admitted: Any = store.hget(keys.lease(shard, lease.decode()), "a")
+        if admitted:
+            moments.append(from_us(int(admitted)))
     oldest_act = OutboxEntry.objects.aggregate(oldest=Min("created_at"))["oldest"]
     if oldest_act is not None:
         moments.append(oldest_act)

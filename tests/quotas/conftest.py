@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.conf import settings
 
-from orbit.lib.redis import RedisLink
+from orbit.lib.redis import RedisLink, Shard
 from quotas import keys, seeds, usage
 from quotas.chain import Chain, Lease, Refusal, Unseeded
 from quotas.counters import Counter
@@ -36,6 +36,10 @@ class Bench:
     spent: int = 0  # what the ledger is said to hold for every new counter
     spent_by_user: dict[str, int] = field(default_factory=dict)
     booked: Booked | None = None  # what it is said to hold of a lease
+
+    @property
+    def link(self) -> Shard:
+        return self.engine.link.at(self.shard)
 
     def limit(self, meter: str, per: str | None, limit: int, **more: object) -> Limit:
         fields: dict[str, object] = {
@@ -112,18 +116,18 @@ class Bench:
     async def start(self, lost: bool = False) -> None:
         """Opens the shard with a new epoch and without counters, as a rebuild does."""
         for pattern in keys.patterns(self.shard):
-            found = await self.engine.link.call("KEYS", pattern)
+            found = await self.link.call("KEYS", pattern)
             if found:
-                await self.engine.link.call("DEL", *found)
-        await self.engine.link.call("HDEL", keys.meta(self.shard), "epoch")
-        arguments = [self.engine.now_us, secrets.token_hex(8), "1" if lost else ""]
-        await self.engine.link.run(OPEN, [keys.meta(self.shard)], arguments)
+                await self.link.call("DEL", *found)
+        await self.link.call("HDEL", keys.meta(self.shard), "epoch")
+        arguments: list[str | bytes | int] = [self.engine.now_us, secrets.token_hex(8), "1" if lost else ""]
+        await self.link.run(OPEN, [keys.meta(self.shard)], arguments)
 
     async def counter(self, limit: Limit) -> Counter | None:
         """The counter as the store has it; a calendar limit's in its present window."""
         pair = self.chain(limit).windows[0]
         key = keys.counter(self.shard, limit.counter, pair[0].start if pair else None)
-        value = await self.engine.link.call("GET", key)
+        value = await self.link.call("GET", key)
         return Counter.unpack(value) if value else None
 
     async def figures(self, limit: Limit) -> tuple[int, int, int] | None:
@@ -132,7 +136,7 @@ class Bench:
         return found[:3] if found else None
 
     async def events(self) -> list[dict[str, str]]:
-        found = await self.engine.link.call("XRANGE", keys.stream(self.shard), "-", "+")
+        found = await self.link.call("XRANGE", keys.stream(self.shard), "-", "+")
         return [{f[i].decode(): f[i + 1].decode() for i in range(0, len(f), 2)} for _, f in found]
 
 

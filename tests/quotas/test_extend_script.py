@@ -94,6 +94,6 @@ async def test_extension_seeds_a_counter_that_was_dropped(bench: Bench) -> None:
 
 async def test_closed_shard_extends_nothing(bench: Bench) -> None:
     lease = await bench.admitted(bench.chain(bench.limit("tokens", "day", 100)), Amounts(output_tokens=10))
-    await bench.engine.link.call("HDEL", keys.meta(bench.shard), "epoch")
+    await bench.link.call("HDEL", keys.meta(bench.shard), "epoch")
     with pytest.raises(StoreUnavailable):
         await extend(bench, lease, 1)

@@ -137,7 +137,7 @@ async def test_publishing_an_older_version_changes_nothing(bench: Bench) -> None
 async def test_store_that_lost_everything_is_cold_and_seeded_anew(bench: Bench) -> None:
     chain = bench.chain(bench.limit("requests", "day", 10))
     await bench.admitted(chain)
-    await bench.engine.link.call("DEL", keys.meta(bench.shard))
+    await bench.link.call("DEL", keys.meta(bench.shard))
     with pytest.raises(Cold):
         await bench.reserve(chain)
     await bench.start(lost=True)
@@ -148,7 +148,7 @@ async def test_store_that_went_back_in_time_is_cold(bench: Bench) -> None:
     limit = bench.limit("requests", "day", 10)
     chain = bench.chain(limit)
     await bench.admitted(chain)
-    await bench.engine.link.call("HSET", keys.meta(bench.shard), "seq", 1)
+    await bench.link.call("HSET", keys.meta(bench.shard), "seq", 1)
     with pytest.raises(Cold):
         await bench.reserve(chain)
     bench.spent = 10
@@ -159,9 +159,9 @@ async def test_store_that_went_back_in_time_is_cold(bench: Bench) -> None:
 async def test_rough_need_that_is_refused_is_not_counted_as_refusal(bench: Bench) -> None:
     chain = bench.chain(bench.limit("tokens", "day", 100))
     await bench.refused(chain, Amounts(input_tokens=101), rough=True)
-    assert await bench.engine.link.call("HLEN", keys.refused(bench.shard)) == 0
+    assert await bench.link.call("HLEN", keys.refused(bench.shard)) == 0
     await bench.refused(chain, Amounts(input_tokens=101))
-    assert await bench.engine.link.call("HLEN", keys.refused(bench.shard)) == 1
+    assert await bench.link.call("HLEN", keys.refused(bench.shard)) == 1
 
 
 @pytest.mark.parametrize("meter", ["tokens", "cost"])
@@ -215,7 +215,7 @@ async def test_shadow_limit_counts_and_never_refuses(bench: Bench) -> None:
     for _ in range(3):
         await bench.admitted(chain)
     assert await bench.figures(shadow) == (0, 3, 3)
-    counts = await bench.engine.link.call("HGETALL", keys.refused(bench.shard))
+    counts = await bench.link.call("HGETALL", keys.refused(bench.shard))
     assert [counts[0].split(b"\n")[1:3], int(counts[1])] == [[b"~insufficient_quota", b"dry"], 2]
 
 
@@ -223,7 +223,7 @@ async def test_rough_need_beyond_a_shadow_limit_is_counted_exactly_first(bench: 
     shadow = bench.limit("tokens", "day", 100, shadow=True)
     await bench.refused(bench.chain(shadow), Amounts(input_tokens=101), rough=True)
     await bench.admitted(bench.chain(shadow), Amounts(input_tokens=99))
-    assert await bench.engine.link.call("HLEN", keys.refused(bench.shard)) == 0
+    assert await bench.link.call("HLEN", keys.refused(bench.shard)) == 0
 
 
 @pytest.mark.parametrize("per", ["day", "minute"])

@@ -94,8 +94,8 @@ async def test_settlement_goes_to_the_window_of_its_reservation(bench: Bench) ->
 
 async def forget(bench: Bench, lease: Lease) -> None:
     """As a store does that lost its data and was opened anew, with the day's counter seeded again."""
-    await bench.engine.link.call("DEL", keys.lease(bench.shard, lease.id))
-    await bench.engine.link.call("ZREM", keys.leases(bench.shard), lease.id)
+    await bench.link.call("DEL", keys.lease(bench.shard, lease.id))
+    await bench.link.call("ZREM", keys.leases(bench.shard), lease.id)
     await bench.start(lost=True)
     await bench.admitted(lease.chain)
 
@@ -146,7 +146,7 @@ async def test_lease_that_was_brought_back_holds_again_and_settles(bench: Bench)
 async def test_lease_brought_back_before_its_counter_is_seeded_is_in_the_seed(bench: Bench) -> None:
     limit = bench.limit("tokens", "day", 1_000)
     lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
-    await bench.engine.link.call("DEL", keys.lease(bench.shard, lease.id), keys.leases(bench.shard))
+    await bench.link.call("DEL", keys.lease(bench.shard, lease.id), keys.leases(bench.shard))
     await bench.start(lost=True)
     assert await bench.engine.restore(lease, bench.opening())
     assert await bench.figures(limit) is None
@@ -160,5 +160,5 @@ async def test_renewal_prolongs_open_leases_and_names_the_others(bench: Bench) -
     lease = await bench.admitted(bench.chain(bench.limit("concurrency", None, 1)))
     bench.at(NOON + 10_000_000)
     assert await bench.engine.renew(bench.shard, [lease.id, "gone"]) == ["gone"]
-    due = await bench.engine.link.call("ZSCORE", keys.leases(bench.shard), lease.id)
+    due = await bench.link.call("ZSCORE", keys.leases(bench.shard), lease.id)
     assert int(due) == NOON + 40_000_000
