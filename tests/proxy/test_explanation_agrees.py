@@ -149,3 +149,23 @@ def test_a_shadow_limit_that_is_turned_on_starts_with_what_was_spent(
         organization_id=tenant.id, name="default", document={"limits": [rule()]}, actor="test"
     )
     assert agreed_on(tenant, api) == "insufficient_quota"
+
+
+def test_on_two_limits_of_one_key_of_which_neither_implies_the_other(
+    make_tenant: MakeTenant, api_of: ApiOf
+) -> None:
+    """The organization's rate for each key and the key's own burst hold together."""
+    slow = rule(name="slow", per="hour", limit=3, burst=3, of="each_key")
+    calm = rule(name="calm", per="hour", limit=100, burst=1)
+    tenant = make_tenant(
+        entry={
+            "policies": [{"name": "default", "limits": [slow]}, {"name": "own", "limits": [calm]}],
+            "projects": [{"slug": "app", "name": "App", "keys": [{"name": "main", "policy": "own"}]}],
+        }
+    )
+    api = api_of(tenant)
+    assert agreed_on(tenant, api) is None
+    found = api.limits()
+    assert {name: limit["spent"] for name, limit in found.items()} == {"slow": 1, "calm": 1}
+    assert agreed_on(tenant, api) == "rate_limited"
+    assert explained(tenant, 10, None)["refused_by"] == "calm"

@@ -101,3 +101,37 @@ def test_limits_on_each_end_user_have_figures_of_the_one_named(
     assert shown("orbit/limits", **{"x-orbit-user": "ada"}) == ("ada", 30, 5, 65)
     assert shown("orbit/limits?user=ada", **{"x-orbit-user": "bob & co"}) == ("ada", 30, 5, 65)
     assert shown("orbit/limits?user=(none)") == ("(none)", 50, 5, 45)
+
+
+def test_headers_agree_with_the_figures(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle
+) -> None:
+    """Of the tightest limit, this call's reservation taken off; a shadow limit is no limit to a client."""
+    tenant = make_tenant(
+        limits=[
+            {"name": "rpd", "meter": "requests", "per": "day", "limit": 50},
+            {"name": "rpm", "meter": "requests", "per": "hour", "limit": 10, "burst": 5},
+            {"name": "tpd", "meter": "tokens", "per": "day", "limit": 100_000},
+            {"name": "trial", "meter": "tokens", "per": "day", "limit": 10, "shadow": True},
+        ]
+    )
+    api = api_of(tenant)
+    spent = 0
+    for number in (1, 2):
+        headers = api.chat(messages=hello("tokens=5"), max_tokens=100).headers
+        event = agreed(tenant, provider, number)[-1]
+        reserved = event["reserved"]["input_tokens"] + event["reserved"]["output_tokens"]
+        assert headers["x-ratelimit-limit-requests"] == "5"
+        assert headers["x-ratelimit-remaining-requests"] == str(5 - number)
+        assert headers["x-ratelimit-limit-tokens"] == "100000"
+        assert headers["x-ratelimit-remaining-tokens"] == str(100_000 - spent - reserved)
+        spent += event["input_tokens"] + event["output_tokens"]
+        found = api.limits()
+        assert found["rpd"]["free"] == 50 - number
+        assert (found["rpm"]["limit"], found["rpm"]["burst"], found["rpm"]["free"]) == (10, 5, 5 - number)
+        assert found["tpd"]["free"] == 100_000 - spent
+        assert (found["trial"]["spent"], found["trial"]["free"], found["trial"]["shadow"]) == (
+            spent,
+            max(0, 10 - spent),
+            True,
+        )
