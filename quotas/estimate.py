@@ -52,6 +52,24 @@ SETTINGS = frozenset(
 )
 
 
+# Fields of messages, parts and calls of tools; another's name may be text itself.
+FIELDS = frozenset(
+    {
+        "arguments",
+        "content",
+        "custom",
+        "function",
+        "id",
+        "input",
+        "name",
+        "refusal",
+        "text",
+        "tool_calls",
+        "type",
+    }
+)
+
+
 @dataclass
 class Overhead:
     """Tokens that are no text; grows while the texts are taken."""
@@ -145,7 +163,7 @@ def _content(value: Any, ids: Overhead) -> Iterator[str]:
 
 
 def _strings(value: Any, ids: Overhead) -> Iterator[str]:
-    """The strings in a value, keys and kinds left out; numbers are token ids, one each."""
+    """The strings in a value, the format's own words left out; numbers are token ids, one each."""
     todo = [value]
     seen = 0
     while todo:
@@ -154,7 +172,8 @@ def _strings(value: Any, ids: Overhead) -> Iterator[str]:
         if isinstance(item, str):
             yield item
         elif isinstance(item, dict):
-            todo.extend(one for field, one in item.items() if field != "type")
+            todo.extend(one for field, one in item.items() if not media.names_a_kind(field, one))
+            todo.extend(item.keys() - FIELDS)
         elif isinstance(item, list):
             todo.extend(item)
         elif isinstance(item, int):
@@ -190,7 +209,7 @@ def _tools(tools: list[Any], family: Family, overhead: Overhead) -> Iterator[str
             overhead.tokens += FUNCTION.get(family.encoding, FUNCTION_USUAL)
             yield from _function(function, overhead)
             if function is not tool:
-                yield from _rest(tool, {"type", "function"})
+                yield from _rest(tool, {"function"})
         else:
             overhead.tokens += FUNCTION_MOST
             yield _json(tool)
@@ -204,7 +223,7 @@ def _function(function: dict[str, Any], overhead: Overhead) -> Iterator[str]:
         yield from _rest(parameters, _known(parameters))
     else:
         yield from _rest({"parameters": parameters}, set())
-    yield from _rest(function, {"name", "description", "parameters", "strict", "type"})
+    yield from _rest(function, {"name", "description", "parameters", "strict"})
 
 
 def _properties(schema: dict[str, Any], overhead: Overhead) -> Iterator[str]:
@@ -237,14 +256,13 @@ def _property(name: str, schema: Any, overhead: Overhead) -> Iterator[str]:
     also = {
         field for field, shape in (("enum", list), ("items", dict)) if isinstance(schema.get(field), shape)
     }
-    yield from _rest(schema, _known(schema) | {"description"} | also)
+    yield from _rest(schema, _known(schema) | {"type", "description"} | also)
 
 
 def _known(schema: dict[str, Any]) -> set[str]:
     """Fields of a schema that are shown by the rule, or by nothing but a sign."""
-    return {"type", "properties", "required"} | (
-        {"additionalProperties"} if isinstance(schema.get("additionalProperties"), bool) else set()
-    )
+    flag = {"additionalProperties"} if isinstance(schema.get("additionalProperties"), bool) else set[str]()
+    return {"properties", "required"} | flag
 
 
 def _enum_item(item: Any, overhead: Overhead) -> Iterator[str]:
@@ -260,7 +278,11 @@ def _sentence(schema: dict[str, Any]) -> str:
 
 def _rest(schema: dict[str, Any], known: set[str]) -> Iterator[str]:
     """What the rule does not know, as it is written."""
-    rest = {name: value for name, value in schema.items() if name not in known and value is not None}
+    rest = {
+        name: value
+        for name, value in schema.items()
+        if name not in known and value is not None and not media.names_a_kind(name, value)
+    }
     if rest:
         yield _json(rest)[1:-1]
 

@@ -34,6 +34,7 @@ KINDS = {
     **dict.fromkeys(("file", "input_file", "document"), "file"),
     **dict.fromkeys(("video_url", "input_video", "video"), "film"),
 }
+KIND = 32  # characters that the name of a kind has at most
 CONTENTS = ("url", "data", "file_data")  # fields of a part that hold what is no text
 
 
@@ -58,15 +59,19 @@ def measure(body: Mapping[str, Any], model: str) -> Media:
 def words_of(part: Mapping[str, Any]) -> Iterator[Any]:
     """What of a part may be read as text: all but its kind, and the contents of its media."""
     for field, value in part.items():
-        if field == "type":
-            continue
         if field not in KINDS:
-            yield value
+            if not names_a_kind(field, value):
+                yield value
         elif isinstance(value, dict):
             content = content_of(value)
             yield from (one for one in value.values() if one is not content)
         elif not isinstance(value, str):
             yield value
+
+
+def names_a_kind(field: str, value: Any) -> bool:
+    """Such as `"type": "text"`, which no model reads."""
+    return field == "type" and isinstance(value, str) and len(value) <= KIND
 
 
 def content_of(given: Any) -> str | None:

@@ -246,6 +246,7 @@ async def test_schema_of_the_answer_is_counted_and_its_kind_is_not() -> None:
         {"$defs": {"a": {"title": "LONG"}}},
         {"additionalProperties": {"description": "LONG"}},
         {"title": "LONG"},
+        {"type": "LONG"},
         "LONG",
     ],
 )
@@ -281,6 +282,8 @@ async def test_no_part_of_a_tool_goes_uncounted(hidden: Any, model: str) -> None
         {"messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": "LONG"}}]},
         {"messages": [{"role": "assistant", "reasoning_content": "LONG"}]},
         {"messages": [{"role": "user", "name": "LONG"}]},
+        {"messages": [{"role": "user", "content": [{"type": "LONG"}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": {"LONG": 1}}}]}]},
         {"messages": [], "tools": [{"type": "custom", "custom": {"name": "f", "description": "LONG"}}]},
         {"messages": [], "tools": [{"type": "function", "function": {"name": "f"}, "also": "LONG"}]},
         {"messages": [], "tools": "LONG"},
