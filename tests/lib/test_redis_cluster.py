@@ -259,6 +259,27 @@ async def test_one_living_seed_is_enough_and_none_is_no_answer(cluster: Cluster)
             await store.at(0).post_packed(packed(("GET", "orbit:{0}:none")))
 
 
+async def test_recovery_that_is_given_up_fails_those_who_wait_for_it(cluster: Cluster) -> None:
+    begun = asyncio.Event()
+
+    async def recover(serves: Serves) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    async with linked(cluster.url) as store:
+        store.recover = recover
+        await store.at(0).call("GET", "orbit:{0}:none")
+        for node in set(store.owners.values()):
+            node.close()
+        with pytest.raises(StoreUnavailable):
+            await store.at(0).call("GET", "orbit:{0}:none")
+        waiting = asyncio.create_task(store.at(0).call("GET", "orbit:{0}:none"))
+        await begun.wait()
+        store.close()
+        with pytest.raises(StoreUnavailable):
+            await waiting
+
+
 async def test_closed_link_answers_nobody(cluster: Cluster) -> None:
     async with linked(cluster.url) as store:
         await store.at(0).call("GET", "orbit:{0}:none")

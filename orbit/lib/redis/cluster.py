@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from orbit.lib.redis.address import Address
-from orbit.lib.redis.port import Recover, StoreError, StoreUnavailable
+from orbit.lib.redis.port import Recover, StoreError, StoreUnavailable, shared
 from orbit.lib.redis.shard import ShardLink
 from orbit.lib.redis.single import RedisLink
 
@@ -82,13 +82,7 @@ class ClusterLink:
         """Reads the map; those who ask meanwhile wait for the same answer. StoreUnavailable without one."""
         if self._closed:
             raise StoreUnavailable("closed")
-        refreshing = self._refreshing or self._start_refresh()
-        try:
-            await asyncio.shield(refreshing)
-        except asyncio.CancelledError:
-            if refreshing.cancelled():  # by close(), not the caller
-                raise StoreUnavailable("closed") from None
-            raise
+        await shared(self._refreshing or self._start_refresh())
 
     def _start_refresh(self) -> asyncio.Task[None]:
         self._refreshing = self.spawn(asyncio.create_task(self._refresh(), name="redis-slots"))

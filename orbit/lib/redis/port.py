@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 Argument = str | bytes | int
+T = TypeVar("T")
 
 RECOVERY_S = 10.0
 
@@ -87,6 +88,16 @@ async def run(shard: Shard, script: Script, keys: Sequence[str], arguments: Sequ
         if not str(error).startswith("NOSCRIPT"):
             raise
     return await shard.call("EVAL", script.source, len(keys), *keys, *arguments)
+
+
+async def shared(task: asyncio.Task[T]) -> T:
+    """Waits for a task that others wait for, too. StoreUnavailable when it was given up, not the caller."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.cancelled():
+            raise StoreUnavailable("closed") from None
+        raise
 
 
 async def recover(work: Recover, serves: Serves) -> None:

@@ -147,11 +147,12 @@ class ShardLink:
 
     async def _recovery_ended(self) -> None:
         """One at a time, and none while the server is known to be away."""
-        if self.cluster.owners[self.slot].away:
+        owner = self.cluster.owners.get(self.slot)
+        if owner is None or owner.away:
             raise StoreUnavailable("away")
         if self._recovery is None:
             self._recovery = self.cluster.spawn(asyncio.create_task(self._recover(), name="redis-recover"))
-        await asyncio.shield(self._recovery)
+        await port.shared(self._recovery)
 
     async def _recover(self) -> None:
         _recovering.set(self)  # seen by this task and what it starts

@@ -116,13 +116,7 @@ class RedisLink:
             raise StoreUnavailable("away")
         if self._connecting is None and asyncio.get_running_loop().time() - self._refused_at < self.RETRY_S:
             raise StoreUnavailable("not connected")
-        connecting = self._connect()
-        try:
-            return await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            if connecting.cancelled():  # by close(), not the caller
-                raise StoreUnavailable("closed") from None
-            raise
+        return await port.shared(self._connect())
 
     def _connect(self) -> asyncio.Task[Connection]:
         """One at a time, whoever asks."""
