@@ -25,6 +25,7 @@ GROUPS = {
         ("Usage buckets", "quotas.usagebucket", "bar_chart"),
         ("Prices", "quotas.price", "sell"),
         ("Paddings", "quotas.tokenpadding", "straighten"),
+        ("Contract prices", "quotas.contractprice", "handshake"),
         ("Outbox entries", "audit.outboxentry", "outbox"),
         ("Shard positions", "audit.shardposition", "linear_scale"),
         ("Chain heads", "audit.chainhead", "link"),

@@ -134,7 +134,7 @@ def resolve_target(principal: Principal, endpoint: str, model: str) -> Target:
             "The provider account's credential is not available right now. Ask your admins.",
             retry_after_s=10,
         )
-    if target.rates is None:
+    if target.rates is None or not target.rates.at(time.time_ns() // 1000).priced:
         target = _priced(policy, model, target)
     return target
 
@@ -150,7 +150,7 @@ def _priced(policy: EffectivePolicy, model: str, target: Target) -> Target:
             "(unpriced_models) in the policy.",
             param="model",
         )
-    return target
+    return Target(target.account, target.model, None)
 
 
 def make_call(

@@ -213,12 +213,13 @@ def _models() -> dict[str, Target]:
         for one in ProviderAccount.objects.all()
     }
     targets = list(ModelTarget.objects.select_related("alias", "account").order_by("position"))
-    pairs = {(one.account.prices_as, one.model) for one in targets}
-    rates, paddings = prices.current(pairs, datetime.now(UTC)), calibration.paddings(pairs)
+    priced = {one.pk: prices.Target(one.account.prices_as, one.model, one.account.name) for one in targets}
+    rates = prices.in_force(set(priced.values()), datetime.now(UTC))
+    paddings = calibration.paddings({(one.account.prices_as, one.model) for one in targets})
     found: dict[str, Target] = {}
     for one in targets:
-        pair = (one.account.prices_as, one.model)
-        target = Target(accounts[one.account_id], one.model, rates.get(pair), paddings.get(pair))
+        padding = paddings.get((one.account.prices_as, one.model))
+        target = Target(accounts[one.account_id], one.model, rates.get(priced[one.pk]), padding)
         found.setdefault(one.alias.alias, target)
     return found
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
-from quotas.models import DirtyBucket, Price, TokenPadding, UsageBucket
+from quotas.models import ContractPrice, DirtyBucket, Price, TokenPadding, UsageBucket
 
 
 @admin.register(Price)
@@ -30,6 +30,29 @@ class TokenPaddingAdmin(ReadOnlyAdmin):
     list_display = ("provider", "model_prefix", "factor", "source", "valid_from")
     search_fields = ("provider", "model_prefix")
     ordering = ("provider", "model_prefix", "-valid_from")
+
+
+@admin.register(ContractPrice)
+class ContractPriceAdmin(ReadOnlyAdmin):
+    list_display = (
+        "organization",
+        "provider",
+        "model",
+        "account",
+        "discount_percent",
+        "valid_from",
+        "valid_until",
+        "withdrawn_at",
+    )
+    list_select_related = ("organization",)
+    search_fields = ("organization__slug", "model")
+    ordering = ("-id",)
+    exclude = ("rates",)
+    readonly_fields = ("rates_text",)
+
+    @admin.display(description="Rates, nano-units per million tokens")
+    def rates_text(self, price: ContractPrice) -> SafeString:
+        return as_json(price.rates)
 
 
 @admin.register(UsageBucket)

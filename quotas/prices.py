@@ -1,72 +1,35 @@
-"""What a call costs, and the price book that says so.
+"""The price book and the contract prices over it: which rates are in force for a model, now and next.
 
-Rates are integer nano-units per million tokens. The book is seeded from the package `genai-prices`
-(offline) when a model is routed; web workers read the rows and never import the package.
+The book is seeded from the package `genai-prices` (offline) when a model is routed; web workers read the rows and
+never import the package. Changes to either are in `quotas.contracts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from decimal import Decimal
 
+from orbit.lib.clock import to_us
 from orbit.lib.money import NANO
-from quotas.models import Price
+from quotas.models import ContractPrice, Price
+from quotas.rates import Rates
 
-MILLION = 1_000_000
+__all__ = ["PACKAGE", "UNPRICED", "Rates", "Target", "ceiling", "in_force", "listed", "seed"]
+
+PACKAGE = "genai-prices"
+UNPRICED = Rates.parse({}, "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """Nano-units per million tokens; a rate that the provider does not name is the input's."""
+class Target:
+    """What is priced: a model by its provider's name, and the organization's account that calls it."""
 
-    input: int
-    cached_input: int
-    cache_write: int
-    output: int
-    version: str
-    tiers: tuple[tuple[int, Rates], ...] = ()  # (above so many input tokens, rates for the whole call)
-
-    @classmethod
-    def parse(cls, rates: Mapping[str, Any], version: str) -> Rates:
-        plain = int(rates["input"])
-        return cls(
-            plain,
-            int(rates.get("cached_input", plain)),
-            int(rates.get("cache_write", plain)),
-            int(rates.get("output", 0)),
-            version,
-            tuple(
-                (int(tier["above_input_tokens"]), cls.parse(tier, version)) for tier in rates.get("tiers", ())
-            ),
-        )
-
-    def cost_nano(
-        self, input_tokens: int, output_tokens: int, *, cached: int = 0, cache_write: int = 0
-    ) -> int:
-        """The cost of one call, rounded up. `cached` and `cache_write` are parts of `input_tokens`."""
-        rates = self
-        for above, tier in self.tiers:
-            if input_tokens > above:
-                rates = tier
-        plain = input_tokens - cached - cache_write
-        total = (
-            plain * rates.input
-            + cached * rates.cached_input
-            + cache_write * rates.cache_write
-            + output_tokens * rates.output
-        )
-        return -(-total // MILLION)
-
-    def most_nano(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that a call of at most so many tokens can cost, whatever is cached and whichever tier applies."""
-        dearest = 0
-        for rates in (self, *(tier for above, tier in self.tiers if input_tokens > above)):
-            rate = max(rates.input, rates.cached_input, rates.cache_write)
-            dearest = max(dearest, rate * input_tokens + rates.output * output_tokens)
-        return -(-dearest // MILLION)
+    provider: str
+    model: str
+    account: str = ""
 
 
 def ceiling(document: Mapping[str, str]) -> Rates:
@@ -75,61 +38,115 @@ def ceiling(document: Mapping[str, str]) -> Rates:
     return Rates.parse(per_million, "policy-ceiling")
 
 
-def current(pairs: set[tuple[str, str]], at: datetime) -> dict[tuple[str, str], Rates]:
-    """The rates in force of each (provider, model) that has any."""
+def in_force(targets: set[Target], at: datetime, *, as_of_then: bool = False) -> dict[Target, Rates]:
+    """The rates of each target that has any, contract prices of the organization in scope included.
+
+    They hold until a version of the organization says otherwise: what is known to follow is their `successor`.
+    `as_of_then` takes the contract prices that stood at that time, not those that stand now.
+    """
+    pairs = {(target.provider, target.model) for target in targets}
+    contracts = ContractPrice.objects.standing_at(at) if as_of_then else ContractPrice.objects.live()
+    return _chains(targets, _book(pairs), list(contracts), at)
+
+
+def listed(targets: set[Target], at: datetime) -> dict[Target, Rates]:
+    """The same as the book alone has it."""
+    return _chains(targets, _book({(target.provider, target.model) for target in targets}), [], at)
+
+
+def _book(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], list[Price]]:
     rows = Price.objects.filter(
-        provider__in={provider for provider, _ in pairs},
-        model__in={model for _, model in pairs},
-        valid_from__lte=at,
+        provider__in={provider for provider, _ in pairs}, model__in={model for _, model in pairs}
     ).order_by("valid_from", "pk")
-    found = {(row.provider, row.model): Rates.parse(row.rates, row.version) for row in rows}
-    return {pair: rates for pair, rates in found.items() if pair in pairs}
+    found: dict[tuple[str, str], list[Price]] = defaultdict(list)
+    for row in rows:
+        found[row.provider, row.model].append(row)
+    return found
 
 
-def seed(pairs: set[tuple[str, str]]) -> int:
-    """Puts the package's prices of these (provider, model) pairs into the book, once. Returns how many were new."""
-    from genai_prices import __version__, data_snapshot  # slow and heavy: never in a web worker's start
-
-    snapshot, source, made = data_snapshot.get_snapshot(), f"genai-prices {__version__}", 0
-    now = datetime.now(UTC)
-    for provider, model in sorted(pairs):
-        try:
-            _, found = snapshot.find_provider_model(model, None, provider, None)
-        except LookupError:
-            continue
-        rates = _rates(found.get_prices(now))
-        if rates is None:
-            continue
-        latest = Price.objects.filter(provider=provider, model=model).order_by("valid_from", "pk").last()
-        if latest is None or latest.rates != rates:
-            Price.objects.create(provider=provider, model=model, rates=rates, valid_from=now, source=source)
-            made += 1
+def _chains(
+    targets: set[Target],
+    book: Mapping[tuple[str, str], Sequence[Price]],
+    contracts: Sequence[ContractPrice],
+    at: datetime,
+) -> dict[Target, Rates]:
+    made: dict[Target, Rates] = {}
+    for target in targets:
+        rows = book.get((target.provider, target.model), ())
+        agreed = [one for one in contracts if one.covers(target.provider, target.model, target.account)]
+        moments = {row.valid_from for row in rows} | {
+            moment for one in agreed for moment in (one.valid_from, one.valid_until) if moment is not None
+        }
+        chain = _chain(rows, agreed, [at, *sorted(moment for moment in moments if moment > at)])
+        if chain is not None:
+            made[target] = chain
     return made
 
 
-FIELDS = {
-    "input": "input_mtok",
-    "cached_input": "cache_read_mtok",
-    "cache_write": "cache_write_mtok",
-    "output": "output_mtok",
-}
-
-
-def _rates(price: Any) -> dict[str, Any] | None:
-    """The package's price of a model in our units; None when it has no price per token."""
-    if getattr(price, "input_mtok", None) is None:
+def _chain(
+    rows: Sequence[Price], agreed: Sequence[ContractPrice], moments: Sequence[datetime]
+) -> Rates | None:
+    """The rates of each moment, linked to those that follow; None when there never are any."""
+    pieces: list[tuple[datetime, Rates]] = []
+    for moment in moments:
+        rates = _rates_at(rows, agreed, moment) or UNPRICED
+        if not pieces or pieces[-1][1].version != rates.version:
+            pieces.append((moment, rates))
+    if pieces[-1][1] is pieces[0][1] is UNPRICED:
         return None
-    base, tiers = {}, dict[int, dict[str, Any]]()
-    for name, theirs in FIELDS.items():
-        value = getattr(price, theirs, None)
-        if value is None:
+    chain: Rates | None = None
+    until: int | None = None
+    for since, rates in reversed(pieces):
+        chain = replace(rates, valid_until_us=until, successor=chain)
+        until = to_us(since)
+    return chain
+
+
+def _rates_at(rows: Sequence[Price], agreed: Sequence[ContractPrice], moment: datetime) -> Rates | None:
+    listed = _row_at(rows, moment)
+    binding = max(
+        (one for one in agreed if one.in_force(moment)), key=lambda one: one.precedence, default=None
+    )
+    if binding is None:
+        return Rates.parse(listed.rates, listed.version) if listed else None
+    document = binding.document(listed.rates if listed else None)
+    if document is None:
+        return None
+    return Rates.parse(document, f"{binding.version}+{listed.version}" if listed else binding.version)
+
+
+def _row_at(rows: Sequence[Price], moment: datetime) -> Price | None:
+    return next((row for row in reversed(rows) if row.valid_from <= moment), None)
+
+
+def seed(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Brings the package's prices of these (provider, model) pairs into the book: today's, and those it announces.
+
+    Returns the pairs whose prices changed. A pair that has a price added by hand is left as it is.
+    """
+    from quotas import genai  # slow and heavy: never in a web worker's start
+
+    now, book, changed = datetime.now(UTC), _book(pairs), set[tuple[str, str]]()
+    for pair in sorted(pairs):
+        rows = book.get(pair, [])
+        wanted = genai.timeline(*pair, now)
+        if not wanted or any(not row.source.startswith(PACKAGE) for row in rows):
             continue
-        base[name] = _nano(getattr(value, "base", value))
-        for tier in getattr(value, "tiers", ()):
-            tiers.setdefault(int(tier.start), {})[name] = _nano(tier.price)
-    listed = [{"above_input_tokens": start, **base, **tier} for start, tier in sorted(tiers.items())]
-    return {**base, "tiers": listed} if listed else base
-
-
-def _nano(per_million: Decimal) -> int:
-    return int((Decimal(per_million) * NANO).to_integral_value(ROUND_CEILING))
+        announced = {moment for moment, _ in wanted} | {
+            row.valid_from for row in rows if row.valid_from > now
+        }
+        for moment in sorted(announced):
+            told = next(document for since, document in reversed(wanted) if since <= moment)
+            listed = _row_at(rows, moment)
+            if listed is None or listed.rates != told:
+                provider, model = pair
+                made, _ = Price.objects.get_or_create(
+                    provider=provider,
+                    model=model,
+                    valid_from=moment,
+                    source=genai.SOURCE,
+                    defaults={"rates": told},
+                )
+                rows = sorted([*rows, made], key=lambda row: (row.valid_from, row.pk))
+                changed.add(pair)
+    return changed

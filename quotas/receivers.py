@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from orbit.lib import access
 from orbit.lib.store import each
-from quotas import keys, prices
+from quotas import contracts, keys
 from quotas.engine import PUBLISH
 from quotas.models import Price
 from tenants.models import ModelTarget
@@ -40,11 +40,14 @@ def publish_key(organization_id: UUID, shard: int, key_id: UUID, generation: int
 
 
 def price_targets(organization_id: UUID) -> None:
-    """Brings prices of the organization's routed models into the book, where they are not yet."""
+    """Brings prices of the organization's routed models into the book, where they are not yet.
+
+    A worker may have loaded the organization meanwhile, without them: those with a price now are told again.
+    """
     with access.scope(organization_id=organization_id):
         pairs = set(ModelTarget.objects.values_list("account__prices_as", "model"))
         known = set(
             Price.objects.filter(model__in={model for _, model in pairs}).values_list("provider", "model")
         )
-        if pairs - known:
-            prices.seed(pairs - known)
+    if pairs - known:
+        contracts.reseed(pairs - known, actor="price book")
