@@ -11,7 +11,7 @@ from uuid import UUID
 
 from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
-from quotas.prices import Rates
+from quotas.rates import NOTHING, Rates
 from tenants.secrets import Secret
 
 Headers = list[tuple[bytes, bytes]]
@@ -161,7 +161,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a call used. `cached` and `cache_write` are parts of the input, `reasoning` of the output."""
+    """What a call used. `cached` and `cache_write` are parts of the input, `reasoning` of the output.
+
+    `parts` are the kinds of `quotas.rates.PARTS` that the provider told apart, none inside another; `units` what
+    it charges for beside tokens; `service_tier` how it says the call was served.
+    """
 
     input_tokens: int
     output_tokens: int
@@ -170,6 +174,21 @@ class Usage:
     reasoning: int | None = None
     raw: Mapping[str, Any] | None = None
     anomaly: str | None = None
+    parts: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    units: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    service_tier: str | None = None
+
+    def cost_nano(self, rates: Rates) -> int:
+        """What it costs at the rates of one moment."""
+        return rates.cost_nano(
+            self.input_tokens,
+            self.output_tokens,
+            cached=self.cached or 0,
+            cache_write=self.cache_write or 0,
+            parts=self.parts,
+            units=self.units,
+            service_tier=self.service_tier,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from typing import Any
 import orjson
 
 from proxy.context import Call, Principal, Usage
+from quotas.rates import Rates
+
+MOST_USAGE_BYTES = 4096
 
 
 def caller(principal: Principal) -> dict[str, Any]:
@@ -88,17 +91,14 @@ def closing(
     usage: Usage,
     usage_source: str,
     cost_nano: int | None,
+    rates: Rates | None,
     finish_reason: str | None,
     attempts: Sequence[Mapping[str, Any]],
     duration_ms: int,
     first_token_ms: int | None,
 ) -> bytes:
     """The event as of the end of the call."""
-    detail = {**opened["detail"], "attempts": list(attempts)}
-    if usage.raw:
-        detail["usage"] = usage.raw
-    if usage.anomaly:
-        detail["usage_anomaly"] = usage.anomaly
+    detail = {**opened["detail"], "attempts": list(attempts), **_usage_detail(usage, rates)}
     return orjson.dumps(
         {
             **opened,
@@ -114,9 +114,32 @@ def closing(
             "output_tokens": usage.output_tokens,
             "reasoning_tokens": usage.reasoning,
             "cost_nano": cost_nano,
+            "price_version": rates.version if rates else None,
             "duration_ms": duration_ms,
             "first_token_ms": first_token_ms,
             "detail": detail,
         },
         option=orjson.OPT_NON_STR_KEYS,
     )
+
+
+def _usage_detail(usage: Usage, rates: Rates | None) -> dict[str, Any]:
+    """What the columns have no place for. The provider's own object is its word, and may be of any size."""
+    detail: dict[str, Any] = {
+        f"{name}_tokens": count for name, count in usage.parts.items() if name != "reasoning"
+    }
+    detail.update(usage.units)
+    if usage.service_tier:
+        detail["service_tier"] = usage.service_tier
+    if usage.raw:
+        raw = orjson.dumps(usage.raw, option=orjson.OPT_NON_STR_KEYS)
+        if len(raw) <= MOST_USAGE_BYTES:
+            detail["usage"] = orjson.Fragment(raw)
+        else:
+            detail["usage_bytes"] = len(raw)
+    if usage.anomaly:
+        detail["usage_anomaly"] = usage.anomaly
+    unpriced = rates.unpriced(usage.units) if rates and usage.units else None
+    if unpriced:
+        detail["unpriced_units"] = unpriced
+    return detail

@@ -21,6 +21,7 @@ from quotas.engine import Engine
 from quotas.journal import Journal
 from quotas.limits import Amounts
 from quotas.local import LocalShares
+from quotas.rates import Rates
 
 logger = logging.getLogger(__name__)
 
@@ -102,17 +103,18 @@ class Settler:
         self.journal.grown(lease.shard, lease.id, admission.opening())
         return None
 
+    def rates(self, admission: Admission) -> Rates | None:
+        """The prices in force when the call was admitted; None for a model without any."""
+        known = admission.call.target.rates
+        if known is None:
+            return None
+        rates = known.at(admission.lease.admitted_us)
+        return rates if rates.priced else known  # a price that ended between check and admission still holds
+
     def cost(self, admission: Admission, usage: Usage) -> int | None:
         """Nano-units; None for a model without a price."""
-        rates = admission.call.target.rates
-        if rates is None:
-            return None
-        return rates.cost_nano(
-            usage.input_tokens,
-            usage.output_tokens,
-            cached=usage.cached or 0,
-            cache_write=usage.cache_write or 0,
-        )
+        rates = self.rates(admission)
+        return None if rates is None else usage.cost_nano(rates)
 
     def settle(self, admission: Admission, attempt: Attempt, outcome: Outcome) -> int | None:
         """Sends the settlement before it returns, and sees to it that it arrives. Returns the cost."""
@@ -127,6 +129,7 @@ class Settler:
             usage=usage,
             usage_source=outcome.usage_source,
             cost_nano=cost,
+            rates=self.rates(admission),
             finish_reason=outcome.finish_reason,
             attempts=[attempt.as_json(cost)],
             duration_ms=round((time.monotonic() - admission.call.started) * 1000),

@@ -10,9 +10,9 @@ import orjson
 from proxy import body as bodies
 from proxy.context import Account, Usage
 from proxy.providers.base import Prepared, Progress
+from proxy.providers.openai_usage import usage_of
 
 KEPT_TEXT = 1_000_000  # characters of a stream's text that are kept for counting
-MOST_TOKENS = 2**40  # a figure beyond is no figure
 
 
 class OpenAI:
@@ -60,7 +60,8 @@ class OpenAI:
         if not isinstance(found, dict):
             extra = answer.get("x_groq")
             found = extra.get("usage") if isinstance(extra, dict) else None
-        return _usage(found) if isinstance(found, dict) else None
+        tier = answer.get("service_tier")
+        return usage_of(found, tier if isinstance(tier, str) else None) if isinstance(found, dict) else None
 
     def finish_reason(self, answer: Mapping[str, Any]) -> str | None:
         for choice in _choices(answer):
@@ -149,32 +150,3 @@ def _collect(message: Any, found: list[str]) -> None:
             found.extend(
                 value for name in ("name", "arguments") if isinstance(value := function.get(name), str)
             )
-
-
-def _usage(found: Mapping[str, Any]) -> Usage | None:
-    """OpenAI's usage object, read tolerantly; None when its totals make no sense."""
-    given, made = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens", 0))
-    if given is None or made is None:
-        return None
-    total, anomaly = _count(found.get("total_tokens")), None
-    if total is not None and total > given + made:
-        made = total - given  # reasoning that the server left out of its own output
-    details, made_details = found.get("prompt_tokens_details"), found.get("completion_tokens_details")
-    cached = _detail(details, "cached_tokens")
-    written = _detail(details, "cache_write_tokens")
-    if (cached or 0) + (written or 0) > given:
-        cached, written, anomaly = min(cached or 0, given), None, "cached parts exceed the input"
-    reasoning = _detail(made_details, "reasoning_tokens")
-    if reasoning is not None and reasoning > made:
-        reasoning, anomaly = made, "reasoning exceeds the output"
-    return Usage(given, made, cached, written, reasoning, raw=found, anomaly=anomaly)
-
-
-def _detail(details: Any, name: str) -> int | None:
-    return _count(details.get(name)) if isinstance(details, dict) else None
-
-
-def _count(value: Any) -> int | None:
-    return (
-        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else None
-    )

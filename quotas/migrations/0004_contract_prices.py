@@ -12,7 +12,7 @@ SEQUENCE = f"GRANT USAGE ON SEQUENCE quotas_contractprice_id_seq TO {APP};"
 class Migration(migrations.Migration):
     dependencies = [
         ("quotas", "0003_token_padding"),
-        ("tenants", "0003_token_padding"),
+        ("tenants", "0002_protect"),
     ]
 
     operations = [
