@@ -8,6 +8,9 @@ class QuotasConfig(AppConfig):
     def ready(self) -> None:
         from audit.projections import Projection, registry
         from quotas import receivers, rollups
+        from quotas.file import PRICES
+        from tenants.sections import registry as sections
 
         registry.register(Projection("rollups", rollups.apply, rollups.failed))
+        sections.register(PRICES)
         assert receivers  # connected by being imported

@@ -22,6 +22,7 @@ from tenants.schema.document import Account, Key, ModelRoute
 from tenants.schema.document import Organization as OrganizationEntry
 from tenants.schema.document import Project as ProjectEntry
 from tenants.schema.policy import NamedPolicy
+from tenants.sections import Section, registry
 from tenants.services import NewCredential
 from tenants.services.organizations import Settings
 
@@ -118,6 +119,8 @@ class _Applied:
             for number, route in enumerate(entry.models):
                 with _at(f"{self._path}.models[{number}]"):
                     self._model(route)
+            for section in registry.sections.values():
+                self._section(section)
             for number, policy in enumerate(entry.policies):
                 with _at(f"{self._path}.policies[{number}]"):
                     self._policy(policy)
@@ -202,6 +205,11 @@ class _Applied:
         )
         self._saved("model", route.alias, saved)
 
+    def _section(self, section: Section) -> None:
+        for number, entry in enumerate(getattr(self._entry, section.field)):
+            with _at(f"{self._path}.{section.field}[{number}]"):
+                self._saved(section.kind, section.path(entry), section.save(self._id, entry, self._actor))
+
     def _policy(self, policy: NamedPolicy) -> None:
         saved = services.save_policy(
             organization_id=self._id,
@@ -265,6 +273,11 @@ class _Applied:
         self._prune_each("policy", policies, {one.name for one in entry.policies}, self._delete_policy)
         aliases = ModelAlias.objects.values_list("alias", flat=True)
         self._prune_each("model", aliases, {one.alias for one in entry.models}, self._delete_model)
+        for section in registry.sections.values():
+            kept = {section.path(one) for one in getattr(entry, section.field)}
+            for path in sorted(set(section.paths()) - kept):
+                section.remove(self._id, path, self._actor)
+                self._note("delete", section.kind, path)
         accounts = ProviderAccount.objects.values_list("name", flat=True)
         self._prune_each(
             "provider_account", accounts, {one.name for one in entry.provider_accounts}, self._delete_account

@@ -11,6 +11,7 @@ from orbit.lib.clock import rfc3339
 from tenants.models import ApiKey, ModelTarget, Organization, Policy, Project, ProviderAccount
 from tenants.schema import policy_document
 from tenants.schema.values import SMOOTH_US
+from tenants.sections import registry
 from tenants.services.policies import document_in_force
 
 _CALENDAR_FIELDS = ("week_starts", "month_starts_on", "year_starts_in")
@@ -43,6 +44,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             "calendar": {field: getattr(organization, field) for field in _CALENDAR_FIELDS},
             "provider_accounts": [_account(account) for account in ProviderAccount.objects.order_by("name")],
             "models": [_model(target) for target in targets],
+            **{section.field: section.export() for section in registry.sections.values()},
             "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
             "policy": organization.policy.name if organization.policy else None,
             "projects": [_project(project) for project in projects],

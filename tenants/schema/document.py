@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from orbit.lib.errors import InputError
 from tenants.schema import values
 from tenants.schema.policy import Name, NamedPolicy, Strict, one_of, supported
+from tenants.schema.prices import ContractPrice
 from tenants.schema.values import NOT_YET
 from tenants.secrets import check_reference, check_value
 
@@ -112,6 +113,7 @@ class Organization(Strict):
     calendar: Calendar = Calendar()
     provider_accounts: list[Account] = []
     models: list[ModelRoute] = []
+    prices: list[ContractPrice] = []
     policies: list[NamedPolicy] = []
     policy: Name | None = None
     projects: list[Project] = []

@@ -103,7 +103,7 @@ def _fields(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
             found = model_in(field.annotation) if field else None
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         return []
-    return [name for name, field in found.model_fields.items() if field.description != NOT_YET]
+    return [field.alias or name for name, field in found.model_fields.items() if field.description != NOT_YET]
 
 
 def model_in(annotation: Any) -> Any:

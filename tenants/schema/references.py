@@ -36,6 +36,7 @@ def _duplicates(path: str, organization: Organization) -> Iterator[Problem]:
         f"{path}.provider_accounts", "name", [one.name for one in organization.provider_accounts]
     )
     yield from _twice(f"{path}.models", "alias", [one.alias for one in organization.models])
+    yield from _twice(f"{path}.prices", "model", [one.path() for one in organization.prices])
     yield from _twice(f"{path}.policies", "name", [one.name for one in organization.policies])
     yield from _twice(f"{path}.projects", "slug", [one.slug for one in organization.projects])
     for number, project in enumerate(organization.projects):
@@ -57,6 +58,8 @@ def _dangling(path: str, organization: Organization, known: Known) -> Iterator[P
     policies = known.policies | {one.name for one in organization.policies}
     for number, route in enumerate(organization.models):
         yield from _targets(f"{path}.models[{number}]", route, accounts)
+    for number, price in enumerate(organization.prices):
+        yield from _absent(f"{path}.prices[{number}].account", "provider account", price.account, accounts)
     for number, policy in enumerate(organization.policies):
         yield from _models_of(f"{path}.policies[{number}]", policy, models)
     yield from _absent(f"{path}.policy", "policy", organization.policy, policies)

@@ -58,6 +58,7 @@ def entry(slug: str) -> dict[str, Any]:
             {"alias": "fast", "targets": [{"account": "main", "model": "gpt-4o-mini"}]},
             {"alias": "steady", "targets": [{"account": "own", "model": "llama", "weight": 1}]},
         ],
+        "prices": [{"provider": "openai", "model": "gpt-4o*", "account": "main", "discount_percent": "7.5"}],
         "policies": [
             {
                 "name": "default",

@@ -28,6 +28,7 @@ def test_it_creates_what_the_file_says(apply: Apply, entry: dict[str, Any], slug
         ("create", "provider_account", f"{slug}/own"),
         ("create", "model", f"{slug}/fast"),
         ("create", "model", f"{slug}/steady"),
+        ("create", "price", f"{slug}/openai/gpt-4o*@main"),
         ("create", "policy", f"{slug}/default"),
         ("create", "policy", f"{slug}/tight"),
         ("create", "project", f"{slug}/chatbot"),
@@ -173,6 +174,7 @@ def test_prune_removes_what_is_not_named(apply: Apply, entry: dict[str, Any], sl
         ("policy", f"{slug}/tight"),
         ("model", f"{slug}/fast"),
         ("model", f"{slug}/steady"),
+        ("price", f"{slug}/openai/gpt-4o*@main"),
         ("provider_account", f"{slug}/main"),
         ("provider_account", f"{slug}/own"),
     ]

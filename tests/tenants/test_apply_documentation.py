@@ -35,5 +35,5 @@ def _fields(model: Any) -> set[str]:
     names: set[str] = set()
     if isinstance(model, type) and issubclass(model, BaseModel):
         for name, field in model.model_fields.items():
-            names |= {name} | _fields(model_in(field.annotation))
+            names |= {field.alias or name} | _fields(model_in(field.annotation))
     return names
