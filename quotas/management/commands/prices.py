@@ -1,0 +1,248 @@
+"""`manage.py prices`: the price book, and what it and contracts make of a model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from pydantic import ValidationError
+
+from orbit.lib import access, clock, money
+from orbit.lib.clock import rfc3339, to_us
+from orbit.lib.errors import InputError
+from quotas import prices
+from quotas.contracts import add_price, rates_document, reseed, routed
+from quotas.file import PRICES
+from quotas.models import Price
+from quotas.rates import BASE, PARTS, UNITS, WHOLES, Rates
+from tenants.management.cli import OperatorCommand
+from tenants.models import Organization, ProviderAccount
+from tenants.schema.prices import ContractPrice as Entry
+from tenants.schema.problems import problems_of
+
+ACTOR = "manage.py prices"
+
+
+class Command(OperatorCommand):
+    help = "The price book, contract prices, and what they make of a model (docs/prices.md)."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        for name, words in (
+            ("list", "the book's newest prices, or an organization's contracts"),
+            ("show", "what a model costs"),
+            ("add", "add a price to the book"),
+            ("import", "add many, from JSON lines"),
+            ("seed", "take in the prices of the installed genai-prices for all routed models"),
+        ):
+            made = actions.add_parser(name, help=words)
+            made.add_argument("--json", action="store_true", help="one JSON object on stdout")
+            getattr(self, f"_{name}_arguments", lambda _: None)(made)
+
+    def _list_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--organization", metavar="SLUG")
+        parser.add_argument("--provider")
+
+    def _show_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--provider", required=True)
+        parser.add_argument("--model", required=True)
+        parser.add_argument("--organization", metavar="SLUG")
+        parser.add_argument("--account", default="", metavar="NAME")
+        parser.add_argument("--at", metavar="TIME", help="RFC 3339 or a date (UTC); default: now")
+
+    def _add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        for name in ("provider", "model", "input", "output"):
+            parser.add_argument(f"--{name}", required=True)
+        for name in ("cached-input", "cache-write"):
+            parser.add_argument(f"--{name}")
+        parser.add_argument("--from", dest="starts", metavar="TIME", help="default: now")
+        parser.add_argument("--source", default="added by hand", help="where the price is from")
+
+    def _import_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE")
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        report, lines = getattr(self, f"_{action}")(options)
+        self.stdout.write(json.dumps(report) if options["json"] else "\n".join(lines))
+
+    def _list(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        if options["organization"]:
+            with access.scope(organization_id=_organization(options["organization"])):
+                rows = PRICES.export()
+            return {"prices": rows}, [_words(row) for row in rows]
+        newest = Price.objects.order_by("provider", "model", "-valid_from", "-pk").distinct(
+            "provider", "model"
+        )
+        if options["provider"]:
+            newest = newest.filter(provider=options["provider"])
+        found = [
+            {
+                "provider": one.provider,
+                "model": one.model,
+                "from": rfc3339(one.valid_from),
+                "version": one.version,
+            }
+            | _amounts(Rates.parse(one.rates, one.version))
+            for one in newest
+        ]
+        return {"prices": found}, [_words(row) for row in found]
+
+    def _show(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        at = _moment("--at", options["at"]) or datetime.now(UTC)
+        target = prices.Target(options["provider"], options["model"], options["account"])
+        if options["organization"]:
+            with access.scope(organization_id=_organization(options["organization"])):
+                _check_account(options["account"])
+                found = prices.in_force(
+                    {target}, at, as_of_then=at < datetime.now(UTC) and bool(options["at"])
+                )
+        else:
+            found = prices.listed({target}, at)
+        rates = found.get(target)
+        steps = list(_steps(rates, at)) if rates else []
+        report = {"provider": target.provider, "model": target.model, "at": rfc3339(at), "prices": steps}
+        if not steps or not steps[0]["priced"]:
+            lines = ["No price: refused where a cost limit applies, unless the policy names a ceiling."]
+        else:
+            lines = []
+        return report, [*lines, *(_words(step) for step in steps if step["priced"])]
+
+    def _add(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        amounts = {name: options[name] for name in WHOLES if options[name] is not None}
+        row = add_price(
+            provider=options["provider"],
+            model=options["model"],
+            rates=rates_document(amounts),
+            valid_from=_moment("--from", options["starts"]),
+            source=options["source"],
+            actor=ACTOR,
+        )
+        return {"version": row.version}, [f"Added {row.provider}/{row.model} as {row.version}."]
+
+    def _import(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        try:
+            text = Path(options["file"]).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("FILE", f"{options['file']} cannot be read: {error}") from None
+        with transaction.atomic(using="default"):
+            versions = [
+                _imported(line, f"line {number}")
+                for number, line in enumerate(text.splitlines(), 1)
+                if line.strip()
+            ]
+        return {"versions": versions}, [f"Added {len(versions)} prices."]
+
+    def _seed(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        pairs = routed()
+        changed = sorted(reseed(pairs, actor=ACTOR))
+        rates = prices.listed({prices.Target(*pair) for pair in pairs}, datetime.now(UTC))
+        unpriced = sorted(pairs - {(target.provider, target.model) for target in rates})
+        report: dict[str, Any] = {
+            "routed": len(pairs),
+            "changed": [f"{provider}/{model}" for provider, model in changed],
+            "unpriced": [f"{provider}/{model}" for provider, model in unpriced],
+        }
+        lines = [
+            f"{len(pairs)} routed models, {len(changed)} with new prices, {len(unpriced)} without a price."
+        ]
+        return report, [
+            *lines,
+            *(f"new       {one}" for one in report["changed"]),
+            *(f"unpriced  {one}" for one in report["unpriced"]),
+        ]
+
+
+def _imported(line: str, where: str) -> str:
+    try:
+        given = json.loads(line)
+        source = given.pop("source")
+        entry = Entry.model_validate(given)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        if isinstance(error, ValidationError):
+            problem = problems_of(error, Entry)[0]
+            raise InputError(f"{where}: {problem.path}", problem.message, problem.suggestion) from None
+        raise InputError(where, "is no JSON object with a source") from None
+    if entry.account or entry.until or entry.discount_percent is not None:
+        raise InputError(where, "the book has neither account, discount_percent nor until")
+    units = entry.units.model_dump(exclude_none=True) if entry.units else None
+    try:
+        return add_price(
+            provider=entry.provider,
+            model=entry.model,
+            rates=rates_document(entry.amounts(), units, free=entry.free),
+            valid_from=entry.starts,
+            source=str(source),
+            actor=ACTOR,
+        ).version
+    except InputError as error:
+        raise InputError(f"{where}: {error.path}", error.message, error.suggestion) from None
+
+
+def _organization(slug: str) -> UUID:
+    with access.operator():
+        organization = Organization.objects.filter(slug=slug).first()
+    if organization is None:
+        raise InputError("--organization", f"there is no organization {slug!r}.")
+    return organization.pk
+
+
+def _check_account(name: str) -> None:
+    if name and not ProviderAccount.objects.filter(name=name).exists():
+        raise InputError("--account", f"there is no account {name!r}.")
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    try:
+        return clock.parse(text) if text else None
+    except ValueError:
+        raise InputError(
+            option, f"{text!r} is no time.", "Write 2026-11-23 or 2026-11-23T10:00:00Z."
+        ) from None
+
+
+def _steps(rates: Rates, at: datetime) -> list[dict[str, Any]]:
+    """What is in force now, and each set of rates that is known to follow."""
+    steps, since, step = [], at, rates
+    while True:
+        steps.append(
+            {"from": rfc3339(since), "priced": step.priced, "version": step.version}
+            | _amounts(step.at(to_us(since)))
+        )
+        if step.successor is None or step.valid_until_us is None:
+            return steps
+        since, step = clock.from_us(step.valid_until_us), step.successor
+
+
+def _amounts(rates: Rates) -> dict[str, Any]:
+    """Rates as the file says them, with the tables for long contexts and service tiers."""
+    whole = {name: getattr(rates, name) for name in WHOLES}
+    parts = {name: whole[PARTS[name]] + extra for name, extra in rates.extras.items()}
+    made: dict[str, Any] = {name: money.amount(nano) for name, nano in {**whole, **parts}.items()}
+    if rates.tiers:
+        made["tiers"] = [{"above_input_tokens": above, **_amounts(tier)} for above, tier in rates.tiers]
+    if rates.services:
+        made["services"] = {name: _amounts(replace(one, units={})) for name, one in rates.services.items()}
+    if rates.units:
+        made["units"] = {name: money.amount(nano * UNITS[name] // BASE) for name, nano in rates.units.items()}
+    return made
+
+
+def _words(row: dict[str, Any]) -> str:
+    """One line: what it is, then its figures."""
+    named = [
+        str(row[name]) for name in ("provider", "model", "account", "from", "until", "version") if name in row
+    ]
+    skipped = {"provider", "model", "account", "from", "until", "version", "priced"}
+    figures = [
+        f"{name} {value}"
+        for name, value in row.items()
+        if name not in skipped and not isinstance(value, dict | list)
+    ]
+    beside = [f"{name} {json.dumps(value)}" for name, value in row.items() if isinstance(value, dict | list)]
+    return "  ".join([" ".join(named), *figures, *beside])
