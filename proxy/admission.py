@@ -223,7 +223,14 @@ def describe_caller(call: Call) -> bytes:
 def amounts_of(call: Call, input_tokens: int) -> Amounts:
     rates = call.target.rates
     output_tokens = call.output_cap * call.choices
-    cost = rates.most_nano(input_tokens, output_tokens) if rates else 0
+    cost = 0
+    if rates:
+        cost = rates.most_nano(
+            input_tokens,
+            output_tokens,
+            service_tier=call.body.get("service_tier"),
+            at_us=time.time_ns() // 1000,
+        )
     return Amounts(input_tokens, output_tokens, cost)
 
 
