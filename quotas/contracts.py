@@ -25,6 +25,7 @@ from tenants.schema.prices import price_path
 from tenants.services.saved import Saved, changing
 
 CACHED = {"cached_input", "cache_write"}  # what providers may ask nothing for
+DEAREST = 10_000 * money.NANO  # far beyond any real price; a call's cost stays where counters are exact
 LARGEST_DISCOUNT = Decimal(100)
 SMALLEST_DISCOUNT = Decimal(-900)  # a surcharge: an uplift for a region, say
 
@@ -61,9 +62,14 @@ def rates_document(
 
 def _nano(path: str, amount: object, *, least: int) -> int:
     try:
-        return money.nano(values.cost(amount, least=least))
+        nano = money.nano(values.cost(amount, least=least))
     except InputError as error:
         raise InputError(path, error.message, error.suggestion) from None
+    if nano > DEAREST:
+        raise InputError(
+            path, f"must be at most {money.amount(DEAREST)}", "is the decimal point where it should be?"
+        )
+    return nano
 
 
 def set_contract_price(
