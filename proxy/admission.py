@@ -21,6 +21,7 @@ from proxy import events
 from proxy.context import Call
 from proxy.snapshot import Snapshots
 from quotas import estimate, keys, recovery, seeds
+from quotas.allowances import allowance
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Missing, OutsideWindows
 from quotas.limits import Amounts, Limit
@@ -228,6 +229,7 @@ def amounts_of(call: Call, input_tokens: int) -> Amounts:
         cost = rates.most_nano(
             input_tokens,
             output_tokens,
+            units=allowance(call.body, call.target.model),
             service_tier=call.body.get("service_tier"),
             at_us=time.time_ns() // 1000,
         )

@@ -104,6 +104,25 @@ def test_reservation_near_a_change_covers_the_dearer_price(warm: Warm) -> None:
     assert event["cost_nano"] < 1_000_000
 
 
+def test_named_service_tier_reserves_no_more_than_it_can_cost(warm: Warm) -> None:
+    tenant, api = warm
+    for asked in ("auto", "default"):
+        assert api.chat(model="gpt-4o", max_tokens=100, service_tier=asked).status_code == 200
+    _, anything, standard = tenant.events()
+    assert standard["reserved"]["output_tokens"] == anything["reserved"]["output_tokens"]
+    assert standard["cost_nano"] <= standard["reserved"]["cost_nano"] < anything["reserved"]["cost_nano"]
+
+
+def test_searches_that_are_asked_for_are_reserved(warm: Warm) -> None:
+    tenant, api = warm
+    assert api.chat(model="gpt-4o").status_code == 200
+    assert api.chat(model="gpt-4o", web_search_options={"search_context_size": "low"}).status_code == 200
+    _, plain, searching = tenant.events()
+    ten_searches = 10 * 10_000_000
+    more = searching["reserved"]["cost_nano"] - plain["reserved"]["cost_nano"]
+    assert ten_searches <= more < ten_searches * 2
+
+
 def test_model_without_a_price_is_refused_until_a_contract_names_one(warm: Warm) -> None:
     tenant, api = warm
     assert code_of(api.chat(model="unpriced")) == (403, "model_unpriced")
