@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
+from orbit.lib import money
 from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
 from quotas.rates import NOTHING, Rates
@@ -179,8 +180,8 @@ class Usage:
     service_tier: str | None = None
 
     def cost_nano(self, rates: Rates) -> int:
-        """What it costs at the rates of one moment."""
-        return rates.cost_nano(
+        """What it costs at the rates of one moment; at most what counters hold, whatever the provider says."""
+        cost = rates.cost_nano(
             self.input_tokens,
             self.output_tokens,
             cached=self.cached or 0,
@@ -189,6 +190,7 @@ class Usage:
             units=self.units,
             service_tier=self.service_tier,
         )
+        return min(cost, money.LIMIT - 1)
 
 
 @dataclass(frozen=True, slots=True)

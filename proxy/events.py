@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def refusal(principal: Principal, model: str | None) -> bytes:
 
 def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
     """The event as of the reservation. The reaper writes it as it is, should nobody settle."""
-    account = call.target.account
+    account, rates = call.target.account, call.target.rates
     assert call.principal.policy is not None
     detail: dict[str, Any] = {"reserved": dict(reserved)}
     if call.tags:
@@ -64,7 +65,7 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         "output_tokens": reserved["output_tokens"],
         "cost_nano": reserved.get("cost_nano"),
         "currency": call.principal.organization.currency,
-        "price_version": call.target.rates.version if call.target.rates else None,
+        "price_version": rates.at(time.time_ns() // 1000).version if rates else None,
         "policy_version": call.principal.policy.version,
         "detail": detail,
     }

@@ -315,6 +315,12 @@ def test_service_tier_of_the_answer_decides_the_price() -> None:
     assert plain.cost_nano(rates) == 10
 
 
+def test_cost_stays_within_what_counters_hold() -> None:
+    usage = usage_of({"prompt_tokens": 2**40 - 1, "completion_tokens": 2**40 - 1})
+    assert usage is not None
+    assert usage.cost_nano(Rates.parse({"input": 10**13}, "test")) == 2**53 - 1
+
+
 # what the event keeps
 
 
