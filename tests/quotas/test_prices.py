@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from orbit.lib import access
 from orbit.lib.clock import to_us
 from quotas import genai
 from quotas.models import Price
-from quotas.prices import Target, ceiling, in_force, seed
+from quotas.prices import Target, ceiling, in_force, listed, seed
 from quotas.rates import DAY_US, MILLION, NEAR_US, PARTS, UNITS, WHOLES, Rates, scaled
 
 MINI = Rates.parse({"input": 150_000_000, "cached_input": 75_000_000, "output": 600_000_000}, "test")
@@ -391,6 +392,41 @@ def test_price_added_by_hand_is_not_replaced_by_the_package() -> None:
     )
     assert seed({pair}) == set()
     assert Price.objects.filter(provider=pair[0], model=pair[1]).count() == 1
+
+
+def test_package_announces_what_will_change_and_when() -> None:
+    known = genai.timeline("google", "gemini-4-argon", datetime(2026, 11, 23, 5, tzinfo=UTC))
+    assert [(moment, document["input"]) for moment, document in known] == [
+        (datetime(2026, 11, 23, 5, tzinfo=UTC), 2_000_000_000),
+        (datetime(2026, 12, 1, tzinfo=UTC), 4_000_000_000),
+    ]
+
+
+def test_newer_package_replaces_what_an_older_one_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, later = ("openai", f"m-{secrets.token_hex(6)}"), datetime(2031, 1, 1, tzinfo=UTC)
+
+    def says(source: str, today: int, from_later: int) -> None:
+        monkeypatch.setattr(genai, "SOURCE", source)
+        monkeypatch.setattr(
+            genai, "timeline", lambda *_: [(now(), {"input": today}), (later, {"input": from_later})]
+        )
+
+    def book() -> tuple[int, int]:
+        rates = listed({Target(*pair)}, now())[Target(*pair)]
+        return rates.at(to_us(now())).input, rates.at(to_us(later)).input
+
+    says("genai-prices 1", 10, 20)
+    assert seed({pair}) == {pair}
+    assert book() == (10, 20)
+    says("genai-prices 2", 10, 15)  # another price is announced
+    assert seed({pair}) == {pair}
+    assert book() == (10, 15)
+    monkeypatch.setattr(genai, "timeline", lambda *_: [(now(), {"input": 10})])  # or none at all any more
+    monkeypatch.setattr(genai, "SOURCE", "genai-prices 3")
+    assert seed({pair}) == {pair}
+    assert book() == (10, 10)
+    assert seed({pair}) == set()
+    assert Price.objects.filter(model=pair[1], rates={"input": 20}).exists()  # what was said stays on record
 
 
 def test_price_announced_for_a_later_day_comes_into_force_without_being_read_again() -> None:
