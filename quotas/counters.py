@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 _LAYOUT = struct.Struct("<4d")
+_CHARGED = struct.Struct("<2d")
 
 
 class Counter(NamedTuple):
@@ -24,7 +25,15 @@ class Counter(NamedTuple):
 
     @classmethod
     def unpack(cls, value: bytes) -> Counter:
+        """Of smooth tokens that were charged before they were seeded there is only the bucket, see settle.lua."""
+        if len(value) == _CHARGED.size:
+            used, at = map(int, _CHARGED.unpack(value))
+            return cls(used, at=at)
         return cls(*map(int, _LAYOUT.unpack(value)))
+
+    @staticmethod
+    def is_seeded(value: bytes | None) -> bool:
+        return value is not None and len(value) == _LAYOUT.size
 
     def pack(self) -> bytes:
         return _LAYOUT.pack(*self)

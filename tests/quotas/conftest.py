@@ -128,7 +128,7 @@ class Bench:
         pair = self.chain(limit).windows[0]
         key = keys.counter(self.shard, limit.counter, pair[0].start if pair else None)
         value = await self.link.call("GET", key)
-        return Counter.unpack(value) if value else None
+        return Counter.unpack(value) if Counter.is_seeded(value) else None
 
     async def figures(self, limit: Limit) -> tuple[int, int, int] | None:
         """Used, held and the calls that hold."""
