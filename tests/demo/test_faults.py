@@ -213,8 +213,9 @@ def test_pace_is_kept(raw: Raw) -> None:
 
 
 _CALLER = """
-import sys, urllib.request
-body = b'{"model":"demo-chat","stream":true,"messages":[{"role":"user","content":"[[orbit-demo: kill_peer_after_chunks=3]]"}]}'
+import json, sys, urllib.request
+messages = [{"role": "user", "content": "[[orbit-demo: " + sys.argv[2] + "]]"}]
+body = json.dumps({"model": "demo-chat", "stream": True, "messages": messages}).encode()
 request = urllib.request.Request(sys.argv[1], body, {"Authorization": "Bearer sk-demo"})
 urllib.request.urlopen(request).read()
 """
@@ -223,7 +224,7 @@ urllib.request.urlopen(request).read()
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_provider_kills_exactly_the_process_it_serves(provider: ProviderHandle) -> None:
     address = f"{provider.base_url}/chat/completions"
-    caller = subprocess.Popen([sys.executable, "-c", _CALLER, address])
+    caller = subprocess.Popen([sys.executable, "-c", _CALLER, address, "kill_peer_after_chunks=3"])
     assert caller.wait(10) == -signal.SIGKILL
     provider.wait_idle()
     record = provider.requests()[0]
@@ -232,6 +233,16 @@ def test_provider_kills_exactly_the_process_it_serves(provider: ProviderHandle) 
         "hung_up",
         3,
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_provider_kills_at_a_byte_of_its_answer(provider: ProviderHandle) -> None:
+    address = f"{provider.base_url}/chat/completions"
+    caller = subprocess.Popen([sys.executable, "-c", _CALLER, address, "kill_peer_after_bytes=1500"])
+    assert caller.wait(10) == -signal.SIGKILL
+    provider.wait_idle()
+    record = provider.requests()[0]
+    assert (record["killed_pid"], record["bytes_sent"]) == (caller.pid, 1500)
 
 
 def test_kill_needs_permission() -> None:

@@ -31,6 +31,7 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `stall_after_chunks=N` | fall silent after N content chunks for `stall_s=S` seconds (3600), then go on |
 | `error_after_chunks=N` | an error event in the stream; with `error_event` it is named `event: error` |
 | `kill_peer_after_chunks=N` | SIGKILL the process at the other end (needs `--allow-kill`, Linux) |
+| `kill_peer_after_bytes=N` | the same after N bytes of the answer, head included |
 | `usage_after_ms=N` | a pause between the last content chunk and the finish and usage chunks |
 | `split=HOW` | `bytes`: one byte per write; `odd`: 1, 2, 3, 5, 7... bytes per write; or a number |
 | `crlf`, `cr` | lines of the stream end with CR LF, or with CR |
@@ -107,6 +108,7 @@ class Behaviour:
     error_after_chunks: int | None = None
     error_event: bool = False
     kill_peer_after_chunks: int | None = None
+    kill_peer_after_bytes: int | None = None
     split: str = ""
     crlf: bool = False
     cr: bool = False

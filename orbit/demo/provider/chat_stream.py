@@ -118,7 +118,7 @@ class ChatStream:
             return point is not None and (point >= sent if late else point == sent)
 
         if due(asked.kill_peer_after_chunks):
-            await self._exchange.kill_peer_if_asked()
+            await self._exchange.kill_peer()
         if due(asked.stall_after_chunks):
             await asyncio.sleep(asked.stall_s)
         if due(asked.error_after_chunks):

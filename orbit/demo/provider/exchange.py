@@ -47,7 +47,7 @@ class Exchange:
     @property
     def wire(self) -> Wire:
         if self._wire is None:
-            self._wire = Wire(self.connection, self.record, self.behaviour)
+            self._wire = Wire(self.connection, self.record, self.behaviour, self.kill_peer)
         return self._wire
 
     def head(
@@ -87,7 +87,8 @@ class Exchange:
             extra = {"content-encoding": "gzip"}
         announced = max(0, len(body) + behaviour.content_length_off)
         head = self.head(200, "application/json", length=announced, extra=extra)
-        await self.kill_peer_if_asked()
+        if behaviour.kill_peer_after_chunks is not None:
+            await self.kill_peer()
         if behaviour.cut_after_chunks is not None:
             await self.wire.send(head + body[: len(body) // 2])
             await self.wire.cut()
@@ -123,9 +124,7 @@ class Exchange:
             head = self.head(refusal.status, "application/json", length=len(body), extra=extra)
             await self.wire.send(head + body)
 
-    async def kill_peer_if_asked(self) -> None:
-        if self.behaviour.kill_peer_after_chunks is None:
-            return
+    async def kill_peer(self) -> None:
         if not self.may_kill:
             self.record.note = "kill refused: the provider was not started with --allow-kill"
             return

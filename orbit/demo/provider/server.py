@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=default.keep,
         help="requests the oracle keeps in memory",
     )
-    parser.add_argument("--allow-kill", action="store_true", help="obey kill_peer_after_chunks (tests)")
+    parser.add_argument(
+        "--allow-kill", action="store_true", help="obey kill_peer_after_chunks and _bytes (tests)"
+    )
     parser.add_argument(
         "--parent",
         type=int,

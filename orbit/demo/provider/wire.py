@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from .behaviour import Behaviour
 from .connection import Connection
@@ -18,13 +18,27 @@ class CutShort(Exception):
 
 
 class Wire:
-    def __init__(self, connection: Connection, record: Record, behaviour: Behaviour) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        record: Record,
+        behaviour: Behaviour,
+        kill_peer: Callable[[], Awaitable[None]],
+    ) -> None:
         self._connection = connection
         self._record = record
         self._cut_after = behaviour.cut_after_bytes
+        self._kill_after = behaviour.kill_peer_after_bytes
+        self._kill_peer = kill_peer
         self._split = behaviour.split
 
     async def send(self, data: bytes) -> None:
+        if self._kill_after is not None and self._record.bytes_sent + len(data) >= self._kill_after:
+            before = max(0, self._kill_after - self._record.bytes_sent)
+            self._kill_after = None
+            await self._send_whole_or_split(data[:before])
+            await self._kill_peer()
+            data = data[before:]
         if self._cut_after is not None and self._record.bytes_sent + len(data) >= self._cut_after:
             await self._send_whole_or_split(data[: self._cut_after - self._record.bytes_sent])
             await self.cut()
