@@ -3,7 +3,7 @@ VENV = .venv/bin
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev test check bench reset requirements css fmt
+.PHONY: help run setup setup-dev test check bench faults mutants reset requirements css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ check: setup-dev ## style, types, import direction, migrations, requirements
 
 bench: setup-dev ## figures for docs/performance.md
 	@$(VENV)/python -m bench $(ARGS)
+
+faults: setup-dev ## kills, cuts and crowds, each trial kept for docs/reliability.md (ARGS=--list)
+	@$(VENV)/python -m faults $(ARGS)
+
+mutants: setup-dev ## plants faults in a copy of the code: each must be caught by its tests
+	@$(VENV)/python -m faults.mutants $(ARGS)
 
 reset: setup ## throws the demo's data away (YES=1: without asking)
 	@$(MANAGE) reset_demo $(if $(YES),--yes)

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 
 import httpx2
 import pytest
 
+from faults.clients import chat
+from orbit.demo.provider.process import ProviderHandle
 from tests.conftest import MakeTenant, Tenant
-from tests.faults.load import chat
 from tests.gateway import Gateway, running_gateway
 
 
@@ -16,30 +18,41 @@ async def _stream(gateway: Gateway, tenant: Tenant, directives: str) -> list[str
         request = client.stream(
             "POST",
             f"{gateway.base_url}/chat/completions",
-            json=chat(f"[[orbit-demo: {directives}]]", stream=True, max_tokens=500),
+            json=chat(directives, stream=True, max_tokens=500),
             headers={"authorization": f"Bearer {tenant.key}"},
         )
         async with request as answer:
             return [line[6:] async for line in answer.aiter_lines() if line.startswith("data: ")]
 
 
-async def _stopped_in_the_middle(gateway: Gateway, tenant: Tenant) -> list[list[str]]:
+async def _stopped_in_the_middle(
+    gateway: Gateway, tenant: Tenant, provider: ProviderHandle
+) -> list[list[str]]:
     streams = [
         asyncio.create_task(_stream(gateway, tenant, directives))
         for directives in ("tokens=20 pace_ms=40", "tokens=400 pace_ms=40", "tokens=400 first_ms=20000")
     ]
-    await asyncio.sleep(0.5)
+    await asyncio.to_thread(_wait_open, provider, len(streams))
     gateway.processes[0].terminate()
     return await asyncio.gather(*streams[:2]) + [
         [] for _ in await asyncio.gather(streams[2], return_exceptions=True)
     ]
 
 
+def _wait_open(provider: ProviderHandle, streams: int) -> None:
+    gives_up = time.monotonic() + 20
+    while provider.summary()["open"] < streams:
+        assert time.monotonic() < gives_up, "the streams did not run at one time"
+        time.sleep(0.02)
+
+
 @pytest.mark.xdist_group("stopping")
-def test_streams_end_within_the_drain_or_with_a_final_event(make_tenant: MakeTenant) -> None:
+def test_streams_end_within_the_drain_or_with_a_final_event(
+    make_tenant: MakeTenant, provider: ProviderHandle
+) -> None:
     tenant = make_tenant(limits=[{"name": "inflight", "meter": "concurrency", "limit": 5}])
     with running_gateway(drain_s=2) as gateway:
-        short, long, _ = asyncio.run(_stopped_in_the_middle(gateway, tenant))
+        short, long, _ = asyncio.run(_stopped_in_the_middle(gateway, tenant, provider))
         gateway.processes[0].wait(20)
     assert short[-1] == "[DONE]"
     assert json.loads(long[-1])["error"]["code"] == "shutting_down"

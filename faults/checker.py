@@ -1,0 +1,234 @@
+"""What must hold after every fault: clients' history, provider's oracle, store and ledger side by side.
+
+I1 nothing over a limit, I2 one outcome for each call, I3 the books agree, I4 nothing leaks, I5 nothing is lost.
+The oracle is the provider's own record of what it served; our books are never compared with themselves alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from audit.models import Event, ShardPosition
+from faults.clients import Seen
+from faults.tenants import Tenant
+from orbit.demo.provider.process import ProviderHandle
+from orbit.lib import access
+from orbit.lib.clock import from_us
+from quotas import keys
+from quotas.counters import Counter
+
+REST_S = 5.0  # beyond the lease, for the reaper and the ledger's writer
+ENDS = {"settled", "provider_failed", "client_gone", "lease_expired"}
+FAR = from_us(2**52)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One counter of the store: whose, of what, since when."""
+
+    name: str
+    owner: str
+    meter: str
+    per: str
+    since: int
+    counter: Counter
+
+
+@dataclass(frozen=True)
+class Books:
+    """All that is known of one trial, read at rest."""
+
+    events: list[Event]
+    served: list[dict[str, Any]]  # the oracle's records
+    kept: list[Kept]
+    leases: int
+    unread: int
+
+    @property
+    def calls(self) -> list[Event]:
+        return [event for event in self.events if event.kind == "call"]
+
+    def charged(self, meter: str, events: Iterable[Event] | None = None) -> int:
+        """What the ledger's events add up to."""
+        return sum(_amount(event, meter) for event in (self.events if events is None else events))
+
+    def truth(self, meter: str) -> int:
+        """The same by the provider's books."""
+        worked = [one for one in self.served if one["work_began"]]
+        given, made = (
+            sum(one["prompt_tokens"] for one in worked),
+            sum(one["completion_tokens"] for one in worked),
+        )
+        cost = sum(one["cost_nano"] for one in worked)
+        sums = {"requests": len(worked), "tokens": given + made, "input_tokens": given, "output_tokens": made}
+        return int({**sums, "cost": cost}[meter])
+
+
+def read(store: Redis, provider: ProviderHandle, tenant: Tenant, *, rest_s: float) -> Books:
+    """Waits until the trial has come to rest, and reads everything. `rest_s` is the life of a lease."""
+    provider.wait_idle(timeout_s=30)
+    deadline = time.monotonic() + rest_s + REST_S
+    while not _at_rest(store, tenant.shard) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return Books(
+        tenant.events(),
+        [one for one in provider.requests() if user_of(one).startswith(tenant.tag)],
+        counters(store, tenant),
+        store.zcard(keys.leases(tenant.shard)),
+        _unread(store, tenant.shard),
+    )
+
+
+def user_of(served: dict[str, Any]) -> str:
+    return str((served["fields"] or {}).get("user"))
+
+
+def counters(store: Redis, tenant: Tenant) -> list[Kept]:
+    """The counters of the organization, its project and its key."""
+    names = [name.decode() for name in store.scan_iter(match=keys.counters(tenant.shard), count=1000)]
+    found = []
+    for name, value in zip(names, values(store, names), strict=True):
+        identity = name.partition(":c:")[2].split(":")
+        owner, meter, per = identity[:3]
+        if owner in tenant.objects:
+            since = int(identity[4]) if len(identity) > 4 else 0
+            found.append(Kept(name, owner, meter, per, since, value))
+    return found
+
+
+def values(store: Redis, names: list[str]) -> list[Counter]:
+    """What the counters of these names say; nothing of those that do not exist."""
+    found = []
+    for name in names:
+        if store.type(name) == b"hash":  # PRE-MERGE
+            h = cast("dict[bytes, bytes]", store.hgetall(name))
+            found.append(Counter(*(int(h.get(k, 0)) for k in (b"u", b"h", b"n", b"t"))))
+            continue
+        value = cast("bytes | None", store.get(name))
+        found.append(Counter.unpack(value) if value else Counter())
+    return found
+
+
+def _at_rest(store: Redis, shard: int) -> bool:
+    try:
+        return not store.zcard(keys.leases(shard)) and not _unread(store, shard)
+    except RedisError:
+        return False
+
+
+def _unread(store: Redis, shard: int) -> int:
+    with access.ledger():
+        position = ShardPosition.objects.get(shard=shard).stream_id
+    return len(cast("list[Any]", store.xrange(keys.stream(shard), min=f"({position}", count=1000)))
+
+
+def wrongs(books: Books, tenant: Tenant, seen: Sequence[Seen]) -> list[str]:
+    """Every way in which the trial broke a promise, in words; none when all holds."""
+    return [
+        *_over(books, tenant),
+        *_outcomes(books),
+        *_agreement(books),
+        *_leaks(books),
+        *_losses(books, seen),
+    ]
+
+
+def _over(books: Books, tenant: Tenant) -> Iterable[str]:
+    for (meter, per), limit in tenant.limits.items():
+        if meter == "concurrency" or per in ("second", "minute", "hour"):
+            continue
+        for source, found in (("the ledger", books.charged(meter)), ("the provider", books.truth(meter))):
+            if found > limit:
+                yield f"I1: {source} has {found} {meter}, the limit is {limit}"
+    for one in books.kept:
+        most = tenant.limits.get((one.meter, one.per)) if one.owner == str(tenant.id) else None
+        if most is not None and one.since and one.counter.used + one.counter.held > most:
+            yield f"I1: {one.meter} per {one.per} stands at {one.counter}, the limit is {most}"
+
+
+def _outcomes(books: Books) -> Iterable[str]:
+    for request_id, times in Tally(event.request_id for event in books.calls).items():
+        if times != 1:
+            yield f"I2: request {request_id} has {times} terminal events"
+    for user, times in Tally(event.end_user for event in books.calls).items():
+        if times != 1:
+            yield f"I2: call {user} has {times} terminal events"
+    for event in books.calls:
+        if event.status not in ENDS:
+            yield f"I2: request {event.request_id} ended as {event.status}"
+
+
+def _agreement(books: Books) -> Iterable[str]:
+    for one in books.kept:
+        if one.per in ("now", "second", "minute", "hour"):
+            continue
+        until = min(
+            (
+                other.since
+                for other in books.kept
+                if (other.owner, other.meter, other.per) == (one.owner, one.meter, one.per)
+                and other.since > one.since
+            ),
+            default=None,
+        )
+        span = (from_us(one.since), from_us(until) if until else FAR)
+        charged = books.charged(one.meter, _of(books.events, one.owner, span))
+        if one.counter.used != charged:
+            yield f"I3: {one.meter} per {one.per} of {one.owner} is {one.counter.used}, the ledger's sum is {charged}"
+    truth = {user_of(one): one for one in books.served}
+    for event in books.calls:
+        theirs = truth.get(str(event.end_user))
+        cost = theirs["cost_nano"] if theirs else 0
+        if event.status == "settled" and event.usage_source == "provider" and (event.cost_nano or 0) != cost:
+            yield f"I3: {event.end_user} was charged {event.cost_nano}, the provider made {cost}"
+        if event.status == "lease_expired" and (event.cost_nano or 0) < cost and event.cost_nano is not None:
+            yield f"I3: {event.end_user} lapsed at {event.cost_nano}, the provider made {cost}"
+
+
+def _of(events: Iterable[Event], owner: str, span: tuple[datetime, datetime]) -> list[Event]:
+    return [
+        event
+        for event in events
+        if owner in {str(event.organization_id), str(event.project_id), str(event.key_id)}
+        and span[0] <= event.admitted_at < span[1]
+    ]
+
+
+def _leaks(books: Books) -> Iterable[str]:
+    for one in books.kept:
+        if one.counter.held or one.counter.calls:
+            yield f"I4: {one.meter} per {one.per} of {one.owner} holds {one.counter.held} for {one.counter.calls} calls"
+    if books.leases:
+        yield f"I4: {books.leases} leases are open"
+    if books.unread:
+        yield f"I4: {books.unread} events wait in the stream"
+
+
+def _losses(books: Books, seen: Sequence[Seen]) -> Iterable[str]:
+    recorded = {event.end_user for event in books.calls}
+    for one in books.served:
+        if user_of(one) not in recorded:
+            yield f"I5: {user_of(one)} reached the provider and is not in the ledger"
+    ids = {str(event.request_id) for event in books.calls}
+    for call in seen:
+        if call.status == 200 and call.request_id not in ids:
+            yield f"I5: the client of {call.user} saw an answer, and the ledger has no {call.request_id}"
+        if call.status == 401:
+            yield f"a valid key was answered 401 ({call.user})"
+        if call.code == "internal_error":
+            yield f"{call.user} met an error of our own"
+
+
+def _amount(event: Event, meter: str) -> int:
+    given, made = event.input_tokens or 0, event.output_tokens or 0
+    calls = 1 if event.kind == "call" else 0
+    amounts = {"requests": calls, "tokens": given + made, "input_tokens": given, "output_tokens": made}
+    return {**amounts, "cost": event.cost_nano or 0}[meter]

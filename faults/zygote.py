@@ -1,0 +1,141 @@
+"""`python -m faults.zygote --fd N`: forks gateway workers from a process that has imported everything.
+
+A killed worker is replaced in a fraction of what a start from nothing takes, which makes thousands of kills
+affordable. What runs in the fork is the launcher's own `orbit.launcher.web`; a writer runs the tasks that a
+Celery worker would, in a loop.
+
+Standard input says in lines of JSON how many of each are wanted, `{"web": 4, "writer": 1}`; standard output
+says after each change which there are, `{"web": [pid, …], "writer": [pid], "deaths": 3}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+import orbit.asgi  # noqa: F401 - it sets Django up and brings in all that a worker needs
+from audit.tasks import write_ledger
+from orbit.launcher import web
+from quotas.tasks import collect_refusals, reap
+
+_PR_SET_PDEATHSIG = 1
+LOOK_S = 0.01
+WRITE_EVERY_S = 0.1
+REAP_EVERY_S = 0.3
+
+logger = logging.getLogger(__name__)
+
+
+class Zygote:
+    def __init__(self, roles: dict[str, Callable[[], None]]) -> None:
+        self.roles = roles
+        self.wanted = dict.fromkeys(roles, 0)
+        self.running: dict[int, str] = {}
+        self.deaths = 0
+
+    def live(self) -> None:
+        """Until standard input ends; then everything that was forked is killed."""
+        gc.freeze()
+        pending = b""
+        while True:
+            changed = self._bury() | self._fork()
+            if changed:
+                self._tell()
+            if not select.select([0], [], [], LOOK_S)[0]:
+                continue
+            said = os.read(0, 65536)
+            if not said:
+                break
+            *lines, pending = (pending + said).split(b"\n")
+            for line in lines:
+                self.wanted.update(json.loads(line))
+        for pid in self.running:
+            os.kill(pid, signal.SIGKILL)
+
+    def _bury(self) -> bool:
+        found = False
+        while self.running:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                break
+            self.running.pop(pid, None)
+            self.deaths += 1
+            found = True
+        return found
+
+    def _fork(self) -> bool:
+        changed = False
+        for role, wanted in self.wanted.items():
+            for _ in range(wanted - list(self.running.values()).count(role)):
+                self.running[_child(self.roles[role])] = role
+                changed = True
+        return changed
+
+    def _tell(self) -> None:
+        said = {role: [pid for pid, theirs in self.running.items() if theirs == role] for role in self.roles}
+        print(json.dumps({**said, "deaths": self.deaths}), flush=True)
+
+
+def _child(work: Callable[[], None]) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:
+            os._exit(1)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def write_forever() -> None:
+    """What Celery would do each second. A task that fails is tried again, as beat would."""
+    reaped = collected = 0.0
+    while True:
+        now = time.monotonic()
+        _attempt(write_ledger)
+        if now - reaped > REAP_EVERY_S:
+            _attempt(reap)
+            reaped = now
+        if now - collected > 5:
+            _attempt(collect_refusals)
+            collected = now
+        time.sleep(WRITE_EVERY_S)
+
+
+def _attempt(task: Callable[[], object]) -> None:
+    try:
+        task()
+    except Exception as error:
+        logger.warning("a task failed and is tried again: %s", type(error).__name__)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", required=True)
+    options = parser.parse_args()
+    assert threading.active_count() == 1, "a fork takes no threads along"
+    sys.argv = ["orbit.launcher.web", "--fd", options.fd, "--drain-s", "1"]
+    Zygote({"web": web.main, "writer": write_forever}).live()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The stages of `make faults`, on the suite's servers. Each starts its workers once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from faults import kills, stampedes, stores
+from faults.stage import Stage
+
+
+@pytest.fixture(scope="session")
+def far_store() -> Iterator[Stage]:
+    with stampedes.far_store(None) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def deadly() -> Iterator[Stage]:
+    with kills.deadly(None) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def impatient() -> Iterator[Stage]:
+    with stores.impatient(None) as made:
+        yield made
