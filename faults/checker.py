@@ -93,7 +93,7 @@ def user_of(served: dict[str, Any]) -> str:
 
 def counters(store: Redis, tenant: Tenant) -> list[Kept]:
     """The counters of the organization, its project and its key."""
-    names = [name.decode() for name in store.scan_iter(match=keys.counters(tenant.shard), count=1000)]
+    names = [name.decode() for name in store.scan_iter(match=keys.patterns(tenant.shard)[0], count=1000)]
     found = []
     for name, value in zip(names, values(store, names), strict=True):
         identity = name.partition(":c:")[2].split(":")
@@ -106,15 +106,8 @@ def counters(store: Redis, tenant: Tenant) -> list[Kept]:
 
 def values(store: Redis, names: list[str]) -> list[Counter]:
     """What the counters of these names say; nothing of those that do not exist."""
-    found = []
-    for name in names:
-        if store.type(name) == b"hash":  # PRE-MERGE
-            h = cast("dict[bytes, bytes]", store.hgetall(name))
-            found.append(Counter(*(int(h.get(k, 0)) for k in (b"u", b"h", b"n", b"t"))))
-            continue
-        value = cast("bytes | None", store.get(name))
-        found.append(Counter.unpack(value) if value else Counter())
-    return found
+    found = cast("list[bytes | None]", store.mget(names)) if names else []
+    return [Counter.unpack(value) if value else Counter() for value in found]
 
 
 def _at_rest(store: Redis, shard: int) -> bool:

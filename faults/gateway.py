@@ -28,6 +28,7 @@ class Gateway:
         self.web: list[int] = []
         self.writers: list[int] = []
         self.deaths = 0
+        self._over = False
         self._changed = threading.Condition()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -46,9 +47,9 @@ class Gateway:
         """Until there are as many."""
         with self._changed:
             there = self._changed.wait_for(
-                lambda: (len(self.web), len(self.writers)) == (web, writers), timeout_s
+                lambda: self._over or (len(self.web), len(self.writers)) == (web, writers), timeout_s
             )
-        if not there:
+        if not there or self._over:
             raise RuntimeError(f"{len(self.web)} workers and {len(self.writers)} writers are there")
 
     def kill(self, pid: int) -> None:
@@ -94,6 +95,9 @@ class Gateway:
             with self._changed:
                 self.web, self.writers, self.deaths = said["web"], said["writer"], said["deaths"]
                 self._changed.notify_all()
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
 
 @contextmanager

@@ -12,13 +12,15 @@ from django.conf import settings
 from redis import Redis
 
 from faults import checker, gateway
-from faults.chaos import Chaos, chaos
 from faults.checker import Books
 from faults.clients import Ask, Crowd, Seen
 from faults.gateway import Gateway
+from faults.road import Road, road
 from faults.servers import Servers
 from faults.tenants import Tenant, make_tenant
 from orbit.demo.provider.process import ProviderHandle, running_provider
+from orbit.lib.store import client
+from tests.cluster import Cluster
 
 WORKERS = 4
 LEASE_S = 2
@@ -26,13 +28,17 @@ LEASE_S = 2
 
 @dataclass(frozen=True)
 class Stage:
-    """`store` asks the store directly, the gateway goes through `road`. `servers` are None inside the test suite."""
+    """`store` asks the store directly, the gateway goes through `road`. `servers` are None inside the test suite.
+
+    With a `cluster` the counters are there, and the road leads to the store of tasks and cache.
+    """
 
     servers: Servers | None
     provider: ProviderHandle
     gateway: Gateway
     store: Redis
-    road: Chaos
+    road: Road
+    cluster: Cluster | None = None
 
     def begin(self) -> None:
         """Before each trial: the oracle forgets the last one."""
@@ -58,6 +64,7 @@ def stage(
     delay_s: float = 0,
     kills: bool = False,
     environment: Mapping[str, str] | None = None,
+    cluster: Cluster | None = None,
 ) -> Iterator[Stage]:
     with ExitStack() as stack:
         provider = stack.enter_context(running_provider(pace=0, allow_kill=kills))
@@ -65,19 +72,34 @@ def stage(
         settings.ORBIT_PRIVATE_TARGETS.append(allowed)
         stack.callback(settings.ORBIT_PRIVATE_TARGETS.remove, allowed)
         url = settings.REDIS_URL
-        road = stack.enter_context(chaos(url, delay_s=delay_s))
+        way = stack.enter_context(road(url, delay_s=delay_s))
         usual = {
-            "REDIS_URL": road.url,
+            "REDIS_URL": way.url,
             "ORBIT_PRIVATE_TARGETS": allowed,
             "ORBIT_LEASE_S": str(LEASE_S),
+            "ORBIT_WORKERS": str(max(1, workers)),
             "ORBIT_DRAIN_S": "1",
             "ORBIT_LOG_LEVEL": "ERROR",  # that the store is away is known
             # a busy machine is no outage: scenarios of outages set their own
             "ORBIT_REDIS_TIMEOUT_MS": "5000",
         }
         store = stack.enter_context(Redis.from_url(url, socket_timeout=10))
+        if cluster is not None:
+            usual |= {"REDIS_URL": cluster.url, "ORBIT_BROKER_URL": way.url, "ORBIT_CACHE_URL": way.url}
+            stack.enter_context(_store_at(cluster.url))
+            store = client()
         running = stack.enter_context(gateway.running({**usual, **(environment or {})}, web=workers))
-        yield Stage(servers, provider, running, store, road)
+        yield Stage(servers, provider, running, store, way, cluster)
+
+
+@contextmanager
+def _store_at(url: str) -> Iterator[None]:
+    """For this process, too."""
+    before, settings.REDIS_URL = settings.REDIS_URL, url
+    try:
+        yield
+    finally:
+        settings.REDIS_URL = before
 
 
 def asks(tenant: Tenant, count: int, body: Any, **more: Any) -> list[Ask]:

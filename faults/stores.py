@@ -14,7 +14,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from faults import checker
-from faults.chaos import chaos
 from faults.checker import Books
 from faults.clients import Seen, chat
 from faults.kills import LEAKED, Load, leaked, mixed
@@ -23,6 +22,7 @@ from faults.servers import Servers
 from faults.stage import WORKERS, Stage, asks, stage
 from faults.tenants import Tenant
 from quotas import keys
+from tests.chaos import chaos
 
 LOOK_S = 0.005
 RECOVERY_S = 10.0
@@ -132,7 +132,7 @@ def failover(stage: Stage, chance: random.Random) -> Found:
             with watched_epochs(store, tenant.shard) as epochs:
                 load = Load(stage, mixed(tenant, chance, 200))
                 time.sleep(chance.uniform(0.3, 2.0))
-                link.blackhole()
+                link.black_hole()
                 time.sleep(behind_s)
                 servers.kill(servers.valkey)
                 lost = time.monotonic()
@@ -190,9 +190,9 @@ def blackhole(stage: Stage, chance: random.Random, seconds: tuple[float, float] 
     load = Steady(stage, [money, smooth])
     time.sleep(0.3)
     dark = time.monotonic()
-    stage.road.blackhole()
+    stage.road.black_hole()
     time.sleep(chance.uniform(*seconds))
-    stage.road.lift()
+    stage.road.heal()
     light = time.monotonic()
     seen = load.until(
         lambda one: one.status == 200 and one.started > light and one.user.startswith(money.tag)

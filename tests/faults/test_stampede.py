@@ -8,7 +8,7 @@ import pytest
 
 from faults import stampedes
 from faults.clients import chat
-from faults.stage import Stage, asks
+from faults.stage import Stage, asks, tally
 
 pytestmark = pytest.mark.xdist_group("stampede")
 
@@ -29,6 +29,16 @@ def test_spent_and_held_cost_is_never_over_the_budget(far_store: Stage) -> None:
     found = stampedes.budget(far_store, random.Random(1))
     assert found.wrongs == []
     assert (found.figures["over"], found.figures["looks"] != 0) == (0, True)
+
+
+def test_slots_are_shared_by_all_workers(far_store: Stage) -> None:
+    limit = {"name": "inflight", "meter": "concurrency", "limit": 10}
+    far_store.begin()
+    tenant = far_store.tenant([limit])
+    calls = asks(tenant, 100, lambda _: chat("tokens=2 first_ms=500", max_tokens=9))
+    seen = far_store.crowd(calls, barrier=True).run()
+    assert tally(seen) == {"200": 10, "429 rate_limited": 90}
+    assert far_store.provider.summary()["peak_parallel"] == 10
 
 
 def test_clients_are_shown_what_the_books_say(far_store: Stage) -> None:

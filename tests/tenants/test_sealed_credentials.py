@@ -120,6 +120,19 @@ def test_master_keys_are_not_in_a_repr() -> None:
     assert repr(base64.b64decode(key)) not in repr(MasterKeys.parse(key))
 
 
+def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert Secret("sk-one") == Secret("sk-one")
+    assert Secret("sk-one") != Secret("sk-two")
+    assert compared == [(b"sk-one", b"sk-one"), (b"sk-one", b"sk-two")]
+
+
 def test_a_secret_does_not_show_itself() -> None:
     secret = Secret(SECRET)
     for shown in (repr(secret), str(secret), f"{secret}", f"{secret:>40}", repr([secret]), f"{secret!r}"):
