@@ -73,6 +73,7 @@ def _run(scenario: Scenario, servers: Servers, options: argparse.Namespace) -> N
     done = sum(one.units for one in before if one.version == scenario.version)
     commit, ends = book.commit(), time.monotonic() + options.max_minutes * 60
     ran = 0
+    servers.revive()
     with scenario.stage(servers) as stage:
         while time.monotonic() < ends and _wanted(options.trials, ran, done, scenario.needs):
             trial = _trial(scenario, stage, number + ran, seed + ran, commit)

@@ -24,6 +24,7 @@ from orbit.lib import access
 from orbit.lib.clock import from_us
 from quotas import keys
 from quotas.counters import Counter
+from quotas.limits import CALENDAR
 
 REST_S = 5.0  # beyond the lease, for the reaper and the ledger's writer
 ENDS = {"settled", "provider_failed", "client_gone", "lease_expired"}
@@ -99,7 +100,7 @@ def counters(store: Redis, tenant: Tenant) -> list[Kept]:
         identity = name.partition(":c:")[2].split(":")
         owner, meter, per = identity[:3]
         if owner in tenant.objects:
-            since = int(identity[4]) if len(identity) > 4 else 0
+            since = int(identity[-1]) if per in CALENDAR else 0
             found.append(Kept(name, owner, meter, per, since, value))
     return found
 
@@ -136,7 +137,7 @@ def wrongs(books: Books, tenant: Tenant, seen: Sequence[Seen]) -> list[str]:
 
 def _over(books: Books, tenant: Tenant) -> Iterable[str]:
     for (meter, per), limit in tenant.limits.items():
-        if meter == "concurrency" or per in ("second", "minute", "hour"):
+        if per not in CALENDAR:
             continue
         for source, found in (("the ledger", books.charged(meter)), ("the provider", books.truth(meter))):
             if found > limit:
@@ -161,7 +162,7 @@ def _outcomes(books: Books) -> Iterable[str]:
 
 def _agreement(books: Books) -> Iterable[str]:
     for one in books.kept:
-        if one.per in ("now", "second", "minute", "hour"):
+        if one.per not in CALENDAR:
             continue
         until = min(
             (

@@ -130,7 +130,10 @@ def zombie(stage: Stage, chance: random.Random) -> Found:
     tenant = tenant_of(stage)
     slow = f"tokens=40 pace_ms=50 first_ms={chance.randint(0, 300)}"
     load = Load(stage, asks(tenant, AT_ONCE, lambda _: chat(slow, stream=True, max_tokens=60)))
-    time.sleep(chance.uniform(0.3, 1.0))
+    running, late = stage.provider.summary, time.monotonic() + 10
+    while running()["open"] < AT_ONCE and time.monotonic() < late:
+        time.sleep(0.02)
+    time.sleep(chance.uniform(0, 0.8))
     frozen = chance.sample(stage.gateway.web, WORKERS - 1)
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)

@@ -106,8 +106,8 @@ MUTANTS = [
     ),
     mutant(
         "slots-per-worker", "each worker counts its own concurrency", "quotas/limits.py",
-        '        return f"{owner}:{self.meter}:{self.per or \'now\'}:{which}"',
-        '        import os\n        return f"{owner}:{self.meter}:{self.per or os.getpid()}:{which}"', STAMPEDE,
+        "        return f\"{owner}:{self.meter}:{self.per or 'now'}:",
+        "        import os\n        return f\"{owner}:{self.meter}:{self.per or os.getpid()}:", STAMPEDE,
     ),
     mutant(
         "unlimited-extension", "extensions are taken without a look at the limit", "quotas/lua/extend.lua",

@@ -69,6 +69,14 @@ class Servers:
         processes.kill_group(process)
         self._tether.release(process.pid)
 
+    def revive(self) -> None:
+        """Both servers as they should be, should a trial have been broken off."""
+        for server in set(self._running) - {self.postgres, self.valkey}:
+            self.kill(server)
+        for server in (self.postgres, self.valkey):
+            if server not in self._running:
+                self.start(server)
+
     def stop_all(self) -> None:
         for server in list(self._running):
             self.stop(server)

@@ -24,9 +24,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-import audit.tasks  # noqa: F401
 import orbit.asgi  # noqa: F401 - it sets Django up and brings in all that a worker needs
-import quotas.tasks  # noqa: F401 - both for their tasks to be known
 from orbit.celery import app
 from orbit.launcher import web
 
@@ -130,6 +128,7 @@ def main() -> None:
     parser.add_argument("--fd", required=True)
     options = parser.parse_args()
     assert threading.active_count() == 1, "a fork takes no threads along"
+    app.loader.import_default_modules()  # every app's tasks
     sys.argv = ["orbit.launcher.web", "--fd", options.fd, "--drain-s", "1"]
     Zygote({"web": web.main, "writer": write_forever}).live()
 
