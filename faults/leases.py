@@ -71,7 +71,8 @@ class Calls:
         cost = self.runtime.settler.cost(admission, usage)
         event = events.closing(
             admission.opened, admitted_us=admission.lease.admitted_us, status="settled", code=None, http_status=200,
-            usage=usage, usage_source="partial", cost_nano=cost, finish_reason="stop", attempts=[], duration_ms=1,
+            usage=usage, usage_source="partial", cost_nano=cost, rates=self.runtime.settler.rates(admission),
+            finish_reason="stop", attempts=[], duration_ms=1,
             first_token_ms=None,
         )  # fmt: skip
         return Amounts(usage.input_tokens, usage.output_tokens, cost or 0), event

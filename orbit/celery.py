@@ -32,6 +32,11 @@ app.conf.update(
             "schedule": 15.0,
             "options": {"expires": 15},
         },
+        "settle what dead workers left": {
+            "task": "quotas.tasks.sweep_journals",
+            "schedule": 10.0,
+            "options": {"expires": 20},
+        },
         "publish versions": {
             "task": "quotas.tasks.sweep_versions",
             "schedule": 1.0,

@@ -13,7 +13,7 @@ from audit.ledger import positions
 from orbit.lib.egress import CLIENTS, Egress
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
-from orbit.lib.redis import Link, link
+from orbit.lib.redis import Link, StoreError, StoreUnavailable, link
 from proxy.admission import Admissions
 from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
@@ -68,7 +68,7 @@ def start() -> Runtime:
     )
     chores = [
         asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew"),
-        asyncio.create_task(_keep(journal, snapshots), name="journal"),
+        asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
     ]
     return Runtime(
         link=store,
@@ -91,13 +91,15 @@ async def stop(runtime: Runtime) -> None:
     await runtime.supervisor.drained(settings.ORBIT_DRAIN_S)
     for chore in runtime.chores:
         chore.cancel()
+    journal = runtime.settler.journal
+    await _trim(journal, runtime.engine, runtime.snapshots)
+    await asyncio.to_thread(journal.close)
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)
     runtime.link.close()
-    await asyncio.to_thread(runtime.settler.journal.close)
 
 
-async def _keep(journal: Journal, snapshots: Snapshots) -> None:
+async def _keep(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:
     """Brings the journal to disk every second, and drops what the ledger has."""
     turn = 0
     while True:
@@ -105,7 +107,13 @@ async def _keep(journal: Journal, snapshots: Snapshots) -> None:
         turn += 1
         await asyncio.to_thread(journal.sync)
         if turn % TRIM_EVERY == 0:
-            try:
-                journal.trim(await snapshots.read(positions))
-            except OrbitError as error:
-                logger.warning("the journal is not trimmed: %s", error.message)
+            await _trim(journal, engine, snapshots)
+
+
+async def _trim(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:
+    """Of shards that lost nothing since: a new stream's ids pass those of events that an old one took with it."""
+    try:
+        written = await snapshots.read(positions)
+        journal.trim({shard: written[shard] for shard in list(engine.seen) if await engine.continues(shard)})
+    except (OrbitError, StoreUnavailable, StoreError) as error:
+        logger.warning("the journal is not trimmed: %s", error)

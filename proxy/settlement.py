@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,8 @@ class Settler:
         lease = admission.lease
         self.open.setdefault(lease.shard, {})[lease.id] = admission
         self.journal.opened(lease.shard, lease.id, admission.opening())
+        if lease.local:  # the store may have come back between its silence and now
+            self.supervisor.spawn(self._bring(admission), "restore")
 
     async def extend(self, admission: Admission, more: Amounts) -> Refusal | None:
         """Takes more for a call in flight, or says which limit has no room. Raises as `Engine.extend`."""
@@ -194,6 +197,10 @@ class Settler:
                 some = list(leases.values())
                 for start in range(0, len(some), AT_ONCE):
                     await asyncio.gather(*map(self._restore, some[start : start + AT_ONCE]))
+
+    async def _bring(self, admission: Admission) -> None:
+        with suppress(StoreUnavailable, StoreError):  # then `recover` does it when the store is back
+            await self._restore(admission)
 
     async def _restore(self, admission: Admission | None) -> None:
         """Changes nothing for a lease that has lapsed, or ended meanwhile."""

@@ -150,6 +150,12 @@ class Engine:
         if known is None or known[0] != epoch or known[1] < seq:
             self.seen[shard] = (epoch, seq)
 
+    async def continues(self, shard: int) -> bool:
+        """Whether the store goes on from what this process has seen of the shard."""
+        found = await self.link.at(shard).call("HMGET", keys.meta(shard), "epoch", "seq")
+        epoch, seq = self.seen.get(shard, ("", 0))
+        return bool(found[0] == epoch.encode() and found[1] is not None and int(found[1]) >= seq)
+
     async def extend(
         self, lease: Lease, more: Amounts, *, event: bytes, refusal: bytes, end_user: str | None = None
     ) -> Lease | Refusal:
@@ -198,7 +204,7 @@ class Engine:
     async def settle(self, lease: Lease, *, used: Amounts, event: bytes) -> tuple[str, str]:
         """Replaces the reservation by what was used and appends the event. Safe to repeat.
 
-        Returns OK, DONE or LATE, see settle.lua, and the event's id in the stream ("" for DONE).
+        Returns OK, DONE or LATE, see settle.lua, and up to which id of the stream the event is there.
         """
         mode, charged = "settle", Amounts()
         counters, limits = lease.counters, lease.chain.spec()
@@ -212,19 +218,21 @@ class Engine:
             elif reply[0] == b"UNKNOWN":
                 booked = await self.books(lease.chain.organization_id, lease.id) if self.books else None
                 if booked is not None and not booked.lapsed:
-                    return "DONE", ""
+                    return "DONE", "0-0"
                 mode, charged = ("late", booked.amounts) if booked else ("orphan", charged)
             else:
                 return self.settled(lease.shard, reply)
         raise StoreUnavailable("the store keeps changing its mind")
 
     def settled(self, shard: int, reply: list[Any]) -> tuple[str, str]:
-        """What settle.lua replied: outcome, and the event's id in the stream."""
+        """What settle.lua replied: outcome, and up to which id of the stream the event is there."""
         known = self.seen.get(shard)
         if len(reply) > 3 and known is not None:
             self._saw(shard, known[0], int(reply[3]))
         outcome: str = reply[0].decode()
-        return outcome, reply[2].decode() if outcome in ("OK", "LATE") else ""
+        if outcome in ("OK", "LATE"):
+            return outcome, reply[2].decode()
+        return outcome, f"{int(reply[1]) // 1000 + 1}-0"  # ids are the store's milliseconds
 
     def post_settlement(self, lease: Lease, *, used: Amounts, event: bytes) -> asyncio.Future[Any]:
         """The same, sent before this returns, so that it reaches the store before the client's next call can."""
