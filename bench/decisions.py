@@ -106,7 +106,7 @@ def _chain(limits: Sequence[Limit], organization: str) -> Chain:
 
 def _start(store: redis.Redis, chains: Sequence[Chain]) -> None:
     """Opens the shard and seeds every counter of the chains at zero."""
-    store.eval(OPEN.source, 1, keys.meta(SHARD), "", "bench", "")
+    store.eval(OPEN.source, 1, keys.meta(SHARD), "", "bench", "", "run")
     pipeline = store.pipeline(transaction=False)
     for chain in chains:
         pipeline.set(keys.version(SHARD, chain.organization_id), 1)

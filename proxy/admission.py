@@ -175,6 +175,7 @@ class Admissions:
         """Before the first question about a shard: its store must not end before what the ledger has read of it."""
 
         async def look() -> None:
+            await self.engine.fence(shard)
             if await self.snapshots.read(lambda: recovery.behind(shard)):
                 found = await self.engine.link.at(shard).call("HGET", keys.meta(shard), "epoch")
                 if found is not None:  # without an epoch it is cold already

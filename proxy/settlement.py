@@ -192,6 +192,8 @@ class Settler:
         tasks; those in flight hold from now on.
         """
         self.shares.clear()
+        known = [shard for shard in {*self.engine.seen, *self.open} if serves(shard)]
+        await asyncio.gather(*map(self.engine.fence, known))
         for shard, leases in list(self.open.items()):
             if serves(shard):
                 some = list(leases.values())

@@ -18,9 +18,9 @@ from quotas.limits import Amounts, Limit
 from quotas.packing import Argument
 
 LUA = Path(__file__).parent / "lua"
-RESERVE, SETTLE, EXTEND, RENEW, SEED, RESTORE, PUBLISH, OPEN = (
+RESERVE, SETTLE, EXTEND, RENEW, SEED, RESTORE, PUBLISH, OPEN, FENCE = (
     Script.load(LUA / f"{name}.lua")
-    for name in ("reserve", "settle", "extend", "renew", "seed", "restore", "publish", "open")
+    for name in ("reserve", "settle", "extend", "renew", "seed", "restore", "publish", "open", "fence")
 )
 TOMBSTONE_MS = 15 * 60 * 1000
 KEPT_MS = 2 * 86_400_000  # how long a closed window's counter is kept
@@ -149,6 +149,12 @@ class Engine:
         known = self.seen.get(shard)
         if known is None or known[0] != epoch or known[1] < seq:
             self.seen[shard] = (epoch, seq)
+
+    async def fence(self, shard: int) -> None:
+        """Closes the shard unless it was opened on this very run of its server: a restart, a replica that took
+        over and an older file may all lack what was acknowledged, and hide it by going on."""
+        info: bytes = await self.link.at(shard).call("INFO", "server")
+        await self._call(shard, FENCE, [keys.meta(shard)], [run_id(info)])
 
     async def continues(self, shard: int) -> bool:
         """Whether the store goes on from what this process has seen of the shard."""
@@ -282,6 +288,12 @@ class Engine:
         self, shard: int, script: Script, script_keys: Sequence[str], arguments: Sequence[Argument]
     ) -> Any:
         return await self.link.at(shard).run(script, script_keys, arguments)
+
+
+def run_id(info: bytes) -> str:
+    """Of a server, in what it answers to INFO: new with every start."""
+    found = info.partition(b"run_id:")[2]
+    return found.split(b"\r\n", 1)[0].decode()
 
 
 def call_keys(shard: int, lease_id: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def meta(shard: int) -> str:
     """Hash: `epoch` (random, new after each loss), `seq` (raised by every script), `lost` when counters last
-    were, `restored` how many leases were brought back."""
+    were, `restored` how many leases were brought back, `run` the server's run that it was opened on."""
     return f"orbit:{{{shard}}}:meta"
 
 

@@ -19,7 +19,7 @@ from django.db import connections
 
 from audit.models import Event, ShardPosition
 from orbit.lib import access
-from orbit.lib.store import client, scan
+from orbit.lib.store import client, run_of, scan
 from quotas import keys
 from quotas.engine import OPEN, RESTORE, SETTLE, TOMBSTONE_MS, Booked, call_keys, settlement
 from quotas.journal import Entry, entries
@@ -60,7 +60,10 @@ def rebuild(shard: int, given_up: str, journals: Path) -> bool:
         _drop_counters(shard)
         _go_on_after(shard, position)
         _bring_back(shard, position, known)
-        store.eval(OPEN.source, 1, keys.meta(shard), "", secrets.token_hex(8), "1" if lost else "")
+        _forget_ended(shard)
+        store.eval(
+            OPEN.source, 1, keys.meta(shard), "", secrets.token_hex(8), "1" if lost else "", run_of(shard)
+        )
     return True
 
 
@@ -144,6 +147,19 @@ def _bring_back_one(shard: int, entry: Entry, ledger: Booked | None) -> None:
             RESTORE.source, 5, *script_keys, "", "lease", entry.lease_id, entry.opening, settings.ORBIT_LEASE_S * 1_000_000,
             event["admitted_us"], held.input_tokens, held.output_tokens, held.cost_nano, "[]",
         )  # fmt: skip
+
+
+def _forget_ended(shard: int) -> None:
+    """Closes leases that an older copy of the store still has open although the ledger has their end."""
+    store = client()
+    ids: Any = store.zrange(keys.leases(shard), 0, -1)
+    for start in range(0, len(ids), 1000):
+        for lease_id, found in _in_ledger(one.decode() for one in ids[start : start + 1000]).items():
+            charged = found.amounts
+            ended = f"expired {charged.input_tokens} {charged.output_tokens} {charged.cost_nano}"
+            store.set(keys.tombstone(shard, lease_id), ended if found.lapsed else "settled", px=TOMBSTONE_MS)
+            store.delete(keys.lease(shard, lease_id))
+            store.zrem(keys.leases(shard), lease_id)
 
 
 def used_of(event: bytes) -> Amounts:

@@ -93,6 +93,7 @@ class Spent:
     window: Window
     used: dict[str, int]
     position: str
+    written: int = 0  # how many entries the ledger had then of the shard
     seen: set[str] = field(default_factory=set)
 
     @property
@@ -103,20 +104,32 @@ class Spent:
         """Adds what has come into the stream since."""
         store = client()
         while found := _entries(store, self.shard, self.position):
-            for stream_id, fields in found:
-                self.position = stream_id.decode()
-                if fields.get(b"k") in (b"call", b"late"):
-                    self._add(fields, orjson.loads(fields[b"e"]))
+            self.position = found[-1][0].decode()
+            entries = [(fields, orjson.loads(fields[b"e"])) for _, fields in found if _counts(fields)]
+            covered = [
+                one for one in entries if covers(self.limit, self.window, self.organization_id, one[1])
+            ]
+            self._add(covered, self._in_ledger([str(event.get("event_id")) for _, event in covered]))
 
-    def _add(self, fields: dict[bytes, bytes], event: dict[str, Any]) -> None:
-        if fields[b"k"] == b"call":
+    def _add(self, entries: list[tuple[dict[bytes, bytes], dict[str, Any]]], known: set[str]) -> None:
+        for fields, event in entries:
             event_id = str(event.get("event_id"))
-            if event_id in self.seen:
-                return  # sent twice: the ledger takes it once
-            self.seen.add(event_id)
-        if covers(self.limit, self.window, self.organization_id, event):
+            if fields[b"k"] == b"call":
+                if event_id in self.seen or event_id in known:
+                    continue  # sent twice, as after a loss: the ledger takes it once
+                self.seen.add(event_id)
             user = user_digest(event.get("end_user")) if self.limit.user else ""
             self.used[user] = self.used.get(user, 0) + _of_entry(fields, event).of(self.limit.meter)
+
+    def _in_ledger(self, ids: list[str]) -> set[str]:
+        """Those of the calls that were in the ledger, and so in its sums, when it was read."""
+        if not self.written or not ids:
+            return set()
+        with access.scope(organization_id=UUID(self.organization_id)):
+            found = Event.objects.filter(
+                event_id__in=[UUID(one) for one in ids], kind="call", shard_seq__lte=self.written
+            )
+            return {str(one) for one in found.values_list("event_id", flat=True)}
 
 
 def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> Spent:
@@ -125,11 +138,11 @@ def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> Spe
     The ledger's sums and its position are read until they belong together.
     """
     with access.scope(organization_id=UUID(organization_id)):
-        before = ""
+        before: tuple[str, int] = ("", 0)
         while (position := _position(shard)) != before:
             before = position
             used = _of_users(limit, window) if limit.user else {"": _in_ledger(limit, window)}
-    found = Spent(shard, organization_id, limit, window, used, position)
+    found = Spent(shard, organization_id, limit, window, used, *position)
     found.read_on()
     return found
 
@@ -139,11 +152,15 @@ def _entries(store: Any, shard: int, position: str) -> list[Any]:
     return found
 
 
-def _position(shard: int) -> str:
+def _position(shard: int) -> tuple[str, int]:
     with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT stream_id FROM audit_shardposition WHERE shard = %s", [shard])
-        position: str = cursor.fetchone()[0]
-    return position
+        cursor.execute("SELECT stream_id, shard_seq FROM audit_shardposition WHERE shard = %s", [shard])
+        stream_id, written = cursor.fetchone()
+    return stream_id, written
+
+
+def _counts(fields: dict[bytes, bytes]) -> bool:
+    return fields.get(b"k") in (b"call", b"late")
 
 
 AMOUNTS = {

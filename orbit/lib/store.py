@@ -108,6 +108,14 @@ def time_us(shard: int) -> int:
     return int(seconds) * 1_000_000 + int(micros)
 
 
+def run_of(shard: int) -> str:
+    """The run id of the shard's server: another after each restart, and of another server."""
+    found = _client(settings.REDIS_URL)
+    server = found if isinstance(found, Redis) else found.get_redis_connection(_node(found, shard))
+    run_id: str = server.info("server")["run_id"]
+    return run_id
+
+
 def scan(shard: int, match: str) -> Iterator[bytes]:
     """The shard's keys that match; `match` begins with `orbit:{shard}:`."""
     found = _client(settings.REDIS_URL)

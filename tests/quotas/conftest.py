@@ -120,7 +120,12 @@ class Bench:
             if found:
                 await self.link.call("DEL", *found)
         await self.link.call("HDEL", keys.meta(self.shard), "epoch")
-        arguments: list[str | bytes | int] = [self.engine.now_us, secrets.token_hex(8), "1" if lost else ""]
+        arguments: list[str | bytes | int] = [
+            self.engine.now_us,
+            secrets.token_hex(8),
+            "1" if lost else "",
+            "run",
+        ]
         await self.link.run(OPEN, [keys.meta(self.shard)], arguments)
 
     async def counter(self, limit: Limit) -> Counter | None:
