@@ -11,6 +11,7 @@ import orjson
 
 from .chat_answer import Choice
 from .chat_request import ChatRequest
+from .connection import PeerGone
 from .events import EventFormat
 from .exchange import Exchange
 from .usage import usage_of
@@ -85,6 +86,8 @@ class ChatStream:
                 await wire.send(b"".join(waiting))
                 waiting.clear()
                 await self._misbehave()
+            if self._exchange.connection.gone:
+                raise PeerGone  # nothing is charged that cannot be handed over
             record.completion_tokens += tokens
             record.chunks += 1
             waiting.append(self._chunk(index, delta))

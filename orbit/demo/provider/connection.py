@@ -80,6 +80,9 @@ class Connection(asyncio.Protocol):
             )
             self._transport.close()
 
+    def eof_received(self) -> None:
+        self.gone = True  # who hangs up half-way has hung up; the transport closes by itself
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
         self._open_connections.discard(self)
