@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,6 +68,10 @@ class Answer(Protocol):
     def header(self, name: str) -> str | None: ...
 
     async def read(self) -> bytes: ...
+
+    def hang_up(self) -> AsyncIterator[bytes]:
+        """Tells the other side to stop; gives what it had sent by then and was not read."""
+        ...
 
 
 class Pool(Protocol):

@@ -11,7 +11,7 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 import httptools
@@ -20,6 +20,8 @@ from orbit.lib.exchange import Broken, Destination, NotConnected, TimedOut, Time
 
 UNREAD = 256 * 1024  # bytes of an answer that wait here before the provider is held back
 HEAD = 64 * 1024  # bytes of header names and values
+LAST_WORDS_S = 0.25  # for the other side to notice that we hang up
+LAST_WORDS = 4_000_000  # bytes that are read meanwhile
 IDLE_S = 20.0  # an unused connection is closed after it; most servers keep theirs longer
 IDLE = 100  # unused connections of one account and destination
 TARGET = re.compile(r"[!-~]+")
@@ -134,6 +136,31 @@ class Connection(asyncio.Protocol):
             if self.error is not None:
                 raise self.error
             await self._more(self.idle_s)
+        return self._taken()
+
+    async def hang_up(self) -> AsyncIterator[bytes]:
+        """Sends our FIN and reads to the other side's, so that what it made until it noticed is known.
+
+        Only for a moment: the other side may not care. TLS has no such half-close; there it is what lies here.
+        """
+        assert self.transport is not None
+        if self.lost or self.done or not self.transport.can_write_eof():
+            yield self._taken()
+            return
+        self.transport.write_eof()
+        left, until = LAST_WORDS, self.loop.time() + LAST_WORDS_S
+        while left > 0:
+            try:
+                async with asyncio.timeout_at(until):
+                    piece = await self.read()
+            except (Broken, TimedOut, TimeoutError):
+                return
+            if not piece:
+                return
+            left -= len(piece)
+            yield piece
+
+    def _taken(self) -> bytes:
         taken = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         self.pieces.clear()
         self.size = 0
@@ -196,6 +223,9 @@ class WireAnswer:
 
     async def read(self) -> bytes:
         return await self.connection.read()
+
+    def hang_up(self) -> AsyncIterator[bytes]:
+        return self.connection.hang_up()
 
 
 class WirePool:

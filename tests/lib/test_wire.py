@@ -269,3 +269,42 @@ async def test_tls_checks_who_is_there(tmp_path: Path) -> None:
             await ask(other_name)
         for pool in (stranger, known, other_name):
             await pool.close()
+
+
+async def test_hanging_up_gives_what_the_other_side_sent_until_it_noticed() -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nfirst ")
+        await reader.readexactly(2)
+        assert await reader.read() == b""  # our FIN
+        writer.write(b"last")
+        writer.close()
+
+    async with serving(endless) as server:
+        pool = pool_of(server)
+        async with pool.open("POST", "http://x/", [], b"{}", 2) as answer:
+            assert await answer.read() == b"first "
+            assert b"".join([piece async for piece in answer.hang_up()]) == b"last"
+        assert not pool.spare
+
+
+async def test_other_side_that_goes_on_for_nobody_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LAST_WORDS_S", 0.05)
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"more")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        except OSError:
+            pass
+
+    async with serving(deaf) as server:
+        pool = pool_of(server)
+        async with pool.open("POST", "http://x/", [], b"{}", 2) as answer:
+            words = b"".join([piece async for piece in answer.hang_up()])
+        assert set(words) <= set(b"more")
+        await asyncio.sleep(0)
+        assert answer.connection.transport is not None
+        assert answer.connection.transport.is_closing()
