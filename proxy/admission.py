@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Admissions:
     snapshots: Snapshots
     shares: LocalShares
     journals: Path
+    learned: Callable[[Call], int | None]  # output to reserve instead of the full bound
 
     def __post_init__(self) -> None:
         self.engine.seeder, self.engine.books = self._seed, self._books
@@ -97,7 +98,7 @@ class Admissions:
         policy = call.principal.policy
         most = policy.max_input_tokens if policy is not None else None
         if most is None or call.input_bound <= most:
-            return amounts_of(call, call.input_bound), True
+            return self._amounts(call, call.input_bound), True
         amounts = await self._counted(call)
         if amounts.input_tokens > most:
             raise OrbitError(
@@ -167,9 +168,13 @@ class Admissions:
         )
         return Admission(call, lease, opened)
 
+    def _amounts(self, call: Call, input_tokens: int) -> Amounts:
+        learned = self.learned(call)
+        return amounts_of(call, input_tokens, call.output_cap * call.choices if learned is None else learned)
+
     async def _counted(self, call: Call) -> Amounts:
         counted = await estimate.exact(call.body, call.target.model, call.target.padding)
-        return amounts_of(call, min(counted, call.input_bound))
+        return self._amounts(call, min(counted, call.input_bound))
 
     async def _meet(self, shard: int) -> None:
         """Before the first question about a shard: its store must not end before what the ledger has read of it."""
@@ -222,9 +227,8 @@ def describe_caller(call: Call) -> bytes:
     return found
 
 
-def amounts_of(call: Call, input_tokens: int) -> Amounts:
+def amounts_of(call: Call, input_tokens: int, output_tokens: int) -> Amounts:
     rates = call.target.rates
-    output_tokens = call.output_cap * call.choices
     cost = 0
     if rates:
         cost = rates.most_nano(

@@ -15,6 +15,7 @@ from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
 from orbit.lib.redis import Link, StoreError, StoreUnavailable, link
 from proxy.admission import Admissions
+from proxy.learning import Outputs
 from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
@@ -55,6 +56,7 @@ def start() -> Runtime:
     engine = Engine(store, settings.ORBIT_LEASE_S * 1_000_000)
     snapshots = Snapshots(engine)
     supervisor = Supervisor()
+    outputs = Outputs(snapshots, supervisor)
     shares = LocalShares(settings.ORBIT_WORKERS)
     journals = Path(settings.ORBIT_DATA_DIR) / "journals"
     journal = Journal(journals)
@@ -74,11 +76,11 @@ def start() -> Runtime:
         link=store,
         engine=engine,
         snapshots=snapshots,
-        admissions=Admissions(engine, snapshots, shares, journals),
+        admissions=Admissions(engine, snapshots, shares, journals, outputs.learned_output),
         supervisor=supervisor,
         settler=settler,
         egress=egress,
-        pipeline=Pipeline(egress, settler, settings.ORBIT_MAX_ANSWER_BYTES),
+        pipeline=Pipeline(egress, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
