@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from proxy import body as bodies
 from proxy.context import Account, Usage
-from proxy.providers.base import Prepared, Progress
+from proxy.providers.assembly import ChatAssembly
+from proxy.providers.base import Assembly, Prepared, Progress
 from proxy.providers.openai_usage import usage_of
 
-KEPT_TEXT = 1_000_000  # characters of a stream's text that are kept for counting
+# Models that think out of sight and charge for it; longest known names, without vendor and "ft:".
+HIDES_REASONING = ("o1", "o3", "o4", "gpt-5", "codex", "gemini-2.5", "gemini-3", "grok-4", "grok-code")
 
 
 class OpenAI:
@@ -34,6 +36,8 @@ class OpenAI:
         if endpoint == "chat/completions":
             self._cap(body, output_cap, changes)
             if stream:
+                if body.get("stream") is not True:  # the client wants a plain answer of it
+                    changes["stream"] = True
                 options = body.get("stream_options") or {}
                 if options.get("include_usage") is not True:
                     changes["stream_options"] = {**options, "include_usage": True}
@@ -76,7 +80,21 @@ class OpenAI:
             _collect(choice.get("message"), found)
         return "".join(found)
 
+    def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
+        """Not with hidden reasoning, sound, or a prediction whose rejected tokens are charged."""
+        name = model.lower().rsplit("/", 1)[-1].removeprefix("ft:")
+        if name.startswith(HIDES_REASONING) or body.get("reasoning_effort") not in (None, "none"):
+            return False
+        if any(body.get(field) for field in ("reasoning", "thinking", "prediction", "audio")):
+            return False
+        modalities = body.get("modalities")
+        return not isinstance(modalities, list) or all(one == "text" for one in modalities)
+
+    def assembly(self) -> Assembly:
+        return ChatAssembly()
+
     def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
+        progress.chunk = None
         if data is None:
             return event
         if data == b"[DONE]":
@@ -91,17 +109,19 @@ class OpenAI:
         if "error" in chunk and not chunk.get("choices"):
             progress.failed = True
             return b""  # ours follows
+        progress.chunk = chunk
         choices = _choices(chunk)
         for choice in choices:
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
                 progress.finish_reason = reason
-            _take_text(choice.get("delta"), progress)
+            _take_text(choice, progress)
         usage = self.usage(chunk)
         if usage is not None and (
             progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
         ):
             progress.usage = usage  # a count that runs along only grows; one that shrinks is wrong
+            progress.output.believe(usage.output_tokens)
         return event if wants_usage or "usage" not in chunk else _without_usage(event, chunk, choices)
 
 
@@ -124,15 +144,16 @@ def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
 
-def _take_text(delta: Any, progress: Progress) -> None:
+def _take_text(choice: Mapping[str, Any], progress: Progress) -> None:
+    delta = choice.get("delta")
     found: list[str] = []
     _collect(delta, found)
     for text in found:
-        if progress.text_size < KEPT_TEXT:
-            progress.texts.append(text)
-            progress.text_size += len(text)
-        else:
-            progress.text_dropped += len(text)
+        progress.output.add(text)
+    if isinstance(delta, dict) and isinstance(calls := delta.get("tool_calls"), list):
+        for call in calls:
+            if isinstance(call, dict):
+                progress.output.calls.add((str(choice.get("index")), str(call.get("index", call.get("id")))))
 
 
 def _collect(message: Any, found: list[str]) -> None:
@@ -141,12 +162,30 @@ def _collect(message: Any, found: list[str]) -> None:
         return
     for name in ("content", "refusal", "reasoning_content", "reasoning"):
         value = message.get(name)
-        if isinstance(value, str) and value:
-            found.append(value)
+        if isinstance(value, str):
+            if value:
+                found.append(value)
+        elif isinstance(value, list):  # parts, as some servers write them
+            found.extend(_strings(value))
     calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
+    functions = (
+        [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    )
+    if "function_call" in message:
+        functions.append(message["function_call"])
+    for function in functions:
         if isinstance(function, dict):
             found.extend(
                 value for name in ("name", "arguments") if isinstance(value := function.get(name), str)
             )
+
+
+def _strings(value: list[Any]) -> Iterator[str]:
+    """The texts of parts, without the names of their kinds."""
+    for part in value:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            yield from _strings(part)
+        elif isinstance(part, dict):
+            yield from _strings([item for name, item in part.items() if name != "type"])

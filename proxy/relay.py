@@ -1,0 +1,194 @@
+"""One stream of a provider, read to its end: passed on as it comes, metered, and read on when the client has left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+from orbit.lib.errors import Code, OrbitError
+from orbit.lib.exchange import Answer, EgressError, TimedOut, TooLarge
+from proxy.channel import Channel, ClientGone
+from proxy.context import Call
+from proxy.metering import LimitReached, Meter
+from proxy.providers.base import Adapter, Progress, Unreadable
+from proxy.settlement import Attempt
+from proxy.sse import Decoder, Event, TooLong
+from quotas import estimate
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a stream ended, and what of it the client has not had yet."""
+
+    progress: Progress
+    status: str
+    error: OrbitError | None
+    first_ms: int | None
+    last: bytes
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit ended it."""
+        return self.error is not None and self.error.code in (Code.LIMIT_REACHED, Code.LIMITER_UNAVAILABLE)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the provider said all that it had to say."""
+        return self.status == "settled" and self.error is None
+
+
+@dataclass
+class Relay:
+    """`channel` is None for a client that waits for a plain answer, of at most `most_bytes` as they come."""
+
+    call: Call
+    adapter: Adapter
+    attempt: Attempt
+    answer: Answer
+    progress: Progress
+    channel: Channel | None = None
+    meter: Meter | None = None
+    most_bytes: float = inf
+    decoder: Decoder = field(default_factory=Decoder)
+    events: Iterator[Event] = field(default_factory=lambda: iter(()))  # received, and not yet looked at
+    received: int = 0
+    first_ms: int | None = None
+    last: bytes = b""
+    status: str = "settled"
+    error: OrbitError | None = None
+
+    def __post_init__(self) -> None:
+        options = self.call.body.get("stream_options")
+        self.wants_usage = bool(isinstance(options, dict) and options.get("include_usage"))
+
+    async def run(self) -> End:
+        """Whatever happens on the way is part of how the stream ended."""
+        try:
+            try:
+                await self._read()
+            except (ClientGone, asyncio.CancelledError):
+                # the client left; else this worker is stopping
+                if self.channel is None or not self.channel.abandoned:
+                    raise
+                _uncancel()
+                self.status = "client_gone"
+                await self._go_on_alone()
+        except LimitReached as reached:
+            self.error = reached.error
+        except (EgressError, TooLong, Unreadable) as error:
+            self.attempt.error = type(error).__name__
+            self._failed(Code.UPSTREAM_TIMEOUT if isinstance(error, TimedOut) else Code.UPSTREAM_ERROR)
+        except asyncio.CancelledError:
+            _uncancel()
+            self._failed(Code.SHUTTING_DOWN)
+        if self.progress.failed and self.error is None:
+            self._failed(Code.UPSTREAM_ERROR)
+        return End(self.progress, self.status, self.error, self.first_ms, self.last)
+
+    def _failed(self, code: Code) -> None:
+        if self.status == "settled":
+            self.status, self.error = "provider_failed", ended_early(code)
+
+    async def _read(self) -> None:
+        """Passes events on until the provider has ended."""
+        progress, channel = self.progress, self.channel
+        while not progress.done:
+            piece = await self._piece()
+            out = await self._taken(self.decoder.feed(piece) if piece else self.decoder.finish())
+            if progress.done or not piece:
+                self.last = out
+                return
+            if out and channel is not None:
+                await channel.put(out)
+
+    async def _piece(self) -> bytes:
+        piece = await self.answer.read()
+        if self.first_ms is None and piece:
+            self.first_ms = round((time.monotonic() - self.call.started) * 1000)
+        self.received += len(piece)
+        if self.received > self.most_bytes:
+            raise TooLarge(f"over {self.most_bytes} bytes")
+        return piece
+
+    async def _taken(self, events: Iterable[Event]) -> bytes:
+        """What the client gets of some events."""
+        adapter, progress, wants_usage, meter = self.adapter, self.progress, self.wants_usage, self.meter
+        if meter is None:
+            return b"".join([adapter.on_event(raw, data, progress, wants_usage) for raw, data in events])
+        out: list[bytes] = []
+        self.events = iter(events)
+        assembly = progress.assembly
+        for raw, data in self.events:
+            seen = adapter.on_event(raw, data, progress, wants_usage)
+            if progress.output.size > meter.until:
+                if self.channel is not None:  # what has room is not held up by what has none yet
+                    self.channel.give(b"".join(out))
+                    out.clear()
+                await meter.allow()
+            if assembly is None:
+                out.append(seen)
+            elif progress.chunk is not None:
+                assembly.add(progress.chunk)
+        return b"".join(out)
+
+    async def _go_on_alone(self) -> None:
+        """What is done for a client who left: counts what has come already, or reads on as the policy allows."""
+        policy = self.call.principal.policy
+        drain = policy.drain if policy is not None else None
+        if drain is None:
+            await self._catch_up()
+            return
+        try:
+            async with asyncio.timeout(drain.max_s):
+                given = await self._input_tokens()
+                await self._taken(self.events)
+                while not self.progress.done and not await self._too_dear(given, drain.max_cost_nano):
+                    piece = await self._piece()
+                    await self._taken(self.decoder.feed(piece) if piece else self.decoder.finish())
+                    if not piece:
+                        return
+        except TimeoutError:
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Stops the provider, and takes note of what it wrote and nobody has looked at."""
+        self._note(self.events)
+        async for piece in self.answer.hang_up():
+            self._note(self.decoder.feed(piece))
+
+    def _note(self, events: Iterable[Event]) -> None:
+        for raw, data in events:
+            self.adapter.on_event(raw, data, self.progress, self.wants_usage)
+
+    async def _input_tokens(self) -> int:
+        if self.progress.usage is not None:
+            return self.progress.usage.input_tokens
+        call = self.call
+        target = call.target
+        return min(await estimate.exact(call.body, target.model, target.padding), call.input_bound)
+
+    async def _too_dear(self, given: int, most_nano: int) -> bool:
+        """Whether the call so far costs more than its policy gives for a client who left."""
+        rates, output = self.call.target.rates, self.progress.output
+        if rates is None or rates.cost_nano(given, output.bound) <= most_nano:
+            return False
+        if self.meter is None or self.meter.task is None:
+            await output.count()
+        return rates.cost_nano(given, output.bound) > most_nano
+
+
+def ended_early(code: Code) -> OrbitError:
+    why = {
+        Code.UPSTREAM_TIMEOUT: "The provider fell silent",
+        Code.SHUTTING_DOWN: "The gateway is restarting",
+    }.get(code, "The provider broke off")
+    return OrbitError(code, f"{why}; the answer ended early. What came so far was charged.")
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
