@@ -31,7 +31,7 @@ class Output:
     calls: set[tuple[object, object]] = field(default_factory=set)  # tool calls, by choice and number
 
     def add(self, text: str) -> None:
-        self.size += tokens.size_of(text)
+        self.size += len(text) if text.isascii() else tokens.size_of(text)
         if self.kept >= KEPT:
             self.dropped += len(text)
             return

@@ -97,7 +97,8 @@ class Relay:
         progress, channel = self.progress, self.channel
         while not progress.done:
             piece = await self._piece()
-            out = await self._taken(self.decoder.feed(piece) if piece else self.decoder.finish())
+            events = self.decoder.feed(piece) if piece else self.decoder.finish()
+            out = self._seen(events) if self.meter is None else await self._metered(events, self.meter)
             if progress.done or not piece:
                 self.last = out
                 return
@@ -113,11 +114,14 @@ class Relay:
             raise TooLarge(f"over {self.most_bytes} bytes")
         return piece
 
-    async def _taken(self, events: Iterable[Event]) -> bytes:
+    def _seen(self, events: Iterable[Event]) -> bytes:
         """What the client gets of some events."""
-        adapter, progress, wants_usage, meter = self.adapter, self.progress, self.wants_usage, self.meter
-        if meter is None:
-            return b"".join([adapter.on_event(raw, data, progress, wants_usage) for raw, data in events])
+        on_event, progress, wants_usage = self.adapter.on_event, self.progress, self.wants_usage
+        return b"".join([on_event(raw, data, progress, wants_usage) for raw, data in events])
+
+    async def _metered(self, events: Iterable[Event], meter: Meter) -> bytes:
+        """The same, as far as what they hold has room in the reservation."""
+        adapter, progress, wants_usage = self.adapter, self.progress, self.wants_usage
         out: list[bytes] = []
         self.events = iter(events)
         assembly = progress.assembly
@@ -144,10 +148,10 @@ class Relay:
         try:
             async with asyncio.timeout(drain.max_s):
                 given = await self._input_tokens()
-                await self._taken(self.events)
+                await self._unrelayed(self.events)
                 while not self.progress.done and not await self._too_dear(given, drain.max_cost_nano):
                     piece = await self._piece()
-                    await self._taken(self.decoder.feed(piece) if piece else self.decoder.finish())
+                    await self._unrelayed(self.decoder.feed(piece) if piece else self.decoder.finish())
                     if not piece:
                         return
         except TimeoutError:
@@ -155,13 +159,15 @@ class Relay:
 
     async def _catch_up(self) -> None:
         """Stops the provider, and takes note of what it wrote and nobody has looked at."""
-        self._note(self.events)
+        self._seen(self.events)
         async for piece in self.answer.hang_up():
-            self._note(self.decoder.feed(piece))
+            self._seen(self.decoder.feed(piece))
 
-    def _note(self, events: Iterable[Event]) -> None:
-        for raw, data in events:
-            self.adapter.on_event(raw, data, self.progress, self.wants_usage)
+    async def _unrelayed(self, events: Iterable[Event]) -> None:
+        if self.meter is None:
+            self._seen(events)
+        else:
+            await self._metered(events, self.meter)
 
     async def _input_tokens(self) -> int:
         if self.progress.usage is not None:

@@ -15,6 +15,8 @@ from proxy.providers.openai_usage import usage_of
 
 # Models that think out of sight and charge for it; longest known names, without vendor and "ft:".
 HIDES_REASONING = ("o1", "o3", "o4", "gpt-5", "codex", "gemini-2.5", "gemini-3", "grok-4", "grok-code")
+# Fields of a message or delta that hold what the model wrote.
+WRITTEN = frozenset({"content", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call"})
 
 
 class OpenAI:
@@ -146,38 +148,48 @@ def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _take_text(choice: Mapping[str, Any], progress: Progress) -> None:
     delta = choice.get("delta")
-    found: list[str] = []
-    _collect(delta, found)
-    for text in found:
-        progress.output.add(text)
-    if isinstance(delta, dict) and isinstance(calls := delta.get("tool_calls"), list):
-        for call in calls:
-            if isinstance(call, dict):
-                progress.output.calls.add((str(choice.get("index")), str(call.get("index", call.get("id")))))
+    if not isinstance(delta, dict):
+        return
+    output = progress.output
+    for name, value in delta.items():
+        if value and name in WRITTEN:
+            if isinstance(value, str):
+                output.add(value)
+                continue
+            for text in _texts(name, value):
+                output.add(text)
+            if name == "tool_calls":
+                index = choice.get("index")
+                output.calls.update((str(index), _number(call)) for call in value if isinstance(call, dict))
+
+
+def _number(call: Mapping[str, Any]) -> str:
+    return str(call.get("index", call.get("id")))
 
 
 def _collect(message: Any, found: list[str]) -> None:
-    """Every text that a message or delta adds: content, refusal, reasoning, tool calls."""
-    if not isinstance(message, dict):
+    """Every text of a whole message."""
+    if isinstance(message, dict):
+        for name, value in message.items():
+            if name in WRITTEN:
+                found.extend([value] if isinstance(value, str) else _texts(name, value))
+
+
+def _texts(name: str, value: Any) -> Iterator[str]:
+    """What is written in a field that is no plain text: calls of functions, or parts as some servers write them."""
+    if name == "tool_calls":
+        calls = value if isinstance(value, list) else []
+        functions = [call.get("function") for call in calls if isinstance(call, dict)]
+    elif name == "function_call":
+        functions = [value]
+    else:
+        yield from _strings(value if isinstance(value, list) else [])
         return
-    for name in ("content", "refusal", "reasoning_content", "reasoning"):
-        value = message.get(name)
-        if isinstance(value, str):
-            if value:
-                found.append(value)
-        elif isinstance(value, list):  # parts, as some servers write them
-            found.extend(_strings(value))
-    calls = message.get("tool_calls")
-    functions = (
-        [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    )
-    if "function_call" in message:
-        functions.append(message["function_call"])
     for function in functions:
         if isinstance(function, dict):
-            found.extend(
-                value for name in ("name", "arguments") if isinstance(value := function.get(name), str)
-            )
+            for part in ("name", "arguments"):
+                if isinstance(text := function.get(part), str):
+                    yield text
 
 
 def _strings(value: list[Any]) -> Iterator[str]:

@@ -96,7 +96,8 @@ def test_prompt_read_from_the_providers_cache_costs_less(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
     client.chat.completions.create(
-        model="gpt-4o", messages=said("tokens=2", "prompt_tokens=2000", "cached=1500")
+        model="gpt-4o",
+        messages=said("tokens=2", "prompt_tokens=2000", "cached=1500", text="word " * 2000),
     )
     [event] = agreed(tenant, provider)
     assert (event["input_tokens"], event["cached_input_tokens"]) == (2000, 1500)
