@@ -22,6 +22,7 @@ from proxy.providers.base import Adapter, Progress
 from proxy.relay import End
 from proxy.settlement import Attempt, Outcome, Settler
 from quotas import estimate, tokens
+from quotas.rates import NOTHING as NOTHING_APART
 
 NOTHING = Usage(0, 0)
 UNKNOWN_ANSWER = OrbitError(Code.UPSTREAM_ERROR, "The provider's answer could not be read.")
@@ -227,11 +228,12 @@ def possible(usage: Usage, call: Call) -> Usage:
     """The provider was sent so much, and told how much it may write: what it says beyond is cut, and the event says so."""
     if usage.input_tokens > call.input_bound:
         # of a figure that cannot be, the parts mean nothing
-        usage = Usage(
-            call.input_bound,
-            usage.output_tokens,
-            reasoning=usage.reasoning,
-            raw=usage.raw,
+        usage = replace(
+            usage,
+            input_tokens=call.input_bound,
+            cached=None,
+            cache_write=None,
+            parts=NOTHING_APART,
             anomaly="more input than was sent",
         )
     most = call.output_cap * call.choices

@@ -18,7 +18,16 @@ from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy import events
-from proxy.admission import Admission, describe, describe_caller, in_words, limit_data, reserved_json, shown
+from proxy.admission import (
+    Admission,
+    amounts_of,
+    describe,
+    describe_caller,
+    in_words,
+    limit_data,
+    reserved_json,
+    shown,
+)
 from proxy.output import Output
 from proxy.supervisor import Supervisor
 from quotas import tokens
@@ -144,10 +153,9 @@ class Meter:
         """Reserves so much more output; the refusal if a limit has no room for it."""
         admission = self.admission
         call, lease = admission.call, admission.lease
-        held, rates = lease.amounts, call.target.rates
-        cost = rates.most_nano(held.input_tokens, held.output_tokens + want) if rates else 0
-        more = Amounts(0, want, max(0, cost - held.cost_nano))
-        total = Amounts(held.input_tokens, held.output_tokens + want, held.cost_nano + more.cost_nano)
+        held, total = lease.amounts, amounts_of(call, lease.amounts.input_tokens, self.held + want)
+        more = Amounts(0, want, max(0, total.cost_nano - held.cost_nano))
+        total = Amounts(held.input_tokens, total.output_tokens, held.cost_nano + more.cost_nano)
         opened = events.holding(admission.opened, reserved_json(total))
         found = await self.engine.extend(
             lease,

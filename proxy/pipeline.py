@@ -92,15 +92,9 @@ class Pipeline:
                 content = await read_all(answer, self.max_answer_bytes)
                 return await self._whole(admission, attempt, adapter, answer, content)
             meter = self._meter(admission, progress)
-            relay = Relay(
-                admission.call,
-                adapter,
-                attempt,
-                answer,
-                progress,
-                meter=meter,
-                most_bytes=self.max_answer_bytes,
-            )
+            relay = self._relay(admission, attempt, adapter, answer, progress)
+            relay.meter = meter = self._meter(admission, progress)
+            relay.most_bytes = self.max_answer_bytes
             end = await relay.run()
             if end.whole:
                 reply = await self.endings.assembled(admission, attempt, progress, end, meter)
@@ -164,8 +158,10 @@ class Pipeline:
             content_type = answer.header("content-type") or ""
             begun.set_result(response_headers.answered(admission, content_type, attempt))
             progress = _progress(admission.call)
-            meter = self._meter(admission, progress) if is_metered(admission) else None
-            end = await Relay(admission.call, adapter, attempt, answer, progress, channel, meter).run()
+            relay = self._relay(admission, attempt, adapter, answer, progress)
+            relay.channel = channel
+            relay.meter = meter = self._meter(admission, progress) if is_metered(admission) else None
+            end = await relay.run()
             if end.whole:
                 await self.endings.stream(admission, attempt, end, channel, meter)
                 channel.end()
@@ -175,6 +171,18 @@ class Pipeline:
         await self.endings.stream(admission, attempt, end, channel, meter)
 
     # what both share
+
+    def _relay(
+        self, admission: Admission, attempt: Attempt, adapter: Adapter, answer: Answer, progress: Progress
+    ) -> Relay:
+        return Relay(
+            admission.call,
+            adapter,
+            attempt,
+            answer,
+            progress,
+            cost=lambda usage: self.settler.cost(admission, usage),
+        )
 
     def _meter(self, admission: Admission, progress: Progress) -> Meter:
         return Meter(self.settler.engine, self.settler.supervisor, admission, progress.output)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut, TooLarge
 from proxy.channel import Channel, ClientGone
-from proxy.context import Call
+from proxy.context import Call, Usage
 from proxy.metering import LimitReached, Meter
 from proxy.providers.base import Adapter, Progress, Unreadable
 from proxy.settlement import Attempt
@@ -49,6 +49,7 @@ class Relay:
     attempt: Attempt
     answer: Answer
     progress: Progress
+    cost: Callable[[Usage], int | None]
     channel: Channel | None = None
     meter: Meter | None = None
     most_bytes: float = inf
@@ -178,12 +179,12 @@ class Relay:
 
     async def _too_dear(self, given: int, most_nano: int) -> bool:
         """Whether the call so far costs more than its policy gives for a client who left."""
-        rates, output = self.call.target.rates, self.progress.output
-        if rates is None or rates.cost_nano(given, output.bound) <= most_nano:
+        output = self.progress.output
+        if (self.cost(Usage(given, output.bound)) or 0) <= most_nano:
             return False
         if self.meter is None or self.meter.task is None:
             await output.count()
-        return rates.cost_nano(given, output.bound) > most_nano
+        return (self.cost(Usage(given, output.bound)) or 0) > most_nano
 
 
 def ended_early(code: Code) -> OrbitError:

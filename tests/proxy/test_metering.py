@@ -88,7 +88,9 @@ class Stream:
 def stream(held: int, cap: int = 100_000, price: int = 0, **store: Any) -> Stream:
     rates = Rates.parse({"input": 0, "output": price}, "1")
     target = SimpleNamespace(model="gpt-4o-mini", rates=rates)
-    call = SimpleNamespace(output_cap=cap, choices=1, target=target, end_user=None, principal=None, model="m")
+    call = SimpleNamespace(
+        output_cap=cap, choices=1, target=target, end_user=None, principal=None, model="m", body={}
+    )
     call.principal = SimpleNamespace(refusals={"m": b"{}"})
     chain = Chain.at(0, "o", "k", [], Calendar(), 0)
     amounts = Amounts(10, held, held * price // 1_000_000)

@@ -63,8 +63,10 @@ def test_readers_that_take_nothing_are_left_and_charged_for_what_came(
         before = most = resident(gateway)
         readers = [idle_reader(gateway, tenant) for _ in range(READERS)]
         assert api.chat().status_code == 429
-        while len(tenant.events()) < 2 + READERS:
+        while api.limits()["some"]["held"] == READERS:
             most = max(most, resident(gateway))
+            time.sleep(0.1)
+        while len(tenant.events()) < 2 + READERS:
             time.sleep(0.1)
         events = calls(tenant, 2 + READERS)[2:]
         assert most - before < READERS * 1024 * 1024
