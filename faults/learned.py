@@ -26,8 +26,11 @@ def tenfold(stage: Stage, chance: random.Random) -> Found:
         directives = f"tokens={tokens} tokens_per_chunk=50 pace_ms={chance.randint(1, 4)}"
         return {**chat(directives, stream=True, max_tokens=LIMIT), "model": "demo-chat"}
 
-    told = asks(tenant, HISTORY, lambda _: answer(chance.randint(TOLD * 8 // 10, TOLD)))
+    told = asks(
+        tenant, HISTORY, lambda _: {**answer(chance.randint(TOLD * 8 // 10, TOLD)), "max_tokens": 2 * TOLD}
+    )
     seen = stage.crowd(told, at_once=5).run()
+    stage.read(tenant)
     with watched(stage, tenant, "output_tokens") as watch:
         streams = asks(tenant, STREAMS, lambda _: answer(chance.randint(TRUE, TRUE * 12 // 10)))
         seen += stage.crowd(streams, barrier=True).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy import events
 from proxy.context import Call
+from proxy.learning import Outputs
 from proxy.snapshot import Snapshots
 from quotas import estimate, keys, recovery, seeds
 from quotas.allowances import allowance
@@ -60,7 +61,7 @@ class Admissions:
     snapshots: Snapshots
     shares: LocalShares
     journals: Path
-    learned: Callable[[Call], int | None]  # output to reserve instead of the full bound
+    outputs: Outputs
 
     def __post_init__(self) -> None:
         self.engine.seeder, self.engine.books = self._seed, self._books
@@ -72,6 +73,7 @@ class Admissions:
         The first try takes an upper bound from the body's bytes; only where that finds no room are the
         tokens counted and tried again.
         """
+        await self.outputs.ready(call)
         amounts, rough = await self._needs(call)
         gives_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < gives_up:
@@ -169,7 +171,7 @@ class Admissions:
         return Admission(call, lease, opened)
 
     def _amounts(self, call: Call, input_tokens: int) -> Amounts:
-        learned = self.learned(call)
+        learned = self.outputs.learned_output(call)
         return amounts_of(call, input_tokens, call.output_cap * call.choices if learned is None else learned)
 
     async def _counted(self, call: Call) -> Amounts:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from array import array
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ KEYS = 10_000  # keys and models that one worker remembers
 HIDING = 1_000  # models found to charge for what they do not show
 OLDEST = timedelta(days=30)  # that is looked for in the ledger
 LONGEST_READ_MS = 2_000
+ASK_EVERY_S = 1.0
+ASK_S = 2.0  # that a call waits for the ledger
 
 
 @dataclass(slots=True)
@@ -37,6 +41,8 @@ class Ring:
     values: array[int] = field(default_factory=lambda: array("Q"))
     oldest: int = 0
     usual: int | None = None
+    asked_at: float = float("-inf")  # when the ledger was last asked, in monotonic seconds
+    asking: asyncio.Task[None] | None = None
 
     def add(self, value: int) -> None:
         if len(self.values) < SAMPLES:
@@ -58,12 +64,27 @@ class Ring:
 
 @dataclass
 class Outputs:
-    """One worker's memory. A key and model met for the first time is looked up in the ledger, beside the loop."""
+    """One worker's memory. Where it knows too little of a key and model, the ledger is asked, beside the loop."""
 
     snapshots: Snapshots
     supervisor: Supervisor
     rings: OrderedDict[tuple[str, str], Ring] = field(default_factory=OrderedDict)
     hiding: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
+
+    async def ready(self, call: Call) -> None:
+        """Lets the ledger be asked first, where this worker does not know enough of a key to say what is usual."""
+        policy = call.principal.policy
+        if policy is None or policy.output_reserve != "learned":
+            return
+        ring, now = self._ring(call), time.monotonic()
+        if ring.asking is None and len(ring.values) < ENOUGH and now - ring.asked_at > ASK_EVERY_S:
+            ring.asked_at = now
+            name = (call.principal.key.id, call.model)
+            ring.asking = self.supervisor.spawn(
+                self._warm(ring, call.principal.organization.id, *name), "learn"
+            )
+        if ring.asking is not None:
+            await asyncio.wait({ring.asking}, timeout=ASK_S)
 
     def learned_output(self, call: Call) -> int | None:
         """Output tokens to reserve for a call that is metered as it streams; None for the full bound."""
@@ -102,22 +123,23 @@ class Outputs:
             ring = self.rings[name] = Ring()
             if len(self.rings) > KEYS:
                 self.rings.popitem(last=False)
-            self.supervisor.spawn(self._warm(ring, call.principal.organization.id, *name), "learn")
         else:
             self.rings.move_to_end(name)
         return ring
 
     async def _warm(self, ring: Ring, organization_id: str, key_id: str, model: str) -> None:
-        """What the ledger knows comes before what this worker has seen meanwhile."""
+        """The ledger has the calls of all workers, this one's own but for the latest."""
         try:
             found = await self.snapshots.read(lambda: last_outputs(organization_id, key_id, model))
         except OrbitError as error:
             logger.warning("outputs of key %s are learned anew: %s", key_id, error)
             return
-        seen = list(ring.values)
-        ring.values, ring.oldest = array("Q"), 0
-        for value in [*found, *seen]:
-            ring.add(value)
+        finally:
+            ring.asking = None
+        if len(found) > len(ring.values):
+            ring.values, ring.oldest = array("Q"), 0
+            for value in found:
+                ring.add(value)
 
 
 def last_outputs(organization_id: str, key_id: str, model: str) -> list[int]:
