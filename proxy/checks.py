@@ -150,7 +150,7 @@ def _priced(policy: EffectivePolicy, model: str, target: Target) -> Target:
             "(unpriced_models) in the policy.",
             param="model",
         )
-    return Target(target.account, target.model, None)
+    return replace(target, rates=None)
 
 
 def make_call(
