@@ -23,6 +23,7 @@ from faults.book import Trial
 from orbit.launcher import state
 from orbit.launcher.state import PROJECT
 
+STARTS = 3  # its servers may not come up: somebody else took their port
 TIMEOUT_S = 900  # a busy machine is no fault
 
 
@@ -236,18 +237,17 @@ def _failed(copy: Path, tests: Sequence[str]) -> list[str]:
     """The tests that fail, or that cannot even begin."""
     command = [".venv/bin/python", "-m", "pytest", "-n0", "-q", "--tb=no", "-p", "no:cacheprovider", *tests]
     environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=copy, env=environment, timeout=TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        return ["timeout::no end in time"]
-    found = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
-    if not found and done.returncode:
-        raise RuntimeError(
-            f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-        )
-    return found
+    for _ in range(STARTS):
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, cwd=copy, env=environment, timeout=TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired:
+            return ["timeout::no end in time"]
+        found = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+        if found or not done.returncode:
+            return found
+    raise RuntimeError(f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":
