@@ -181,9 +181,11 @@ def _agreement(books: Books) -> Iterable[str]:
     for event in books.calls:
         theirs = truth.get(str(event.end_user))
         cost = theirs["cost_nano"] if theirs else 0
-        if event.status == "settled" and event.usage_source == "provider" and (event.cost_nano or 0) != cost:
+        if event.cost_nano is None:  # a model without a price
+            continue
+        if event.status == "settled" and event.usage_source == "provider" and event.cost_nano != cost:
             yield f"I3: {event.end_user} was charged {event.cost_nano}, the provider made {cost}"
-        if event.status == "lease_expired" and (event.cost_nano or 0) < cost and event.cost_nano is not None:
+        if event.status == "lease_expired" and event.cost_nano < cost:
             yield f"I3: {event.end_user} lapsed at {event.cost_nano}, the provider made {cost}"
 
 

@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -141,7 +141,7 @@ class Crowd:
     asks: Sequence[Ask]
     at_once: int
     barrier: bool = False  # all connect first and ask together
-    pause_s: float = 0.0
+    connected: Callable[[], None] = lambda: None  # called between the two
     seen: list[Seen] = field(default_factory=list)
 
     def run(self) -> list[Seen]:
@@ -152,6 +152,7 @@ class Crowd:
     async def _rush(self) -> None:
         connections = [await self._connect() for _ in self.asks]
         await asyncio.sleep(0.05)  # until every worker has accepted its share
+        self.connected()
         await asyncio.gather(*map(self._ask, connections, self.asks))
 
     async def _in_turn(self) -> None:
@@ -165,7 +166,6 @@ class Crowd:
                     self.seen.append(Seen(ask.user))
                     return
                 await self._ask(connection, ask)
-                await asyncio.sleep(self.pause_s)
 
         await asyncio.gather(*map(one, self.asks))
 

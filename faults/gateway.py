@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from orbit.launcher import state
 
@@ -70,6 +71,13 @@ class Gateway:
             self._zygote.wait()
         self._listener.join()
         self._zygote.stdout.close()
+
+    def spread(self) -> list[int]:
+        """How many sockets each worker has open."""
+        return [
+            sum(str(one.readlink()).startswith("socket:") for one in Path(f"/proc/{pid}/fd").iterdir())
+            for pid in self.web
+        ]
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.conf import settings
 
 from faults import checker
@@ -23,10 +24,9 @@ from faults.stage import Stage, stage
 from faults.tenants import Tenant
 from orbit.lib.ids import uuid7
 from orbit.lib.store import client
-from proxy import events, runtime
+from proxy import runtime
 from proxy.admission import Admission
 from proxy.checks import make_call
-from proxy.context import Usage
 from proxy.runtime import Runtime
 from quotas import tasks
 from quotas.limits import Amounts
@@ -66,16 +66,22 @@ class Calls:
 
     def used(self, admission: Admission) -> tuple[Amounts, bytes]:
         """Less than was reserved, and the event that says so."""
-        most = admission.reserved
-        usage = Usage(self.chance.randint(0, most.input_tokens), self.chance.randint(0, most.output_tokens))
-        cost = self.runtime.settler.cost(admission, usage)
-        event = events.closing(
-            admission.opened, admitted_us=admission.lease.admitted_us, status="settled", code=None, http_status=200,
-            usage=usage, usage_source="partial", cost_nano=cost, rates=self.runtime.settler.rates(admission),
-            finish_reason="stop", attempts=[], duration_ms=1,
-            first_token_ms=None,
-        )  # fmt: skip
-        return Amounts(usage.input_tokens, usage.output_tokens, cost or 0), event
+        most, chance = admission.reserved, self.chance
+        used = Amounts(
+            chance.randint(0, most.input_tokens),
+            chance.randint(0, most.output_tokens),
+            chance.randint(0, most.cost_nano),
+        )
+        event = {
+            **admission.opened,
+            "admitted_us": admission.lease.admitted_us,
+            "status": "settled",
+            "usage_source": "partial",
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "cost_nano": used.cost_nano,
+        }
+        return used, orjson.dumps(event)
 
 
 async def _settled(calls: Calls, admission: Admission, amounts: Amounts, event: bytes) -> None:

@@ -75,7 +75,7 @@ MUTANTS = [
     ),
     mutant(
         "no-reaper", "the reaper is off", "quotas/tasks.py",
-        "        expire(store, shard, one.decode()) for", "        0 for", KILLED,
+        "        expire(store, shard, one.decode())\n", "        0\n", KILLED,
     ),
     mutant(
         "no-tenant-filter", "the tenant filter is removed", "orbit/lib/access.py",
@@ -101,7 +101,7 @@ MUTANTS = [
         "            _take_text(choice.get(\"delta\"), progress)\n        usage = self.usage(chunk)",
         "            _take_text(choice.get(\"delta\"), progress)\n"
         "        said = \"\".join(progress.texts)\n"
-        "        at = said.find('{\"usage\"')\n"
+        "        at = said.find('{\"choices\"')\n"
         "        usage = self.usage(orjson.loads(said[at : said.find('}}', at) + 2])) if at >= 0 and '}}' in said[at:] else self.usage(chunk)",
         "tests/clients/test_odd_usage.py",
     ),
@@ -223,7 +223,9 @@ def _try(mutant: Mutant, copy: Path) -> Trial:
             (copy / file).write_text(text)
     outcome = "crashed" if stale else "held" if failed else "broken"
     by = list(dict.fromkeys(one.partition("::")[2].partition("[")[0] for one in failed))
-    words = f"STALE, does not fit {stale}" if stale else f"caught by {', '.join(by)}" if by else "SURVIVED"
+    words = (
+        f"STALE, does not fit {stale}" if stale else f"caught by {', '.join(by[:3])}" if by else "SURVIVED"
+    )
     print(f"{mutant.name}: {words}", flush=True)
     trial = Trial(
         "mutants", 1, len(book.trials("mutants")) + 1, 0, book.commit(), started, round(time.monotonic() - clock, 1),
