@@ -230,12 +230,16 @@ async def test_rough_need_beyond_a_shadow_limit_is_counted_exactly_first(bench: 
 async def test_temporary_increase_holds_until_its_end(bench: Bench, per: str) -> None:
     raised = Raised(limit=3, burst=3, until=NOON + 5_000_000)
     chain = bench.chain(bench.limit("requests", per, 1, raised=raised))
-    for _ in range(3):
+    with_room = bench.chain(bench.limit("requests", per, 1, raised=raised, object_id=bench.key))
+    await bench.admitted(chain)
+    await bench.admitted(with_room)
+    for _ in range(2):
         await bench.admitted(chain)
     await bench.refused(chain)
     bench.at(NOON + 5_000_000)
     refusal = await bench.refused(chain)
     assert refusal.standing.rate == 1
+    await bench.refused(with_room)
 
 
 def each_user(bench: Bench, meter: str, per: str | None, limit: int) -> Limit:
