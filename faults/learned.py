@@ -19,7 +19,9 @@ HISTORY = 30
 
 def tenfold(stage: Stage, chance: random.Random) -> Found:
     tenant = stage.tenant(
-        [{"name": "output", "meter": "output_tokens", "per": "day", "limit": LIMIT}], output_reserve="learned"
+        [{"name": "output", "meter": "output_tokens", "per": "day", "limit": LIMIT}],
+        output_reserve="learned",
+        unpriced_models={"input": "0.15", "output": "0.60"},  # what the provider takes for a model of its own
     )
 
     def answer(tokens: int) -> dict[str, Any]:

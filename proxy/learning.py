@@ -20,6 +20,7 @@ from proxy.context import Call
 from proxy.providers import ADAPTERS
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
+from quotas import tokens
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ KEYS = 10_000  # keys and models that one worker remembers
 HIDING = 1_000  # models found to charge for what they do not show
 OLDEST = timedelta(days=30)  # that is looked for in the ledger
 LONGEST_READ_MS = 2_000
-ASK_EVERY_S = 1.0
+ASK_EVERY_S = 0.25
 ASK_S = 2.0  # that a call waits for the ledger
 
 
@@ -72,10 +73,14 @@ class Outputs:
     hiding: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     async def ready(self, call: Call) -> None:
-        """Lets the ledger be asked first, where this worker does not know enough of a key to say what is usual."""
+        """Lets the ledger be asked first, where this worker does not know enough of a key to say what is usual.
+
+        The model's vocabulary is loaded too: a stream whose first count waits for it runs ahead of its meter.
+        """
         policy = call.principal.policy
         if policy is None or policy.output_reserve != "learned":
             return
+        await tokens.count_off_loop(" ", call.target.model)
         ring, now = self._ring(call), time.monotonic()
         if ring.asking is None and len(ring.values) < ENOUGH and now - ring.asked_at > ASK_EVERY_S:
             ring.asked_at = now
