@@ -25,7 +25,7 @@ from quotas import estimate, keys, recovery, seeds
 from quotas.allowances import allowance
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Missing, OutsideWindows
-from quotas.limits import Amounts, Limit
+from quotas.limits import FOREVER, Amounts, Limit
 from quotas.local import LocalRefusal, LocalShares
 
 logger = logging.getLogger(__name__)
@@ -245,19 +245,13 @@ def amounts_of(call: Call, input_tokens: int, output_tokens: int) -> Amounts:
 
 def exceeds(limit: Limit, amounts: Amounts, now_us: int) -> OrbitError:
     """A request larger than a whole limit: no waiting helps."""
-    need, ceiling = amounts.of(limit.meter), most_of(limit, now_us)
+    need, ceiling = amounts.of(limit.meter), limit.most(now_us)
     return OrbitError(
         Code.REQUEST_EXCEEDS_LIMIT,
         f"This request needs up to {shown(limit, need)}, more than the whole {describe(limit)} of "
         f"{shown(limit, ceiling)}. Lower its maximum output or its length, or ask for a higher limit.",
         data={**figures(limit), "limit_value": ceiling, "need": need},
     )
-
-
-def most_of(limit: Limit, now_us: int) -> int:
-    """The most that one call can take of a limit."""
-    ceiling, burst = limit.in_force(now_us)
-    return burst if limit.smooth else ceiling
 
 
 def reserved_json(amounts: Amounts) -> dict[str, int]:
@@ -270,7 +264,7 @@ def reserved_json(amounts: Amounts) -> dict[str, int]:
 
 def _never_fits(chain: Chain, amounts: Amounts, now_us: int) -> Limit | None:
     for limit in chain.limits:
-        if amounts.of(limit.meter) > most_of(limit, now_us) and not limit.shadow:
+        if amounts.of(limit.meter) > limit.most(now_us) and not limit.shadow:
             return limit
     return None
 
@@ -289,8 +283,11 @@ def refused(refusal: Refusal) -> OrbitError:
     limit = standing.limit
     code = Code.RATE_LIMITED if limit.smooth or limit.per is None else Code.INSUFFICIENT_QUOTA
     data = limit_data(standing)
+    retry_after_s: float | None = None
     if refusal.retry_at_us is None:
-        room, retry_after_s = "There is room again when running calls end.", 1.0
+        room, retry_after_s = "There is room again when running calls give back what they do not use.", 1.0
+    elif refusal.retry_at_us >= FOREVER.end:
+        room = "It never starts anew: ask for a higher limit."
     else:
         data["retry_at"] = rfc3339(from_us(refusal.retry_at_us))
         room = f"There is room again at {data['retry_at']}."

@@ -12,7 +12,7 @@ class ClientGone(Exception):
 class Channel:
     """One writer, one reader. The writer waits while `most_bytes` lie here unread."""
 
-    def __init__(self, patience_s: float, most_bytes: int = 256 * 1024) -> None:
+    def __init__(self, patience_s: float, most_bytes: int = 128 * 1024) -> None:
         self.patience_s = patience_s  # how long a reader may take nothing
         self.most_bytes = most_bytes
         self.pieces: list[bytes] = []

@@ -270,7 +270,16 @@ def _end_user(body: dict[str, Any], headers: Mapping[bytes, bytes]) -> str | Non
             raise _bad(name, "must be a text")
         if value:
             return value[:256]
-    return headers.get(b"x-orbit-user", b"")[:256].decode("latin-1") or None
+    return header_user(headers)
+
+
+def header_user(headers: Mapping[bytes, bytes]) -> str | None:
+    """The end user in the header, in UTF-8 as in a body; other bytes stand for themselves."""
+    given = headers.get(b"x-orbit-user", b"")
+    try:
+        return given.decode()[:256] or None
+    except UnicodeDecodeError:
+        return given.decode("latin-1")[:256]
 
 
 def _tags(body: dict[str, Any], headers: Mapping[bytes, bytes]) -> dict[str, str]:

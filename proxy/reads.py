@@ -13,6 +13,7 @@ from audit.models import Event
 from orbit.lib import access
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy.admission import unavailable
+from proxy.checks import header_user
 from proxy.context import Principal
 from proxy.request import GatewayRequest
 from quotas.status import standing
@@ -39,7 +40,7 @@ async def fresh(raw: GatewayRequest) -> Principal | None:
 def named_user(raw: GatewayRequest) -> str | None:
     """The end user asked for by `?user=`, else by the header that calls name theirs in."""
     asked = parse_qs(raw.query_string.decode("latin-1")).get("user", [""])[0]
-    return asked[:MOST_USER] or raw.header_map.get(b"x-orbit-user", b"")[:MOST_USER].decode("latin-1") or None
+    return asked[:MOST_USER] or header_user(raw.header_map)
 
 
 async def limits(principal: Principal, runtime: Any, end_user: str | None) -> list[dict[str, Any]]:

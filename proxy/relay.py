@@ -103,6 +103,7 @@ class Relay:
             if progress.done or not piece:
                 self.last = out
                 return
+            del piece, events  # a slow reader may keep us here for long
             if out and channel is not None:
                 await channel.put(out)
 

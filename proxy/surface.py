@@ -20,7 +20,8 @@ TYPES = {
     415: "invalid_request_error",
     429: "rate_limit_error",
 }
-FINAL = {Code.REQUEST_EXCEEDS_LIMIT, Code.INSUFFICIENT_QUOTA}  # a retry within seconds cannot help
+FINAL = {Code.REQUEST_EXCEEDS_LIMIT, Code.INSUFFICIENT_QUOTA}
+SOON_S = 5.0  # clients that try again by themselves wait about so long in all
 
 
 def error_body(error: OrbitError, request_id: str) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def error_reply(error: OrbitError, request_id: str) -> Reply:
         headers.append((b"x-orbit-limit", str(error.data["limit"]).encode()))
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(max(1, ceil(error.retry_after_s))).encode()))
-    if error.code in FINAL:
+    if error.code in FINAL and (error.retry_after_s is None or error.retry_after_s > SOON_S):
         headers.append((b"x-should-retry", b"false"))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

@@ -266,7 +266,7 @@ def _counters(shard: int, limit: Limit, pair: Windows) -> list[str]:
     """The keys that reserve.lua wants of a limit."""
     starts = [window.start for window in pair] if pair else [None]
     found = [keys.counter(shard, limit.counter, start) for start in starts]
-    if limit.user == ANY_USER and kind_of(limit) != "r":
+    if limit.user == ANY_USER:
         found += [keys.mark(shard, mark_identity(limit), start) for start in starts]
     return found
 

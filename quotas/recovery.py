@@ -156,7 +156,7 @@ def _forget_ended(shard: int) -> None:
     for start in range(0, len(ids), 1000):
         for lease_id, found in _in_ledger(one.decode() for one in ids[start : start + 1000]).items():
             charged = found.amounts
-            ended = f"expired {charged.input_tokens} {charged.output_tokens} {charged.cost_nano}"
+            ended = f"expired {charged.input_tokens} {charged.output_tokens} {charged.cost_nano}\n"
             store.set(keys.tombstone(shard, lease_id), ended if found.lapsed else "settled", px=TOMBSTONE_MS)
             store.delete(keys.lease(shard, lease_id))
             store.zrem(keys.leases(shard), lease_id)

@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
-from orbit.lib.store import client, each
+from orbit.lib.store import client, each, time_us
 from quotas import keys, usage
-from quotas.chain import Unseeded, mark_identity
+from quotas.chain import Unseeded, kind_of, mark_identity
 from quotas.engine import KEPT_MS, SEED
-from quotas.limits import ANY_USER, Limit, Window, user_digest
+from quotas.limits import ANY_USER, FOREVER, SMOOTH_US, Limit, Window, user_digest
 
-Spent = Callable[[int, str, Limit, Window], usage.Spent]
+Spent = Callable[[int, str, Limit, Window, bool], usage.Spent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +29,42 @@ class Open:
     event: dict[str, Any]
 
 
-def seed(shard: int, organization_id: str, missing: Unseeded, spent: Spent = usage.spent) -> None:
+def seed(
+    shard: int, organization_id: str, missing: Unseeded, spent: Spent = usage.spent, now_us: int | None = None
+) -> None:
     """Starts a counter, or those of every end user who has a figure. Set once, whoever comes first.
 
     Does nothing while the shard is closed.
     """
-    stamp, window = _stamp(shard), missing.window
-    reading = None if window is None else spent(shard, organization_id, missing.limit, window)
-    leases = [
-        one for one in open_leases(shard) if usage.covers(missing.limit, window, organization_id, one.event)
-    ]
-    work = _Seeding(shard, missing, stamp, reading, leases)
+    stamp, lost_us = _stamp(shard)
+    limit, now_us = missing.limit, now_us or time_us(shard)
+    span = missing.window or remembered(limit, lost_us, now_us)
+    by_settlement = kind_of(limit) == "t"
+    reading = None if span is None else spent(shard, organization_id, limit, span, by_settlement)
+    counting = missing.window if kind_of(limit) != "r" else span
+    leases = [one for one in open_leases(shard) if usage.covers(limit, counting, organization_id, one.event)]
+    work = _Seeding(shard, missing, stamp, reading, leases, now_us)
     while (outcome := work.run()) == b"MOVED":
         assert reading is not None
         reading.read_on()  # a lease that ended meanwhile is in the stream, and no longer open
-    if outcome == b"COLD" and _stamp(shard):
-        seed(shard, organization_id, missing, spent)
+    if outcome == b"COLD" and _stamp(shard)[0]:
+        seed(shard, organization_id, missing, spent, now_us)
 
 
-def _stamp(shard: int) -> str:
-    found: Any = client().hmget(keys.meta(shard), "epoch", "restored")
-    epoch, restored = found
-    return f"{epoch.decode()}:{int(restored or 0)}" if epoch else ""
+def remembered(limit: Limit, lost_us: int, now_us: int) -> Window | None:
+    """How far back a smooth window remembers, when it may have lost something of that; else None."""
+    if not limit.smooth or limit.per is None:
+        return None
+    burst = max(limit.burst, limit.raised.burst if limit.raised else 0)
+    drains_us = -(-burst * SMOOTH_US[limit.per] // limit.limit)
+    return Window(now_us - drains_us, FOREVER.end) if now_us < lost_us + drains_us else None
+
+
+def _stamp(shard: int) -> tuple[str, int]:
+    """The epoch with the count of restored leases, "" for a closed shard; and when counters were last lost."""
+    found: Any = client().hmget(keys.meta(shard), "epoch", "restored", "lost")
+    epoch, restored, lost = found
+    return f"{epoch.decode()}:{int(restored or 0)}" if epoch else "", int(lost or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ class _Seeding:
     stamp: str
     reading: usage.Spent | None
     leases: list[Open]
+    now_us: int
 
     def run(self) -> bytes:
         limit, used = self.missing.limit, self.reading.used if self.reading else {}
@@ -76,6 +91,8 @@ class _Seeding:
 
     def _counter(self, limit: Limit, used: int, leases: list[Open]) -> bytes:
         key = keys.counter(self.shard, limit.counter, self._start())
+        if kind_of(limit) == "r":  # counts calls as they are admitted: those in flight too
+            return self._run(key, [], used + len(leases), self.missing.spec)
         return self._run(key, [keys.lease(self.shard, one.id) for one in leases], used, self.missing.spec)
 
     def _run(self, key: str, leases: list[str], used: int, spec: bytes) -> bytes:
@@ -84,7 +101,15 @@ class _Seeding:
         window = self.missing.window
         expires = "" if window is None else str(window.end // 1000 + KEPT_MS)
         reply: Any = client().eval(
-            SEED.source, len(script_keys), *script_keys, position, used, expires, spec, self.stamp
+            SEED.source,
+            len(script_keys),
+            *script_keys,
+            position,
+            used,
+            expires,
+            spec,
+            self.stamp,
+            self.now_us,
         )
         outcome: bytes = reply
         return outcome

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.store import client
-from quotas import keys, usage
+from quotas import keys, seeds, usage
 from quotas.counters import Counter
 from quotas.limits import ANY_USER, FOREVER, SMOOTH_US, Calendar, Limit, Raised, Window, window_at
 from quotas.policies import calendar_of, limits_of, strictest
@@ -196,7 +196,9 @@ def readings(shard: int, organization_id: str, limits: Sequence[Limit], calendar
         Reading(
             limit,
             window,
-            _unused(shard, organization_id, limit, window, lost) if value is None else Counter.unpack(value),
+            _unused(shard, organization_id, limit, window, lost, now)
+            if value is None
+            else Counter.unpack(value),
             now,
         )
         for limit, window, value in zip(limits, windows, values, strict=True)
@@ -204,13 +206,15 @@ def readings(shard: int, organization_id: str, limits: Sequence[Limit], calendar
 
 
 def _unused(
-    shard: int, organization_id: str, limit: Limit, window: Window | None, lost: bytes | None
+    shard: int, organization_id: str, limit: Limit, window: Window | None, lost: bytes | None, now: int
 ) -> Counter:
-    """What a counter that does not exist would start with. After a loss a smooth one starts full and drains."""
+    """What a counter that does not exist would start with, save what open leases hold."""
     if limit.user == ANY_USER:
         return Counter()
     if window is not None:
         return Counter(used=usage.spent(shard, organization_id, limit, window).total)
-    if lost and limit.smooth and limit.per:
-        return Counter(used=limit.burst * SMOOTH_US[limit.per], at=int(lost))
-    return Counter()
+    span = seeds.remembered(limit, int(lost or 0), now)
+    if span is None or limit.per is None:
+        return Counter()
+    lately = usage.spent(shard, organization_id, limit, span, by_settlement=limit.meter != "requests")
+    return Counter(used=min(lately.total, limit.burst) * SMOOTH_US[limit.per], at=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from quotas.limits import ANY_USER, NOBODY, Amounts, Limit, Window, user_digest
 from quotas.models import UsageBucket
 from quotas.rollups import bucket_start
 
+LONGEST_CALL = timedelta(days=1)  # a call that ended in a span began no longer before it
 TOTALS = ("requests", "refused", "input_tokens", "output_tokens", "cost_nano", "estimated_requests")
 GROUPS = {"project": "project_id", "key": "key_id", "model": "model", "account": "account_id", "day": "day"}
 
@@ -94,6 +95,7 @@ class Spent:
     used: dict[str, int]
     position: str
     written: int = 0  # how many entries the ledger had then of the shard
+    by_settlement: bool = False  # whether the window is of when calls ended, not of when they were admitted
     seen: set[str] = field(default_factory=set)
 
     @property
@@ -105,11 +107,15 @@ class Spent:
         store = client()
         while found := _entries(store, self.shard, self.position):
             self.position = found[-1][0].decode()
-            entries = [(fields, orjson.loads(fields[b"e"])) for _, fields in found if _counts(fields)]
+            entries = [(fields, self._event(fields)) for _, fields in found if _counts(fields)]
             covered = [
                 one for one in entries if covers(self.limit, self.window, self.organization_id, one[1])
             ]
             self._add(covered, self._in_ledger([str(event.get("event_id")) for _, event in covered]))
+
+    def _event(self, fields: dict[bytes, bytes]) -> dict[str, Any]:
+        event: dict[str, Any] = orjson.loads(fields[b"e"])
+        return {**event, "admitted_us": int(fields[b"t"])} if self.by_settlement else event
 
     def _add(self, entries: list[tuple[dict[bytes, bytes], dict[str, Any]]], known: set[str]) -> None:
         for fields, event in entries:
@@ -132,7 +138,9 @@ class Spent:
             return {str(one) for one in found.values_list("event_id", flat=True)}
 
 
-def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> Spent:
+def spent(
+    shard: int, organization_id: str, limit: Limit, window: Window, by_settlement: bool = False
+) -> Spent:
     """Of a limit's counter in a window, from the ledger and from the events that it has not read.
 
     The ledger's sums and its position are read until they belong together.
@@ -141,8 +149,11 @@ def spent(shard: int, organization_id: str, limit: Limit, window: Window) -> Spe
         before: tuple[str, int] = ("", 0)
         while (position := _position(shard)) != before:
             before = position
-            used = _of_users(limit, window) if limit.user else {"": _in_ledger(limit, window)}
-    found = Spent(shard, organization_id, limit, window, used, *position)
+            if limit.user or limit.smooth:
+                used = _of_events(limit, window, by_settlement)
+            else:
+                used = {"": _in_ledger(limit, window)}
+    found = Spent(shard, organization_id, limit, window, used, *position, by_settlement)
     found.read_on()
     return found
 
@@ -184,18 +195,23 @@ def _in_ledger(limit: Limit, window: Window) -> int:
     return total
 
 
-def _of_users(limit: Limit, window: Window) -> dict[str, int]:
-    """From the events themselves: rollups do not know end users."""
+def _of_events(limit: Limit, window: Window, by_settlement: bool) -> dict[str, int]:
+    """From the events themselves: rollups know neither end users nor spans of less than a quarter of an hour."""
     events = Event.objects.filter(
-        kind__in=("call", "correction", "adjustment"),
-        admitted_at__lt=_moment(window.end),
-        admitted_at__gte=_moment(window.start),
+        kind__in=("call", "correction", "adjustment"), admitted_at__lt=_moment(window.end)
     )
-    if limit.parent != "organization":
-        events = events.filter(**{f"{limit.parent}_id": UUID(limit.object_id)})
+    if by_settlement:
+        events = events.filter(
+            admitted_at__gte=_moment(window.start) - LONGEST_CALL, settled_at__gte=_moment(window.start)
+        )
+    else:
+        events = events.filter(admitted_at__gte=_moment(window.start))
+    level = limit.parent or limit.level
+    if level != "organization":
+        events = events.filter(**{f"{level}_id": UUID(limit.object_id)})
     if limit.models is not None:
         events = events.filter(model__in=limit.models)
-    if limit.user != ANY_USER:
+    if limit.user not in ("", ANY_USER):
         named = None if limit.object_name == NOBODY else limit.object_name
         events = events.filter(end_user=named)
     given, made = Coalesce(F("input_tokens"), 0), Coalesce(F("output_tokens"), 0)
@@ -206,6 +222,9 @@ def _of_users(limit: Limit, window: Window) -> dict[str, int]:
         "output_tokens": made,
         "cost": Coalesce(F("cost_nano"), 0),
     }[limit.meter]
+    if not limit.user:
+        total: int = events.aggregate(total=Sum(amount, default=0))["total"]
+        return {"": total}
     rows = events.order_by().values_list("end_user").annotate(total=Sum(amount, default=0))
     return {user_digest(end_user): total for end_user, total in rows}
 

@@ -18,7 +18,7 @@ import httptools
 
 from orbit.lib.exchange import Broken, Destination, NotConnected, TimedOut, Timeouts
 
-UNREAD = 256 * 1024  # bytes of an answer that wait here before the provider is held back
+UNREAD = 128 * 1024  # bytes of an answer that wait here before the provider is held back
 HEAD = 64 * 1024  # bytes of header names and values
 LAST_WORDS_S = 0.25  # for the other side to notice that we hang up
 LAST_WORDS = 4_000_000  # bytes that are read meanwhile

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 meta
 -- ARGV  1 now in microseconds, '' for the server's own clock   2 the new epoch
---       3 '1' when counters were lost: smooth windows then start full   4 the server's run id, see fence.lua
+--       3 '1' when counters were lost: smooth windows are then seeded for as long as they remember   4 the server's run id, see fence.lua
 -- Reply the epoch in force; another caller may have been first.
 --
 -- Example  EVALSHA … 1 meta '' 6fd1… '' 8e2c…  → '6fd1…'

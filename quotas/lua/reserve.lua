@@ -3,7 +3,7 @@
 --
 -- KEYS  1 meta  2 organization's version  3 key's generation  4 lease  5 leases  6 refused
 --       then for each limit its counter; for a calendar window (kind c) two: this window's and the next one's;
---       for a limit on each end user, save smooth requests, as many marks follow: see seed.lua.
+--       for a limit on each end user as many marks follow: see seed.lua.
 -- ARGV  1 now in microseconds, '' for the server's own clock
 --       2 epoch as the caller knows it, '' for unknown   3 highest sequence that it has seen
 --       4 version of its snapshot   5 generation of the key
@@ -58,7 +58,7 @@ local missing, fresh = {}, {}
 local at = 7
 
 for i, limit in ipairs(limits) do
-  local kind, each = limit[1], limit[14] == 1 and limit[1] ~= 'r'
+  local kind, each = limit[1], limit[14] == 1
   local this, mark, w = at, at + 1, 0
   at = at + 1
   if kind == 'c' then
@@ -72,18 +72,14 @@ for i, limit in ipairs(limits) do
     used[i], held[i], calls[i], since[i] = struct.unpack('<dddd', value)
     if held[i] < 0 then held[i] = 0 end
   else
-    if kind ~= 'r' and not (each and values[mark - 4]) then
+    -- smooth requests start empty, unless they were lost so lately that there may have been something in them
+    local unknown = kind ~= 'r' or (lost and now < lost + math.max(limit[5], limit[9]) * limit[6] / limit[4])
+    if unknown and not (each and values[mark - 4]) then
       missing[#missing + 1] = i
       missing[#missing + 1] = w
     end
     used[i], held[i], calls[i], since[i], fresh[i] = 0, 0, 0, now, true
-    -- after a loss nobody knows what a smooth window had spent: it starts full and drains from there
-    if lost and (kind == 'r' or kind == 't') then used[i], since[i] = limit[5] * limit[6], lost end
-    if value then -- charged before it was seeded, see settle.lua
-      local u, t = struct.unpack('<dd', value)
-      used[i] = math.max(0, used[i] - (t - since[i]) * limit[4]) + u
-      since[i] = t
-    end
+    if value then used[i], since[i] = struct.unpack('<dd', value) end -- charged before it was seeded, see settle.lua
   end
   key[i], window[i] = KEYS[this], w
   if now < limit[10] then limit[4], limit[5] = limit[8], limit[9] end

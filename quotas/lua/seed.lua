@@ -3,16 +3,17 @@
 --
 -- KEYS  1 stream  2 meta  3 counter, then the leases found open that the limit counts
 -- ARGV  1 the last stream id that was read for `used`, '' when no events count
---       2 used   3 when the counter expires, in milliseconds since 1970; '' two days after its last change
+--       2 used; of a smooth window what went into it lately   3 when the counter expires, in milliseconds since 1970; '' two days after its last change
 --       4 the limit as JSON, one entry of reserve.lua's; '' for a mark: "of this limit and window every end user that
 --         has a figure has a counter; who has none starts at zero"
 --       5 the shard's stamp (epoch and count of restored leases) from before the leases were looked up
+--       6 now in microseconds
 -- Reply 'OK'; 'KEPT' when the counter existed; nothing changed when 'MOVED', an event came after that id, or 'COLD',
 --       the stamp is another.
 -- A lease that did not know the counter gets it written into `x`, so that its settlement counts there too.
 --
--- Example  EVALSHA … 3 events meta day  1-0 1200 1700086400000 ["c","t","daily",…] 6fd1…:0  → 'OK'
-local stamp = redis.call('HMGET', KEYS[2], 'epoch', 'restored', 'lost')
+-- Example  EVALSHA … 3 events meta day  1-0 1200 1700086400000 ["c","t","daily",…] 6fd1…:0 1700000000000000  → 'OK'
+local stamp = redis.call('HMGET', KEYS[2], 'epoch', 'restored')
 if not stamp[1] or stamp[1] .. ':' .. (stamp[2] or '0') ~= ARGV[5] then return 'COLD' end
 if ARGV[1] ~= '' and #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', 1) > 0 then return 'MOVED' end
 local before = redis.call('GET', KEYS[3])
@@ -25,14 +26,13 @@ end
 
 local limit = cjson.decode(ARGV[4])
 local used, held, calls, since = tonumber(ARGV[2]), 0, 0, 0
-local lost = tonumber(stamp[3])
-if limit[1] == 't' and lost then used, since = limit[5] * limit[6], lost end
-if before then
-  local u, t = struct.unpack('<dd', before)
-  used = math.max(0, used - (t - since) * limit[4]) + u
-  since = t
+if limit[1] == 'r' or limit[1] == 't' then
+  since = tonumber(ARGV[6])
+  used = math.min(used, math.max(limit[5], limit[9])) * limit[6]
+  -- without a stream id nothing was read, so that what was charged meanwhile counts
+  if before and ARGV[1] == '' then used, since = struct.unpack('<dd', before) end
 end
-for i = 4, #KEYS do
+for i = 4, limit[1] == 'r' and 0 or #KEYS do
   local lease = redis.call('HMGET', KEYS[i], 'a', 'i', 'o', 'c', 'k', 'x')
   if lease[1] then
     local has = {q = 1, i = tonumber(lease[2]), o = tonumber(lease[3]), c = tonumber(lease[4])}

@@ -33,6 +33,7 @@ local open = lease[1]
 local used = {q = 1, i = tonumber(ARGV[7]), o = tonumber(ARGV[8]), c = tonumber(ARGV[9])}
 local held = {q = 0, i = 0, o = 0, c = 0}
 local late = mode == 'late'
+local more = lease[5] or ''
 
 if open then
   if mode == 'expire' then
@@ -41,13 +42,6 @@ if open then
   end
   held = {q = 1, i = tonumber(lease[2]), o = tonumber(lease[3]), c = tonumber(lease[4])}
   if mode == 'expire' then used = {q = 1, i = held.i, o = held.o, c = held.c} end
-  if lease[5] then
-    local here = {}
-    for i = 6, #KEYS do here[KEYS[i]] = true end
-    for line in string.gmatch(lease[5], '[^\n]+') do
-      if not here[string.match(line, '^(%S+) ')] then return {'MORE', now, lease[5]} end
-    end
-  end
 else
   if mode == 'expire' then
     redis.call('ZREM', KEYS[3], ARGV[3])
@@ -55,9 +49,9 @@ else
   end
   local ended = redis.call('GET', KEYS[4])
   if ended == 'settled' then return {'DONE', now} end
-  local i, o, c = string.match(ended or '', '^expired (%d+) (%d+) (%d+)$')
+  local i, o, c, also = string.match(ended or '', '^expired (%d+) (%d+) (%d+)\n(.*)$')
   if i then
-    late, held = true, {q = 1, i = tonumber(i), o = tonumber(o), c = tonumber(c)}
+    more, late, held = also, true, {q = 1, i = tonumber(i), o = tonumber(o), c = tonumber(c)}
   elseif mode == 'settle' then
     return {'UNKNOWN', now}
   elseif late then
@@ -65,6 +59,13 @@ else
   end
 end
 used.t, held.t = used.i + used.o, held.i + held.o
+if more ~= '' then
+  local here = {}
+  for i = 6, #KEYS do here[KEYS[i]] = true end
+  for line in string.gmatch(more, '[^\n]+') do
+    if not here[string.match(line, '^(%S+) ')] then return {'MORE', now, more} end
+  end
+end
 
 local values = #KEYS > 5 and redis.call('MGET', unpack(KEYS, 6)) or {}
 local at = 0
@@ -108,6 +109,6 @@ end
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[3])
 local ended = 'settled'
-if mode == 'expire' then ended = string.format('expired %.0f %.0f %.0f', held.i, held.o, held.c) end
+if mode == 'expire' then ended = string.format('expired %.0f %.0f %.0f\n', held.i, held.o, held.c) .. more end
 redis.call('SET', KEYS[4], ended, 'PX', ARGV[5])
 return {late and 'LATE' or 'OK', now, id, seq}

@@ -10,19 +10,19 @@ from faults import kills, stampedes, stores
 from faults.stage import Stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def far_store() -> Iterator[Stage]:
     with stampedes.far_store(None) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deadly() -> Iterator[Stage]:
     with kills.deadly(None) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def impatient() -> Iterator[Stage]:
     with stores.impatient(None) as made:
         yield made

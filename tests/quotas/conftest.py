@@ -100,13 +100,16 @@ class Bench:
         return json.dumps(event).encode()
 
     async def seed(self, chain: Chain, counter: Unseeded) -> None:
-        await asyncio.to_thread(seeds.seed, self.shard, self.organization, counter, self._spent)
+        now = int(self.engine.now_us)
+        await asyncio.to_thread(seeds.seed, self.shard, self.organization, counter, self._spent, now)
 
-    def _spent(self, shard: int, organization: str, limit: Limit, window: Window) -> usage.Spent:
+    def _spent(
+        self, shard: int, organization: str, limit: Limit, window: Window, by_settlement: bool
+    ) -> usage.Spent:
         """As `usage.spent`, with a ledger that is made up and has read nothing of the stream."""
         by_user = {user_digest(one): used for one, used in self.spent_by_user.items()}
         used = by_user if limit.user else {"": self.spent}
-        found = usage.Spent(shard, organization, limit, window, used, "0-0")
+        found = usage.Spent(shard, organization, limit, window, used, "0-0", 0, by_settlement)
         found.read_on()
         return found
 

@@ -64,7 +64,9 @@ class Reference:
     lost_at: int | None = None
     open: dict[str, Call] = field(default_factory=dict)
     ended: list[tuple[Call, Amounts]] = field(default_factory=list)
+    charged: list[tuple[Call, Amounts, int]] = field(default_factory=list)
     buckets: dict[str, Bucket] = field(default_factory=dict)
+    unmet: dict[str, Bucket] = field(default_factory=dict)  # charged before anybody asked
 
     def covers(self, limit: Limit, call: Call, user: str | None) -> bool:
         mine = limit.level != "end_user" or call.user == user
@@ -95,12 +97,26 @@ class Reference:
     def bucket(self, limit: Limit, user: str | None) -> Bucket:
         name = limit.for_user(user).counter
         if name not in self.buckets:
-            full = self.lost_at is not None
-            level = Fraction(limit.burst) if full else Fraction(0)
-            self.buckets[name] = Bucket(
-                level, self.lost_at if full and self.lost_at is not None else self.now
-            )
+            lately = self._lately(limit, user)
+            before = self.unmet.pop(name, Bucket()).now(limit.in_force(self.now)[0], self.now)
+            level = before if lately is None else Fraction(min(limit.burst, lately))
+            self.buckets[name] = Bucket(level, self.now)
         return self.buckets[name]
+
+    def _lately(self, limit: Limit, user: str | None) -> int | None:
+        """What went into a smooth window as long as it remembers, if counters were lost in that time."""
+        remembers = -(-limit.burst * PERIOD // limit.limit)
+        since = self.now - remembers
+        if self.lost_at is None or self.lost_at <= since:
+            return None
+        if limit.meter == "requests":
+            calls = [*self.open.values(), *(call for call, _ in self.ended)]
+            return sum(self.covers(limit, call, user) and call.admitted >= since for call in calls)
+        return sum(
+            amount.of(limit.meter)
+            for call, amount, at in self.charged
+            if self.covers(limit, call, user) and at >= since
+        )
 
     def room(self, limit: Limit, need: int, user: str | None) -> bool:
         rate, burst = limit.in_force(self.now)
@@ -109,7 +125,8 @@ class Reference:
         return limit.shadow or self.spent(limit, user) + held + need <= ceiling
 
     def charge(self, limit: Limit, amount: int, user: str | None) -> None:
-        bucket = self.bucket(limit, user)
+        name = limit.for_user(user).counter
+        bucket = self.buckets[name] if name in self.buckets else self.unmet.setdefault(name, Bucket())
         bucket.level = max(Fraction(0), bucket.now(limit.in_force(self.now)[0], self.now) + amount)
         bucket.at = self.now
 
@@ -249,6 +266,7 @@ class Histories(RuleBasedStateMachine):
         self.run(self.bench.start(lost=True))
         self.reference.lost_at = self.reference.now
         self.reference.buckets.clear()
+        self.reference.unmet.clear()
 
     # what must hold
 
@@ -278,6 +296,7 @@ class Histories(RuleBasedStateMachine):
         self._charge_smooth_tokens(call, used)
 
     def _charge_smooth_tokens(self, call: Call, used: Amounts) -> None:
+        self.reference.charged.append((call, used, self.reference.now))
         for limit in self.active:
             if kind_of(limit) == "t" and self._counts(limit, call):
                 self.reference.charge(limit, used.of(limit.meter), call.user)

@@ -1,6 +1,7 @@
 """RESERVE: all limits or none, exactly, by the store's clock."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -178,19 +179,27 @@ async def test_amounts_near_the_largest_integer_stay_exact(bench: Bench, meter: 
     assert (refusal.standing.spent, refusal.standing.held) == (most - 1, 1)
 
 
-async def test_smooth_windows_start_full_after_a_loss(bench: Bench) -> None:
-    """Nobody knows what they had spent: no burst again, and from then on what drains."""
-    calls, tokens = bench.limit("requests", "minute", 60), bench.limit("tokens", "minute", 600)
-    for _ in range(60):
-        lease = await bench.admitted(bench.chain(calls, tokens), Amounts(input_tokens=10))
-        await bench.engine.settle(lease, used=lease.amounts, event=b"{}")
+@pytest.mark.parametrize("each", [False, True])
+async def test_smooth_windows_go_on_after_a_loss_from_what_went_into_them_lately(
+    bench: Bench, each: bool
+) -> None:
+    users = {"level": "end_user", "parent": "organization", "user": ANY_USER} if each else {}
+    calls = bench.limit("requests", "minute", 60, **users)
+    tokens = bench.limit("tokens", "minute", 600, **users)
+    chain = bench.chain(calls, tokens)
+    for number in range(50):
+        lease = await bench.admitted(chain, Amounts(input_tokens=10), end_user="ada")
+        closing = json.loads(bench.opening("ada")) | {"event_id": str(number), "input_tokens": 10}
+        event = json.dumps(closing | {"admitted_us": NOON}).encode()
+        await bench.engine.settle(lease, used=lease.amounts, event=event)
     await bench.start(lost=True)
+    for _ in range(10):
+        await bench.admitted(chain, Amounts(input_tokens=10), end_user="ada")
     for limit in (calls, tokens):
-        refusal = await bench.refused(bench.chain(limit), Amounts(input_tokens=10))
-        assert refusal.retry_at_us == NOON + 1_000_000
-    bench.at(NOON + 1_000_000)
-    await bench.admitted(bench.chain(calls, tokens), Amounts(input_tokens=10))
-    await bench.refused(bench.chain(calls, tokens), Amounts(input_tokens=10))
+        await bench.refused(bench.chain(limit), Amounts(input_tokens=10), end_user="ada")
+    bench.at(NOON + 120_000_000)
+    await bench.start()
+    await bench.admitted(bench.chain(calls), end_user="ada")  # by now it would have drained
 
 
 async def test_new_limit_holds_what_running_calls_hold_and_gets_what_they_use(bench: Bench) -> None:

@@ -168,20 +168,6 @@ def test_counters_are_read_together(shard: int) -> None:
     ]
 
 
-def test_smooth_limit_that_was_lost_is_shown_full_and_draining(shard: int) -> None:
-    """As the scripts take it: nobody knows what had been spent."""
-    now = time.time_ns() // 1000
-    client().hset(keys.meta(shard), "lost", str(now - 1_000_000))
-    try:
-        [status] = standing(
-            shard, str(uuid4()), [limit("hour", "requests", limit=3_600, burst=100)], Calendar()
-        )
-    finally:
-        client().delete(keys.meta(shard))
-    assert 0 < status.spent <= 99  # a second or more after the loss
-    assert status.free == 100 - status.spent
-
-
 def test_no_limits_ask_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("quotas.status.client")
     assert readings(0, str(uuid4()), (), Calendar()) == []

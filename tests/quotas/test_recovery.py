@@ -1,0 +1,275 @@
+"""What a shard is rebuilt from, and what dead workers leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from audit.models import ShardPosition
+from audit.tasks import write_ledger
+from orbit.lib import access
+from orbit.lib.ids import uuid7
+from orbit.lib.redis import RedisLink
+from orbit.lib.store import client
+from quotas import keys, recovery
+from quotas.chain import Chain, Lease, Unseeded
+from quotas.counters import Counter
+from quotas.engine import Engine, Missing
+from quotas.journal import Journal
+from quotas.limits import Amounts, Calendar, Limit
+from quotas.seeds import seed
+from quotas.status import standing
+from quotas.tasks import expire, sweep_journals
+from tests.conftest import MakeTenant, Tenant
+
+HELD = Amounts(300, 500, 9_000)
+
+
+@pytest.fixture
+def fresh(make_tenant: MakeTenant) -> Tenant:
+    """A tenant on a shard that is open."""
+    made = make_tenant()
+    recovery.rebuild(made.shard, epoch(made), Path("/nowhere"))
+    return made
+
+
+def epoch(tenant: Tenant) -> str:
+    found = cast("bytes | None", client().hget(keys.meta(tenant.shard), "epoch"))
+    return found.decode() if found else ""
+
+
+def call(tenant: Tenant, lease_id: str, status: str, amounts: Amounts = HELD, **more: Any) -> bytes:
+    event = {
+        "v": 1,
+        "event_id": lease_id,
+        "request_id": lease_id,
+        "kind": "call",
+        "organization_id": str(tenant.id),
+        "organization": tenant.slug,
+        "key_id": str(uuid.UUID(int=1)),
+        "project_id": str(uuid.UUID(int=2)),
+        "model": "m",
+        "status": status,
+        "usage_source": "provider",
+        "input_tokens": amounts.input_tokens,
+        "output_tokens": amounts.output_tokens,
+        "cost_nano": amounts.cost_nano,
+        "currency": "USD",
+        "admitted_us": time.time_ns() // 1000,
+        "detail": {},
+    }
+    return orjson.dumps({**event, **more})
+
+
+def limits(tenant: Tenant) -> Chain:
+    daily = Limit("daily", "organization", str(tenant.id), tenant.slug, "tokens", "day", 10_000, 10_000)
+    now = time.time_ns() // 1000
+    return Chain.at(tenant.shard, str(tenant.id), "key", [daily], Calendar(), now)
+
+
+def seeded(tenant: Tenant, counter: Unseeded) -> None:
+    try:
+        seed(tenant.shard, str(tenant.id), counter)
+    finally:
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+
+
+async def with_engine(tenant: Tenant, need: Amounts, lease_id: str) -> Lease:
+    """Reserves as a worker does."""
+    link = RedisLink(settings.REDIS_URL, 5.0)
+    engine, chain = Engine(link, 30_000_000), limits(tenant)
+    store = client()
+    store.set(keys.version(tenant.shard, str(tenant.id)), 1)
+    store.set(keys.generation(tenant.shard, "key"), 1)
+    arguments: dict[str, Any] = {"version": 1, "generation": 1, "refusal": b"{}", "rough": False}
+    try:
+        while True:
+            try:
+                opening = call(tenant, lease_id, "lease_expired", need)
+                decision = await engine.reserve(
+                    chain, lease_id=lease_id, amounts=need, event=opening, **arguments
+                )
+                assert isinstance(decision, Lease)
+                return decision
+            except Missing as missing:
+                for counter in missing.counters:
+                    await asyncio.to_thread(seeded, tenant, counter)
+    finally:
+        link.close()
+
+
+def reserve(tenant: Tenant, need: Amounts = HELD, lease_id: str = "") -> Lease:
+    return asyncio.run(with_engine(tenant, need, lease_id or str(uuid7())))
+
+
+def counter(lease: Lease) -> Counter:
+    return Counter.unpack(cast("bytes", client().get(lease.counters[0])))
+
+
+def journal_of_a_dead_worker(folder: Path, *records: tuple[str, int, str, bytes]) -> None:
+    """Written by a process that was killed."""
+    words = repr([(kind, shard, lease, event) for kind, shard, lease, event in records])
+    program = (
+        "import sys, time; from pathlib import Path; from quotas.journal import Journal\n"
+        f"journal = Journal(Path({str(folder)!r}))\n"
+        f"for kind, *record in {words}: getattr(journal, kind)(*record)\n"
+        "print('written', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"written\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_events_and_leases_that_only_a_journal_has_come_back_once(fresh: Tenant, tmp_path: Path) -> None:
+    ended, running = str(uuid7()), str(uuid7())
+    journal = Journal(tmp_path)
+    for lease_id in (ended, running):
+        journal.opened(fresh.shard, lease_id, call(fresh, lease_id, "lease_expired"))
+    journal.closed(fresh.shard, ended, call(fresh, ended, "settled", Amounts(30, 50, 900)))
+    for _ in range(2):
+        before = epoch(fresh)
+        assert recovery.rebuild(fresh.shard, before, tmp_path)
+        assert epoch(fresh) not in ("", before)
+    lease = reserve(fresh, Amounts(1))
+    assert counter(lease)[:3] == (80, 801, 2)
+    [event] = fresh.events()
+    assert (event["event_id"], event["status"], event["output_tokens"]) == (ended, "settled", 50)
+    store = client()
+    store.zadd(keys.leases(fresh.shard), {running: 1})
+    assert expire(store, fresh.shard, running) == 1
+    assert counter(lease)[:3] == (880, 1, 1)
+    assert [one["status"] for one in fresh.events()] == ["settled", "lease_expired"]
+    journal.close()
+
+
+def test_only_the_first_of_two_rebuilds_what_both_gave_up(fresh: Tenant, tmp_path: Path) -> None:
+    given_up = epoch(fresh)
+    assert recovery.rebuild(fresh.shard, given_up, tmp_path)
+    assert not recovery.rebuild(fresh.shard, given_up, tmp_path)
+
+
+def test_lease_that_the_ledger_has_ended_is_forgotten(fresh: Tenant, tmp_path: Path) -> None:
+    """A replica that took over has it open still; the ledger had read its end from the other server."""
+    lease = reserve(fresh)
+    store = client()
+    ended = call(fresh, lease.id, "settled", Amounts(30, 50, 900))
+    store.xadd(keys.stream(fresh.shard), {"e": ended, "t": time.time_ns() // 1000, "k": "call"})
+    while write_ledger():
+        pass
+    recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    assert store.zscore(keys.leases(fresh.shard), lease.id) is None
+    assert expire(store, fresh.shard, lease.id) == 0
+    assert counter(reserve(fresh, Amounts(1)))[:3] == (80, 1, 1)
+
+
+def test_event_that_ledger_and_stream_both_have_is_seeded_once(fresh: Tenant, tmp_path: Path) -> None:
+    lease_id = str(uuid7())
+    ended = call(fresh, lease_id, "settled", Amounts(30, 50, 900))
+    store = client()
+    for write in (True, False):
+        store.xadd(keys.stream(fresh.shard), {"e": ended, "t": time.time_ns() // 1000, "k": "call"})
+        while write and write_ledger():
+            pass
+    assert counter(reserve(fresh, Amounts(1)))[:3] == (80, 1, 1)
+
+
+def test_stream_of_a_store_whose_clock_is_behind_is_still_read(fresh: Tenant, tmp_path: Path) -> None:
+    ahead = f"{time.time_ns() // 1_000_000 + 3_600_000}-0"
+    with access.ledger():
+        before = ShardPosition.objects.get(shard=fresh.shard).stream_id
+        ShardPosition.objects.filter(shard=fresh.shard).update(stream_id=ahead)
+    assert recovery.behind(fresh.shard)
+    recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    assert not recovery.behind(fresh.shard)
+    store = client()
+    ended = call(fresh, str(uuid7()), "settled")
+    store.xadd(keys.stream(fresh.shard), {"e": ended, "t": time.time_ns() // 1000, "k": "call"})
+    assert len(fresh.events()) == 1
+    assert before != ahead
+
+
+def test_smooth_limit_that_was_lost_shows_what_went_into_it_lately(fresh: Tenant, tmp_path: Path) -> None:
+    store = client()
+    for _ in range(3):
+        ended = call(fresh, str(uuid7()), "settled", Amounts(10, 20))
+        store.xadd(keys.stream(fresh.shard), {"e": ended, "t": time.time_ns() // 1000, "k": "call"})
+    recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    shown = standing(
+        fresh.shard,
+        str(fresh.id),
+        [
+            Limit("", "organization", str(fresh.id), "", meter, "hour", 100, 100)
+            for meter in ("requests", "tokens")
+        ],
+        Calendar(),
+    )
+    assert [one.spent for one in shown] == [3, 90]
+
+
+def test_shard_that_was_opened_on_another_run_of_the_server_is_closed(fresh: Tenant) -> None:
+    async def fence() -> None:
+        link = RedisLink(settings.REDIS_URL, 5.0)
+        await Engine(link, 30_000_000).fence(fresh.shard)
+        link.close()
+
+    asyncio.run(fence())
+    assert epoch(fresh)
+    client().hset(keys.meta(fresh.shard), "run", "of another server")
+    asyncio.run(fence())
+    assert not epoch(fresh)
+
+
+@pytest.fixture
+def journals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(settings, "ORBIT_DATA_DIR", tmp_path)
+    return tmp_path / "journals"
+
+
+def test_settlement_that_a_dead_worker_could_not_send_is_sent_for_it(fresh: Tenant, journals: Path) -> None:
+    lease = reserve(fresh)
+    journal_of_a_dead_worker(
+        journals,
+        ("opened", fresh.shard, lease.id, call(fresh, lease.id, "lease_expired")),
+        ("closed", fresh.shard, lease.id, call(fresh, lease.id, "settled", Amounts(30, 50, 900))),
+    )
+    assert sweep_journals() == 0  # the ledger has not read it yet
+    assert counter(lease)[:3] == (80, 0, 0)
+    assert [one["status"] for one in fresh.events()] == ["settled"]
+    assert sweep_journals() == 1
+    assert list(journals.iterdir()) == []
+
+
+def test_journal_of_a_living_worker_is_left_alone(fresh: Tenant, journals: Path) -> None:
+    lease = reserve(fresh)
+    journal = Journal(journals)
+    journal.closed(fresh.shard, lease.id, call(fresh, lease.id, "settled"))
+    assert sweep_journals() == 0
+    assert counter(lease)[:3] == (0, 800, 1)
+    journal.close()
+
+
+def test_what_nobody_else_knows_of_a_dead_worker_has_its_shard_rebuilt(fresh: Tenant, journals: Path) -> None:
+    lost = str(uuid7())
+    journal_of_a_dead_worker(journals, ("opened", fresh.shard, lost, call(fresh, lost, "lease_expired")))
+    assert sweep_journals() == 0
+    assert not epoch(fresh)
+    recovery.rebuild(fresh.shard, "", journals)
+    assert counter(reserve(fresh, Amounts(1)))[:3] == (0, 801, 2)
+    assert sweep_journals() == 0
+    assert epoch(fresh)
