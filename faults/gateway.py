@@ -74,10 +74,7 @@ class Gateway:
 
     def spread(self) -> list[int]:
         """How many sockets each worker has open."""
-        return [
-            sum(str(one.readlink()).startswith("socket:") for one in Path(f"/proc/{pid}/fd").iterdir())
-            for pid in self.web
-        ]
+        return [sum(map(_is_socket, Path(f"/proc/{pid}/fd").iterdir())) for pid in self.web]
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -130,3 +127,11 @@ def running(environment: Mapping[str, str], *, web: int, writers: int = 1) -> It
             yield gateway
         finally:
             gateway.close()
+
+
+def _is_socket(descriptor: Path) -> bool:
+    """False for one that was closed since it was listed."""
+    try:
+        return str(descriptor.readlink()).startswith("socket:")
+    except FileNotFoundError:
+        return False

@@ -25,7 +25,7 @@ def tenfold(stage: Stage, chance: random.Random) -> Found:
     )
 
     def answer(tokens: int) -> dict[str, Any]:
-        directives = f"tokens={tokens} tokens_per_chunk=50 pace_ms={chance.randint(1, 4)}"
+        directives = f"tokens={tokens} tokens_per_chunk=20 pace_ms={chance.randint(4, 8)}"
         return {**chat(directives, stream=True, max_tokens=LIMIT), "model": "demo-chat"}
 
     told = asks(
@@ -55,7 +55,7 @@ def tenfold(stage: Stage, chance: random.Random) -> Found:
 
 SCENARIOS = [
     Scenario(
-        "tenfold", 1,
+        "tenfold", 2,
         f"{STREAMS} streams against {LIMIT:,} output tokens, reserved by a history ten times too low",
         "reservations are extended ahead of use: spent + held is never over the limit",
         30, "trials", far_store, tenfold,

@@ -130,7 +130,7 @@ SAMPLED = (
 
 SCENARIOS = [
     Scenario(
-        "quota-stampede", 1,
+        "quota-stampede", 2,
         f"{CALLERS} callers at once against {LIMIT} requests a day, 4 workers, the store behind 5 ms",
         f"exactly {LIMIT} reach the provider", 200, "trials", far_store, requests,
         (OVER, Measure("under", "most under the limit", bar=0), Measure("least", "fewest callers at one worker", "min")),

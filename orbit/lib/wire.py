@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +20,7 @@ import httptools
 from orbit.lib.exchange import Broken, Destination, NotConnected, TimedOut, Timeouts
 
 UNREAD = 128 * 1024  # bytes of an answer that wait here before the provider is held back
+KERNEL = 128 * 1024  # the same in the kernel, which doubles it
 HEAD = 64 * 1024  # bytes of header names and values
 LAST_WORDS_S = 0.25  # for the other side to notice that we hang up
 LAST_WORDS = 4_000_000  # bytes that are read meanwhile
@@ -60,6 +62,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        connected = transport.get_extra_info("socket")
+        if connected is not None:  # what a provider wrote and we have not read is charged all the same
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL)
 
     def data_received(self, data: bytes) -> None:
         if self.done or self.spare_until:  # nobody asked for this

@@ -15,7 +15,7 @@ from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway, running_gateway
 from tests.proxy.conftest import Api, hello
 
-READERS = 24
+READERS = 12
 TOKENS = 100_000  # of a stream: more on the wire than the kernel keeps for a reader
 
 
