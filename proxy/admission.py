@@ -283,6 +283,7 @@ def refused(refusal: Refusal) -> OrbitError:
     limit = standing.limit
     code = Code.RATE_LIMITED if limit.smooth or limit.per is None else Code.INSUFFICIENT_QUOTA
     data = limit_data(standing)
+    burst = f", {standing.ceiling} at once," if limit.smooth and standing.ceiling != standing.rate else ""
     retry_after_s: float | None = None
     if refusal.retry_at_us is None:
         room, retry_after_s = "There is room again when running calls give back what they do not use.", 1.0
@@ -294,7 +295,7 @@ def refused(refusal: Refusal) -> OrbitError:
         retry_after_s = (refusal.retry_at_us - refusal.now_us) / 1_000_000
     return OrbitError(
         code,
-        f"The {describe(limit)} of {shown(limit, data['limit_value'])} has no room for this request: "
+        f"The {describe(limit)} of {shown(limit, standing.rate)}{burst} has no room for this request: "
         f"{in_words(standing)}. {room}",
         data=data,
         retry_after_s=retry_after_s,
@@ -319,6 +320,7 @@ def limit_data(standing: Standing) -> dict[str, Any]:
     return {
         **figures(limit),
         "limit_value": standing.rate,
+        **({"burst": standing.ceiling} if limit.smooth else {}),
         "spent": standing.spent,
         "held": standing.held,
         "free": standing.free,

@@ -146,8 +146,8 @@ def _priced(policy: EffectivePolicy, model: str, target: Target) -> Target:
     if costly:
         raise OrbitError(
             Code.MODEL_UNPRICED,
-            "This model has no known price and a cost limit applies to it. An admin can set a ceiling price "
-            "(unpriced_models) in the policy.",
+            "This model has no known price and a cost limit applies to it. An admin can agree a price for it "
+            "(prices) or set a ceiling price (unpriced_models) in the policy.",
             param="model",
         )
     return replace(target, rates=None)

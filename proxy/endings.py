@@ -22,6 +22,7 @@ from proxy.providers.base import Adapter, Progress
 from proxy.relay import End
 from proxy.settlement import Attempt, Outcome, Settler
 from quotas import estimate, tokens
+from quotas.allowances import allowance
 from quotas.rates import NOTHING as NOTHING_APART
 
 NOTHING = Usage(0, 0)
@@ -226,7 +227,8 @@ async def _estimated(call: Call, made: int) -> Usage:
 
 def possible(usage: Usage, call: Call) -> Usage:
     """The provider was sent so much, and told how much it may write: what it says beyond is cut, and the event says so."""
-    if usage.input_tokens > call.input_bound:
+    searches = allowance(call.body, call.target.model)  # what those find is input that nobody sent
+    if usage.input_tokens > call.input_bound and not searches:
         # of a figure that cannot be, the parts mean nothing
         usage = replace(
             usage,

@@ -57,7 +57,7 @@ def start() -> Runtime:
     snapshots = Snapshots(engine)
     supervisor = Supervisor()
     outputs = Outputs(snapshots, supervisor)
-    shares = LocalShares(settings.ORBIT_WORKERS)
+    shares = LocalShares(settings.ORBIT_SHARES)
     journals = Path(settings.ORBIT_DATA_DIR) / "journals"
     journal = Journal(journals)
     settler = Settler(engine, supervisor, journal, shares)

@@ -87,6 +87,7 @@ class Installation:
         environ |= keys.of_demo(directory, environ) if self._options.demo else keys.demanded(environ)
         environ["ORBIT_DATA_DIR"] = str(directory)
         environ["ORBIT_BIND"] = self._options.bind
+        environ["ORBIT_WORKERS"] = str(self._options.workers)
         environ.setdefault("ORBIT_PUBLIC_URL", self._address.url)
         environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
         if self._options.demo:

@@ -35,6 +35,8 @@ ALLOWED_HOSTS = env.words("ORBIT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 ORBIT_BIND = env.text("ORBIT_BIND", "127.0.0.1:8080")
 # Web worker processes.
 ORBIT_WORKERS = env.integer("ORBIT_WORKERS", 2, low=1, high=256)
+# Web workers of all hosts together: each has that part of a limit while Redis is away.
+ORBIT_SHARES = env.integer("ORBIT_SHARES", ORBIT_WORKERS, low=1, high=10_000)
 # Seconds that a stopping worker gives its open streams.
 ORBIT_DRAIN_S = env.integer("ORBIT_DRAIN_S", 30, low=0, high=3600)
 # Port of the demo provider.

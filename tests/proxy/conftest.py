@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import orjson
@@ -37,15 +37,20 @@ class Api:
     key: str
 
     def send(
-        self, method: str, path: str, content: bytes = b"", headers: dict[str, str] | None = None
+        self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str | bytes] | None = None
     ) -> httpx2.Response:
-        own = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
-        return self.http.request(method, path, content=content, headers={**own, **(headers or {})})
+        own: dict[str, str | bytes] = {
+            "authorization": f"Bearer {self.key}",
+            "content-type": "application/json",
+        }
+        return self.http.request(
+            method, path, content=content, headers=cast("dict[str, str]", {**own, **(headers or {})})
+        )
 
     def get(self, path: str) -> httpx2.Response:
         return self.send("GET", path)
 
-    def chat(self, with_headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
+    def chat(self, with_headers: Mapping[str, str | bytes] | None = None, **fields: Any) -> httpx2.Response:
         body = {"model": "gpt-4o-mini", "messages": HELLO, **fields}
         return self.send("POST", "chat/completions", orjson.dumps(body), with_headers)
 

@@ -16,7 +16,7 @@ def test_each_end_user_is_refused_by_an_own_count(
         limits=[{"name": "each", "meter": "requests", "per": "day", "limit": 1, "of": "each_end_user"}]
     )
     mine = api_of(tenant)
-    headers = {"x-orbit-user": name.encode().decode("latin-1")} if where == "x-orbit-user" else {}
+    headers = {"x-orbit-user": name.encode()} if where == "x-orbit-user" else {}
     body = {where: name} if where and not headers else {}
     answers = [mine.chat(with_headers=headers, **body) for _ in range(2)]
     assert [one.status_code for one in answers] == [200, 429]
@@ -30,7 +30,7 @@ def test_user_in_header_and_in_body_is_the_same_user(api_of: ApiOf, make_tenant:
         limits=[{"name": "each", "meter": "requests", "per": "day", "limit": 1, "of": "each_end_user"}]
     )
     mine = api_of(tenant)
-    assert mine.chat(with_headers={"x-orbit-user": "Zoë".encode().decode("latin-1")}).status_code == 200
+    assert mine.chat(with_headers={"x-orbit-user": "Zoë".encode()}).status_code == 200
     assert mine.chat(user="Zoë").status_code == 429
 
 

@@ -574,8 +574,10 @@ def test_killed_worker_loses_at_most_the_record_it_was_writing(
         found = model.found()
         for lease_id, states in model.states.items():
             expected = states[-2] if torn and lease_id == last else states[-1]
-            if lease_id not in model.done or lease_id in found:
-                assert found.get(lease_id, ABSENT) == expected
+            kept = [expected]
+            if lease_id in model.done:  # some of it may be gone with its segment
+                kept += [ABSENT, (None, expected[1])]
+            assert found.get(lease_id, ABSENT) in kept
         assert found.keys() <= model.states.keys()
         model.journal.close()
 
