@@ -207,6 +207,11 @@ def _known(ids: Sequence[UUID]) -> dict[UUID, Row]:
         return {found[0]: dict(zip(KNOWN, found, strict=True)) for found in cursor.fetchall()}
 
 
+def correction_id(event_id: str) -> UUID:
+    """Of the one correction that a lapsed lease may get."""
+    return uuid5(LATE, event_id)
+
+
 def _correction(original: Row, late: Row) -> Row:
     """A further entry with the differences, in the original's own window. Originals are never edited."""
     made = {

@@ -66,7 +66,7 @@ MUTANTS = [
         (STAMPEDE,),
     ),
     mutant(
-        "release-on-error", "a call that broke off is released instead of settled", "proxy/pipeline.py",
+        "release-on-error", "a call that broke off is released instead of settled", "proxy/endings.py",
         "if error.worked else (NOTHING", "if not error.worked else (NOTHING", "tests/clients/test_provider_faults.py",
     ),
     mutant(
@@ -98,9 +98,10 @@ MUTANTS = [
     ),
     mutant(
         "usage-in-text", "text that looks like usage is taken for it", "proxy/providers/openai.py",
-        "            _take_text(choice.get(\"delta\"), progress)\n        usage = self.usage(chunk)",
-        "            _take_text(choice.get(\"delta\"), progress)\n"
-        "        said = \"\".join(progress.texts)\n"
+        "            _take_text(choice, progress)\n        usage = self.usage(chunk)",
+        "            _take_text(choice, progress)\n"
+        "        said = getattr(self, 'said', '') + ''.join(str((one.get('delta') or {}).get('content') or '') for one in choices)\n"
+        "        setattr(self, 'said', said)\n"
         "        at = said.find('{\"choices\"')\n"
         "        usage = self.usage(orjson.loads(said[at : said.find('}}', at) + 2])) if at >= 0 and '}}' in said[at:] else self.usage(chunk)",
         "tests/clients/test_odd_usage.py",
@@ -167,7 +168,7 @@ MUTANTS = [
     ),
     mutant(
         "cap-not-sent", "the provider may write more than was reserved", "proxy/pipeline.py",
-        "call.target.model, call.output_cap, call.stream", "call.target.model, 16_000, call.stream",
+        "call.target.model, call.output_cap, stream", "call.target.model, 16_000, stream",
         "tests/proxy/test_policy.py",
     ),
     mutant(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 from redis.exceptions import RedisError
@@ -21,6 +24,7 @@ from proxy import events
 from proxy.context import Call
 from proxy.learning import Outputs
 from proxy.snapshot import Snapshots
+from proxy.supervisor import Supervisor
 from quotas import estimate, keys, recovery, seeds
 from quotas.allowances import allowance
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
@@ -31,6 +35,8 @@ from quotas.local import LocalRefusal, LocalShares
 logger = logging.getLogger(__name__)
 
 REBUILT_S = 0.2  # a shard that takes longer to rebuild is not waited for by calls that can go on locally
+DOUBTS = 100_000
+GIVE_BACK_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # after that the lease lapses
 PATIENCE_S = 5.0  # for reloads, seeds and reopened shards that one call may have to go through
 
 
@@ -62,6 +68,10 @@ class Admissions:
     shares: LocalShares
     journals: Path
     outputs: Outputs
+    supervisor: Supervisor
+    doubts: OrderedDict[UUID, None] = field(
+        default_factory=OrderedDict
+    )  # whose reservation may have been made
 
     def __post_init__(self) -> None:
         self.engine.seeder, self.engine.books = self._seed, self._books
@@ -86,7 +96,11 @@ class Admissions:
             try:
                 decision = None if never else await self._ask(call, chain, amounts, opened, rough)
             except _Away:
-                return self._locally(call, chain, amounts, opened)
+                try:
+                    return self._locally(call, chain, amounts, opened)
+                except OrbitError:
+                    self._give_back(call, chain)
+                    raise
             if isinstance(decision, Lease):
                 return Admission(call, decision, opened)
             if never or (rough and decision is not None and decision.standing.limit.by_estimate):
@@ -128,9 +142,10 @@ class Admissions:
             if chain.shard not in self.engine.seen:
                 await self._meet(chain.shard)
             try:
-                return await self.engine.reserve(chain, **arguments)
+                return await self.engine.reserve(chain, **arguments, again=call.request_id in self.doubts)
             except StoreUnavailable:
-                # the reply may have been lost: the same lease id gets the same answer
+                # the reply may have been lost: the same lease id gets the same answer, from now on
+                self._doubt(call.request_id)
                 return await self.engine.reserve(chain, **arguments, again=True)
         except OutsideWindows:
             call.principal.chains.clear()
@@ -148,6 +163,24 @@ class Admissions:
             logger.warning("no decision: %s", error)
             raise _Away from error
         return None
+
+    def _doubt(self, request_id: UUID) -> None:
+        self.doubts[request_id] = None
+        if len(self.doubts) > DOUBTS:
+            self.doubts.popitem(last=False)
+
+    def _give_back(self, call: Call, chain: Chain) -> None:
+        """The client was told that nothing was sent; what the store took all the same must not lapse and be charged."""
+
+        async def work() -> None:
+            for wait_s in GIVE_BACK_S:
+                await asyncio.sleep(wait_s)
+                with suppress(StoreUnavailable, StoreError):
+                    await self.engine.cancel(chain, str(call.request_id), call.end_user)
+                    return
+
+        if self.doubts.pop(call.request_id, ...) is None:
+            self.supervisor.spawn(work(), "give-back")
 
     def _locally(self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any]) -> Admission:
         """What this worker may admit by itself while the store is away; it is charged when that is back."""
@@ -212,8 +245,12 @@ class Admissions:
 
 async def _in_order(work: Awaitable[Any]) -> None:
     """Waits for a rebuild or a seed. While the database or the store is away there is none, and nothing is admitted."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)  # others may wait for the same
+    if not done:
+        raise unavailable()
     try:
-        await work
+        await task
     except RedisError as error:
         raise _Away from error
     except OrbitError as error:

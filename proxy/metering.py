@@ -33,6 +33,7 @@ from proxy.supervisor import Supervisor
 from quotas import tokens
 from quotas.chain import Refusal
 from quotas.engine import Engine, Gone
+from quotas.journal import Journal
 from quotas.limits import Amounts
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Meter:
 
     engine: Engine
     supervisor: Supervisor
+    journal: Journal
     admission: Admission
     output: Output
     until: float = 0  # bytes of output up to which nothing has to be done
@@ -167,6 +169,7 @@ class Meter:
         if isinstance(found, Refusal):
             return found
         admission.lease, admission.opened = found, opened
+        self.journal.grown(lease.shard, lease.id, admission.opening())
         return None
 
 

@@ -185,7 +185,13 @@ class Pipeline:
         )
 
     def _meter(self, admission: Admission, progress: Progress) -> Meter:
-        return Meter(self.settler.engine, self.settler.supervisor, admission, progress.output)
+        return Meter(
+            self.settler.engine,
+            self.settler.supervisor,
+            self.settler.journal,
+            admission,
+            progress.output,
+        )
 
     def _open(self, admission: Admission, prepared: Prepared) -> Any:
         return self.egress.open(

@@ -76,7 +76,7 @@ def start() -> Runtime:
         link=store,
         engine=engine,
         snapshots=snapshots,
-        admissions=Admissions(engine, snapshots, shares, journals, outputs),
+        admissions=Admissions(engine, snapshots, shares, journals, outputs, supervisor),
         supervisor=supervisor,
         settler=settler,
         egress=egress,

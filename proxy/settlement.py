@@ -9,15 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from orbit.lib.errors import OrbitError
 from orbit.lib.redis import Serves, StoreError, StoreUnavailable
 from proxy import events
-from proxy.admission import Admission, describe_caller, reserved_json
+from proxy.admission import Admission
 from proxy.context import Usage
 from proxy.supervisor import Supervisor
-from quotas.chain import Lease, Refusal
+from quotas.chain import Lease
 from quotas.engine import Engine
 from quotas.journal import Journal
 from quotas.limits import Amounts
@@ -83,29 +81,6 @@ class Settler:
         if lease.local:  # the store may have come back between its silence and now
             self.supervisor.spawn(self._bring(admission), "restore")
 
-    async def extend(self, admission: Admission, more: Amounts) -> Refusal | None:
-        """Takes more for a call in flight, or says which limit has no room. Raises as `Engine.extend`."""
-        lease, call = admission.lease, admission.call
-        held = lease.amounts
-        total = Amounts(
-            held.input_tokens + more.input_tokens,
-            held.output_tokens + more.output_tokens,
-            held.cost_nano + more.cost_nano,
-        )
-        opened = events.holding(admission.opened, reserved_json(total))
-        decision = await self.engine.extend(
-            lease,
-            more,
-            event=orjson.dumps(opened),
-            refusal=describe_caller(call),
-            end_user=call.end_user,
-        )
-        if isinstance(decision, Refusal):
-            return decision
-        admission.lease, admission.opened = decision, opened
-        self.journal.grown(lease.shard, lease.id, admission.opening())
-        return None
-
     def rates(self, admission: Admission) -> Rates | None:
         """The prices in force when the call was admitted; None for a model without any."""
         known = admission.call.target.rates
@@ -142,6 +117,8 @@ class Settler:
         self.journal.closed(lease.shard, lease.id, event)
         sent = self.engine.post_settlement(lease, used=used, event=event)
         sent.add_done_callback(lambda done: self._sent(done, lease, used, event))
+        if lease.local:
+            self.shares.release(lease.id)
         return cost
 
     def _sent(self, done: asyncio.Future[Any], lease: Lease, used: Amounts, event: bytes) -> None:
@@ -168,8 +145,6 @@ class Settler:
     def _closed(self, lease: Lease, stream_id: str) -> None:
         self.open.get(lease.shard, {}).pop(lease.id, None)
         self.journal.confirmed(lease.shard, lease.id, stream_id)
-        if lease.local:
-            self.shares.release(lease.id)
 
     async def renew_forever(self, every_s: float) -> None:
         """Prolongs every open lease of this worker, one call a shard."""
@@ -181,7 +156,7 @@ class Settler:
                     continue
                 try:
                     for lost in await self.engine.renew(shard, list(leases)):
-                        await self._restore(leases.get(lost))
+                        await self._look_after(leases.get(lost))
                 except (StoreUnavailable, StoreError) as error:
                     logger.warning("leases of shard %s are not renewed: %s", shard, error)
 
@@ -199,6 +174,20 @@ class Settler:
                 some = list(leases.values())
                 for start in range(0, len(some), AT_ONCE):
                     await asyncio.gather(*map(self._restore, some[start : start + AT_ONCE]))
+
+    async def _look_after(self, admission: Admission | None) -> None:
+        """A lease that the store no longer has open: lapsed, which the ledger will say, or lost, and then it is opened."""
+        if admission is None:
+            return
+        lease = admission.lease
+        try:
+            booked = (
+                await self.engine.books(lease.chain.organization_id, lease.id) if self.engine.books else None
+            )
+        except OrbitError:
+            return  # the database is away: the next renewal looks again
+        if booked is None:
+            await self._restore(admission)
 
     async def _bring(self, admission: Admission) -> None:
         with suppress(StoreUnavailable, StoreError):  # then `recover` does it when the store is back

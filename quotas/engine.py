@@ -198,7 +198,7 @@ class Engine:
                 return _extension_refused(lease, reply, end_user)
             if outcome == b"MORE":
                 counters, limits = with_more(counters, limits, reply[2])
-            elif outcome == b"MISSING" and self.seeder is not None:
+            elif outcome == b"MISSING" and self.seeder is not None and max(reply[1:]) <= len(chain.limits):
                 for index in reply[1:]:
                     await self.seeder(chain, chain.unseeded(int(index) - 1, lease.which[int(index) - 1]))
             else:
@@ -206,6 +206,20 @@ class Engine:
         if reply[0] == b"GONE":
             raise Gone
         raise StoreUnavailable("the shard is closed")
+
+    async def cancel(self, chain: Chain, lease_id: str, end_user: str | None) -> None:
+        """Gives a reservation back of which nobody knows whether it was made. Nothing was sent."""
+        user, now_us = chain.user(end_user), self.clock_us()
+        lease = Lease(lease_id, chain, user, now_us, Amounts(), figures=())
+        counters, limits = lease.counters, chain.spec()
+        for _ in range(ROUNDS):
+            script_keys, arguments = settlement(
+                lease.shard, lease_id, counters, limits, "cancel", b"", Amounts(), Amounts(), self.now_us
+            )
+            reply = await self._call(lease.shard, SETTLE, script_keys, arguments)
+            if reply[0] != b"MORE":
+                return
+            counters, limits = with_more(counters, limits, reply[2])
 
     async def settle(self, lease: Lease, *, used: Amounts, event: bytes) -> tuple[str, str]:
         """Replaces the reservation by what was used and appends the event. Safe to repeat.

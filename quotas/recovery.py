@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 from django.db import connections
+from redis import exceptions
 
 from audit.models import Event, ShardPosition
 from orbit.lib import access
@@ -57,13 +58,14 @@ def rebuild(shard: int, given_up: str, journals: Path) -> bool:
             shard,
             len(known),
         )
+        run = run_of(shard)
         _drop_counters(shard)
         _go_on_after(shard, position)
         _bring_back(shard, position, known)
         _forget_ended(shard)
-        store.eval(
-            OPEN.source, 1, keys.meta(shard), "", secrets.token_hex(8), "1" if lost else "", run_of(shard)
-        )
+        if run_of(shard) != run:
+            raise exceptions.ConnectionError("the store started anew meanwhile")
+        store.eval(OPEN.source, 1, keys.meta(shard), "", secrets.token_hex(8), "1" if lost else "", run)
     return True
 
 
@@ -184,9 +186,14 @@ def _unread(shard: int, position: str) -> set[str]:
 
 
 def _in_ledger(ids: Iterable[str]) -> dict[str, Booked]:
-    rows = Event.objects.filter(event_id__in=[UUID(one) for one in ids], kind="call")
+    wanted = [UUID(one) for one in ids]
+    rows = Event.objects.filter(event_id__in=wanted, kind="call")
+    corrected = set(Event.objects.filter(corrects__in=wanted).values_list("corrects", flat=True))
     return {
-        str(event_id): Booked(status == "lease_expired", Amounts(given or 0, made or 0, cost or 0))
+        str(event_id): Booked(
+            status == "lease_expired" and event_id not in corrected,
+            Amounts(given or 0, made or 0, cost or 0),
+        )
         for event_id, status, given, made, cost in rows.values_list(
             "event_id", "status", "input_tokens", "output_tokens", "cost_nano"
         )

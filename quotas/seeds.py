@@ -7,7 +7,7 @@ meet a counter that does not exist, and all go this way (docs/decisions/0005).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -75,6 +75,7 @@ class _Seeding:
     reading: usage.Spent | None
     leases: list[Open]
     now_us: int
+    done: set[str] = field(default_factory=set)  # end users who have their counter
 
     def run(self) -> bytes:
         limit, used = self.missing.limit, self.reading.used if self.reading else {}
@@ -83,10 +84,11 @@ class _Seeding:
         by_user: dict[str, list[Open]] = {}
         for one in self.leases:
             by_user.setdefault(user_digest(one.event.get("end_user")), []).append(one)
-        for user in used.keys() | by_user.keys():
+        for user in (used.keys() | by_user.keys()) - self.done:
             outcome = self._counter(replace(limit, user=user), used.get(user, 0), by_user.get(user, []))
             if outcome in (b"MOVED", b"COLD"):
                 return outcome
+            self.done.add(user)
         return self._run(keys.mark(self.shard, mark_identity(limit), self._start()), [], 0, b"")
 
     def _counter(self, limit: Limit, used: int, leases: list[Open]) -> bytes:

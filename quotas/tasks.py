@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -74,8 +75,8 @@ def _counters(lease: dict[bytes, bytes]) -> tuple[list[str], bytes]:
 def sweep_journals() -> int:
     """Settles what workers that are gone had left, and removes their journals once the ledger has it all."""
     store, removed = client(), 0
-    for journal in abandoned(settings.ORBIT_DATA_DIR / "journals"):
-        with journal:
+    with ExitStack() as locks:  # all are let go, whichever of them fails
+        for journal in [locks.enter_context(one) for one in abandoned(settings.ORBIT_DATA_DIR / "journals")]:
             left = [one for one in journal.entries() if not _is_booked(store, one)]
             if not left:
                 journal.delete()

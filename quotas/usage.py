@@ -14,13 +14,14 @@ from django.db import connections
 from django.db.models import Case, F, Min, QuerySet, Sum, When
 from django.db.models.functions import Coalesce, TruncDay
 
+from audit.ledger import correction_id
 from audit.models import Event, OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.clock import from_us, to_us
 from orbit.lib.store import client
 from quotas import keys
 from quotas.limits import ANY_USER, NOBODY, Amounts, Limit, Window, user_digest
-from quotas.models import UsageBucket
+from quotas.models import DirtyBucket, UsageBucket
 from quotas.rollups import bucket_start
 
 LONGEST_CALL = timedelta(days=1)  # a call that ended in a span began no longer before it
@@ -111,7 +112,7 @@ class Spent:
             covered = [
                 one for one in entries if covers(self.limit, self.window, self.organization_id, one[1])
             ]
-            self._add(covered, self._in_ledger([str(event.get("event_id")) for _, event in covered]))
+            self._add(covered, self._in_ledger([_booked_as(*one) for one in covered]))
 
     def _event(self, fields: dict[bytes, bytes]) -> dict[str, Any]:
         event: dict[str, Any] = orjson.loads(fields[b"e"])
@@ -119,11 +120,10 @@ class Spent:
 
     def _add(self, entries: list[tuple[dict[bytes, bytes], dict[str, Any]]], known: set[str]) -> None:
         for fields, event in entries:
-            event_id = str(event.get("event_id"))
-            if fields[b"k"] == b"call":
-                if event_id in self.seen or event_id in known:
-                    continue  # sent twice, as after a loss: the ledger takes it once
-                self.seen.add(event_id)
+            event_id = _booked_as(fields, event)
+            if event_id in self.seen or event_id in known:
+                continue  # sent twice, as after a loss: the ledger takes it once
+            self.seen.add(event_id)
             user = user_digest(event.get("end_user")) if self.limit.user else ""
             self.used[user] = self.used.get(user, 0) + _of_entry(fields, event).of(self.limit.meter)
 
@@ -133,7 +133,7 @@ class Spent:
             return set()
         with access.scope(organization_id=UUID(self.organization_id)):
             found = Event.objects.filter(
-                event_id__in=[UUID(one) for one in ids], kind="call", shard_seq__lte=self.written
+                event_id__in=[UUID(one) for one in ids if one], shard_seq__lte=self.written
             )
             return {str(one) for one in found.values_list("event_id", flat=True)}
 
@@ -149,7 +149,7 @@ def spent(
         before: tuple[str, int] = ("", 0)
         while (position := _position(shard)) != before:
             before = position
-            if limit.user or limit.smooth:
+            if limit.user or limit.smooth or _is_dirty(window):
                 used = _of_events(limit, window, by_settlement)
             else:
                 used = {"": _in_ledger(limit, window)}
@@ -168,6 +168,12 @@ def _position(shard: int) -> tuple[str, int]:
         cursor.execute("SELECT stream_id, shard_seq FROM audit_shardposition WHERE shard = %s", [shard])
         stream_id, written = cursor.fetchone()
     return stream_id, written
+
+
+def _booked_as(fields: dict[bytes, bytes], event: dict[str, Any]) -> str:
+    """The id under which the ledger has an entry: a late word on a lapsed lease is its correction."""
+    event_id = str(event.get("event_id") or "")
+    return str(correction_id(event_id)) if fields[b"k"] == b"late" and event_id else event_id
 
 
 def _counts(fields: dict[bytes, bytes]) -> bool:
@@ -193,6 +199,13 @@ def _in_ledger(limit: Limit, window: Window) -> int:
         buckets = buckets.filter(model__in=limit.models)
     total: int = buckets.aggregate(total=Sum(AMOUNTS[limit.meter], default=0))["total"]
     return total
+
+
+def _is_dirty(window: Window) -> bool:
+    """Whether rollups of the window are known to lack something that the ledger has."""
+    return DirtyBucket.objects.filter(
+        starts_at__lt=_moment(window.end), starts_at__gte=_moment(window.start)
+    ).exists()
 
 
 def _of_events(limit: Limit, window: Window, by_settlement: bool) -> dict[str, int]:

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- FENCE: closes a shard that was opened on another run of a server: what this one has may be older.
 --
 -- KEYS  1 meta

@@ -39,14 +39,16 @@ local epoch, seq, lost = known[1], tonumber(known[2]), tonumber(known[3])
 if not epoch or not seq then return {'COLD', ''} end
 if ARGV[2] == epoch and seq < tonumber(ARGV[3]) then return {'COLD', epoch} end
 
-local values = redis.call('MGET', KEYS[2], KEYS[3], unpack(KEYS, 7))
-if not values[1] or not values[2] then return {'STALE'} end
-if tonumber(values[1]) > tonumber(ARGV[4]) or tonumber(values[2]) > tonumber(ARGV[5]) then return {'STALE'} end
-
 local taken = false
 if ARGV[11] == '1' then
   local admitted = redis.call('HGET', KEYS[4], 'a')
   if admitted then now, taken = tonumber(admitted), true end -- the same again: its figures as they stand
+end
+
+local values = redis.call('MGET', KEYS[2], KEYS[3], unpack(KEYS, 7))
+if not taken then
+  if not values[1] or not values[2] then return {'STALE'} end
+  if tonumber(values[1]) > tonumber(ARGV[4]) or tonumber(values[2]) > tonumber(ARGV[5]) then return {'STALE'} end
 end
 
 local limits = cjson.decode(ARGV[15])
@@ -62,7 +64,7 @@ for i, limit in ipairs(limits) do
   local this, mark, w = at, at + 1, 0
   at = at + 1
   if kind == 'c' then
-    if now < limit[11] or now >= limit[13] then return {'WINDOW', now} end
+    if not taken and (now < limit[11] or now >= limit[13]) then return {'WINDOW', now} end
     if now >= limit[12] then w = 1 end
     this, mark, at = this + w, this + 2 + w, at + 1
   end
@@ -74,7 +76,7 @@ for i, limit in ipairs(limits) do
   else
     -- smooth requests start empty, unless they were lost so lately that there may have been something in them
     local unknown = kind ~= 'r' or (lost and now < lost + math.max(limit[5], limit[9]) * limit[6] / limit[4])
-    if unknown and not (each and values[mark - 4]) then
+    if unknown and not taken and not (each and values[mark - 4]) then
       missing[#missing + 1] = i
       missing[#missing + 1] = w
     end

@@ -18,7 +18,7 @@ if now == '' then
 else
   now = tonumber(now)
 end
-if redis.call('EXISTS', KEYS[4]) == 1 then return 'KNOWN' end
+if redis.call('PEXPIRE', KEYS[4], 900000) == 1 then return 'KNOWN' end -- and it stays so while somebody asks
 if ARGV[2] == 'event' then
   redis.call('XADD', KEYS[5], '*', 'e', ARGV[4], 't', string.format('%.0f', now), 'k', 'call')
   redis.call('DEL', KEYS[2])

@@ -15,9 +15,9 @@
 -- Example  EVALSHA … 3 events meta day  1-0 1200 1700086400000 ["c","t","daily",…] 6fd1…:0 1700000000000000  → 'OK'
 local stamp = redis.call('HMGET', KEYS[2], 'epoch', 'restored')
 if not stamp[1] or stamp[1] .. ':' .. (stamp[2] or '0') ~= ARGV[5] then return 'COLD' end
-if ARGV[1] ~= '' and #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', 1) > 0 then return 'MOVED' end
 local before = redis.call('GET', KEYS[3])
 if before and #before ~= 16 then return 'KEPT' end -- of two doubles: smooth tokens charged before, see settle.lua
+if ARGV[1] ~= '' and #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', 1) > 0 then return 'MOVED' end
 if ARGV[4] == '' then
   redis.call('SET', KEYS[3], '1')
   if ARGV[3] ~= '' then redis.call('PEXPIREAT', KEYS[3], ARGV[3]) end

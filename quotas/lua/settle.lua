@@ -4,7 +4,8 @@
 -- KEYS  1 meta  2 lease  3 leases  4 tombstone  5 stream, then the counters of the limits that are not of kind r
 -- ARGV  1 now in microseconds, '' for the server's own clock
 --       2 'settle'; 'expire' when the reaper ends a lease that lapsed; and when the store knows nothing of the lease,
---         after a look into the ledger: 'orphan' when that has no event of it, 'late' when it says that it lapsed
+--         after a look into the ledger: 'orphan' when that has no event of it, 'late' when it says that it lapsed;
+--         'cancel' when nothing was sent after all: releases, charges nothing and appends no event
 --       3 lease id   4 event   5 life of the tombstone in milliseconds   6 the limits as JSON, see reserve.lua
 --       7 input tokens   8 output tokens   9 cost in nano: used   10 to 12 the same, charged when it lapsed (late)
 -- Reply {'OK', now, stream id, seq}; {'DONE', now}: settled before, nothing changed;
@@ -41,9 +42,10 @@ if open then
     if due and tonumber(due) > now then return {'LIVE', now} end
   end
   held = {q = 1, i = tonumber(lease[2]), o = tonumber(lease[3]), c = tonumber(lease[4])}
+  if mode == 'cancel' then used = {q = 0, i = 0, o = 0, c = 0} end
   if mode == 'expire' then used = {q = 1, i = held.i, o = held.o, c = held.c} end
 else
-  if mode == 'expire' then
+  if mode == 'expire' or mode == 'cancel' then
     redis.call('ZREM', KEYS[3], ARGV[3])
     return {'DONE', now}
   end
@@ -99,7 +101,13 @@ for _, limit in ipairs(cjson.decode(ARGV[6])) do
 end
 
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-local id
+local id = ''
+if mode == 'cancel' then
+  redis.call('DEL', KEYS[2])
+  redis.call('ZREM', KEYS[3], ARGV[3])
+  redis.call('SET', KEYS[4], 'settled', 'PX', ARGV[5])
+  return {'OK', now, id, seq}
+end
 if late then
   id = redis.call('XADD', KEYS[5], '*', 'e', ARGV[4], 't', stamp, 'k', 'late',
     'd', string.format('%.0f %.0f %.0f', used.i - held.i, used.o - held.o, used.c - held.c))

@@ -58,6 +58,7 @@ class Stream:
     store: Store
     meter: Meter
     output: Output
+    grown: list[int]  # what the journal was told of
 
     def write(self, words: int) -> bool:
         """Whether the meter must be asked after so many more words."""
@@ -97,7 +98,10 @@ def stream(held: int, cap: int = 100_000, price: int = 0, **store: Any) -> Strea
     lease = Lease("l", chain, "", 0, amounts, ())
     admission = Admission(cast("Any", call), lease, {"detail": {}})
     made, output = Store(**store), Output("gpt-4o-mini")
-    return Stream(made, Meter(cast("Any", made), Supervisor(), admission, output), output)
+    grown: list[int] = []
+    journal = SimpleNamespace(grown=lambda shard, lease, event: grown.append(shard))
+    meter = Meter(cast("Any", made), Supervisor(), cast("Any", journal), admission, output)
+    return Stream(made, meter, output, grown)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -310,3 +314,10 @@ def test_meter_of_a_short_habit_does_not_ask_at_once() -> None:
         assert flow.store.asked == []
 
     run(work())
+
+
+async def test_every_extension_is_in_the_journal() -> None:
+    made = stream(held=300)
+    made.store.open.set()
+    assert await made.run(2_000) == 2_000
+    assert len(made.grown) == len(made.store.asked)

@@ -178,6 +178,31 @@ def test_lease_that_the_ledger_has_ended_is_forgotten(fresh: Tenant, tmp_path: P
     assert counter(reserve(fresh, Amounts(1)))[:3] == (80, 1, 1)
 
 
+def test_correction_that_is_booked_is_not_made_again(fresh: Tenant, tmp_path: Path) -> None:
+    """The journal still has the late word on a lapsed lease; the store that knew it is another by now."""
+    lease, store = reserve(fresh), client()
+    journal = Journal(tmp_path)
+    closing = call(fresh, lease.id, "settled", Amounts(30, 50, 900))
+    journal.closed(fresh.shard, lease.id, closing)
+    stamp = time.time_ns() // 1000
+    entries: list[tuple[bytes, str, dict[Any, Any]]] = [
+        (call(fresh, lease.id, "lease_expired"), "call", {}),
+        (closing, "late", {"d": "-270 -450 -8100"}),
+    ]
+    for event, kind, more in entries:
+        store.xadd(keys.stream(fresh.shard), {"e": event, "t": stamp, "k": kind, **more})
+    while write_ledger():
+        pass
+    store.delete(keys.lease(fresh.shard, lease.id), keys.leases(fresh.shard))
+    for _ in range(2):
+        recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+        assert counter(reserve(fresh, Amounts(1))).used == 80
+    store.xadd(keys.stream(fresh.shard), {"e": closing, "t": stamp, "k": "late", "d": "-270 -450 -8100"})
+    recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    assert counter(reserve(fresh, Amounts(1))).used == 80
+    journal.close()
+
+
 def test_event_that_ledger_and_stream_both_have_is_seeded_once(fresh: Tenant, tmp_path: Path) -> None:
     lease_id = str(uuid7())
     ended = call(fresh, lease_id, "settled", Amounts(30, 50, 900))

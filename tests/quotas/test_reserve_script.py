@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from quotas import keys
+from orbit.lib.store import client
+from quotas import keys, usage
 from quotas.chain import Lease
 from quotas.engine import Cold, OutsideWindows, Stale
 from quotas.limits import ANY_USER, Amounts, Limit, Raised
@@ -295,3 +296,34 @@ async def test_end_users_running_calls_count_when_a_limit_is_new(bench: Bench) -
         await bench.engine.settle(lease, used=Amounts(), event=b"{}")
     for user in ("ada", "bob"):
         assert await bench.figures(slots.for_user(user)) == (0, 0, 0)
+
+
+async def test_reservation_in_doubt_is_found_whatever_happened_meanwhile(bench: Bench) -> None:
+    """Its reply was lost; since then the policy changed, and the store was opened anew."""
+    limit = bench.limit("tokens", "day", 100)
+    chain = bench.chain(limit)
+    await bench.admitted(chain, Amounts(input_tokens=60), lease_id="same")
+    await bench.engine.publish(bench.shard, keys.version(bench.shard, bench.organization), 5)
+    await bench.admitted(chain, Amounts(input_tokens=60), lease_id="same", again=True)
+    await bench.start(lost=True)
+    await bench.admitted(chain, Amounts(input_tokens=60), lease_id="same", again=True)
+    await bench.admitted(chain, Amounts(input_tokens=1), version=5)
+    assert await bench.figures(limit) == (0, 61, 2)
+
+
+async def test_each_end_users_counter_is_seeded_once_while_events_keep_coming(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.spent_by_user = {f"user {number}": 1 for number in range(20)}
+    moves = iter(range(30))
+    read_on = usage.Spent.read_on
+
+    def and_another(reading: usage.Spent) -> None:
+        read_on(reading)
+        if next(moves, None) is not None:  # one comes right after
+            client().xadd(keys.stream(bench.shard), {"e": "{}", "t": 1, "k": "refusal"})
+
+    monkeypatch.setattr(usage.Spent, "read_on", and_another)
+    chain = bench.chain(each_user(bench, "requests", "day", 2))
+    await bench.admitted(chain, end_user="user 7")
+    await bench.refused(chain, end_user="user 7")

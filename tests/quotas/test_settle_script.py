@@ -162,3 +162,32 @@ async def test_renewal_prolongs_open_leases_and_names_the_others(bench: Bench) -
     assert await bench.engine.renew(bench.shard, [lease.id, "gone"]) == ["gone"]
     due = await bench.link.call("ZSCORE", keys.leases(bench.shard), lease.id)
     assert int(due) == NOON + 40_000_000
+
+
+async def test_cancelled_reservation_leaves_nothing(bench: Bench) -> None:
+    limit, slots = bench.limit("tokens", "day", 1_000), bench.limit("concurrency", None, 1)
+    chain = bench.chain(limit, slots)
+    lease = await bench.admitted(chain, Amounts(input_tokens=70), end_user="ada")
+    for _ in range(2):
+        await bench.engine.cancel(chain, lease.id, "ada")
+    assert await bench.figures(limit) == (0, 0, 0)
+    assert await bench.figures(slots) == (0, 0, 0)
+    assert await bench.events() == []
+    assert not await bench.engine.restore(lease, bench.opening())
+
+
+async def test_cancelling_what_was_settled_changes_nothing(bench: Bench) -> None:
+    limit = bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70))
+    await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}")
+    await bench.engine.cancel(lease.chain, lease.id, None)
+    assert await bench.figures(limit) == (20, 0, 0)
+
+
+async def test_late_settlement_counts_on_a_limit_that_was_made_since(bench: Bench) -> None:
+    old, new = bench.limit("requests", "day", 10), bench.limit("tokens", "day", 1_000)
+    lease = await bench.admitted(bench.chain(old), Amounts(input_tokens=70))
+    await bench.refused(bench.chain(old, new), Amounts(input_tokens=999))
+    lapse(bench, lease)
+    assert (await bench.engine.settle(lease, used=Amounts(input_tokens=20), event=b"{}"))[0] == "LATE"
+    assert await bench.figures(new) == (20, 0, 0)
