@@ -40,12 +40,12 @@ def reap() -> int:
     )
 
 
-def expire(store: Any, shard: int, lease_id: str) -> int:
+def expire(store: Any, shard: int, lease_id: str, now_us: str = "") -> int:
     """Ends one lapsed lease with the event that its reservation left; 1 when it did, 0 when somebody else had."""
-    return int(_end(store, shard, lease_id, "expire", None) == "OK")
+    return int(_end(store, shard, lease_id, "expire", None, now_us) == "OK")
 
 
-def _end(store: Any, shard: int, lease_id: str, mode: str, closing: bytes | None) -> str:
+def _end(store: Any, shard: int, lease_id: str, mode: str, closing: bytes | None, now_us: str = "") -> str:
     """Settles a lease by its own record, as the reaper does, or for a worker that died before it could send it."""
     lease: Any = store.hgetall(keys.lease(shard, lease_id))
     counters, limits = _counters(lease)
@@ -54,7 +54,9 @@ def _end(store: Any, shard: int, lease_id: str, mode: str, closing: bytes | None
         event = orjson.dumps({**orjson.loads(lease[b"e"]), "admitted_us": int(lease[b"a"])})
     used = recovery.used_of(event)
     for _ in range(ROUNDS):
-        script_keys, arguments = settlement(shard, lease_id, counters, limits, mode, event, used, Amounts())
+        script_keys, arguments = settlement(
+            shard, lease_id, counters, limits, mode, event, used, Amounts(), now_us
+        )
         reply: Any = store.eval(SETTLE.source, len(script_keys), *script_keys, *arguments)
         if reply[0] != b"MORE":
             break
