@@ -56,7 +56,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         application = getattr(self.config, "loaded_app", None)  # not there while it is being imported
-        if hasattr(application, "drain"):
+        if application is not None and hasattr(application, "drain"):
             self.loop.call_soon_threadsafe(application.drain)
 
 

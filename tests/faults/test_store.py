@@ -17,6 +17,6 @@ def test_lost_counters_admit_nothing_over_the_limit_and_are_rebuilt_to_the_nano(
 
 @pytest.mark.xdist_group("silent")
 def test_silent_store_closes_money_and_shares_out_smooth_requests(impatient: Stage) -> None:
-    found = stores.blackhole(impatient, random.Random(1), (1.5, 1.5))
+    found = stores.blackhole(impatient, random.Random(1), (3.0, 3.0))
     assert found.wrongs == []
     assert (found.figures["unknown_keys"], found.figures["smooth_over"]) == (0, 0)
