@@ -45,7 +45,6 @@ KINDS: tuple[tuple[str, str | None], ...] = (
 class Figures:
     reserve_us: float  # of the store's time in the script
     settle_us: float
-    cpu_us: float  # of the store's process, for both
     refuse_us: float
 
 
@@ -69,8 +68,7 @@ def run(*, quick: bool) -> str:
         "a refusal, µs",
     )
     rows = [
-        (name, *(f"{one:.1f}" for one in (at.reserve_us, at.settle_us, at.cpu_us, at.refuse_us)))
-        for name, at in few
+        (name, *(f"{one:.1f}" for one in (at.reserve_us, at.settle_us, at.refuse_us))) for name, at in few
     ]
     return f"{table([head, *rows])}\n\nA counter takes {grown:.0f} bytes of the store's memory."
 
@@ -143,18 +141,17 @@ async def _measure(
     try:
         await _flood(engine, chains, random_, min(calls, 2_000))  # warm
         store.config_resetstat()
-        cpu = _cpu(store)
         leases = await _flood(engine, chains, random_, calls, settle=False)
         reserve_us = _script_us(store)
         store.config_resetstat()
         for start in range(0, len(leases), AT_ONCE):
             some = leases[start : start + AT_ONCE]
             await asyncio.gather(*(engine.post_settlement(one, used=USED, event=EVENT) for one in some))
-        settle_us, cpu_us = _script_us(store), (_cpu(store) - cpu) / calls * 1e6
+        settle_us = _script_us(store)
         full = [_chain([*limits[:-1], _full(limits[-1])], limits[0].object_id) for limits in organizations]
         store.config_resetstat()
         await _flood(engine, full, random_, calls // 3, settle=False)
-        return Figures(reserve_us, settle_us, cpu_us, _script_us(store))
+        return Figures(reserve_us, settle_us, _script_us(store))
     finally:
         link.close()
 
@@ -187,8 +184,3 @@ async def _flood(
 def _script_us(store: redis.Redis) -> float:
     stats: Any = store.info("commandstats")["cmdstat_evalsha"]
     return float(stats["usec"]) / float(stats["calls"])
-
-
-def _cpu(store: redis.Redis) -> float:
-    found: Any = store.info("cpu")
-    return float(found["used_cpu_user"]) + float(found["used_cpu_sys"])
