@@ -97,7 +97,7 @@ MUTANTS = [
         "tests/tenants/test_sealed_credentials.py",
     ),
     mutant(
-        "usage-in-text", "text that looks like usage is taken for it", "proxy/providers/openai.py",
+        "usage-in-text", "text that looks like usage is taken for it", "proxy/formats/chat.py",
         "            _take_text(choice, progress)\n        usage = self.usage(chunk)",
         "            _take_text(choice, progress)\n"
         "        said = getattr(self, 'said', '') + ''.join(str((one.get('delta') or {}).get('content') or '') for one in choices)\n"

@@ -16,9 +16,9 @@ from proxy import surface
 from proxy.admission import Admission
 from proxy.channel import Channel
 from proxy.context import Call, Reply, Usage
+from proxy.formats.base import Format, Progress
 from proxy.learning import Outputs
 from proxy.metering import Meter
-from proxy.providers.base import Adapter, Progress
 from proxy.relay import End
 from proxy.settlement import Attempt, Outcome, Settler
 from quotas import estimate, tokens
@@ -40,7 +40,7 @@ class Endings:
         self,
         admission: Admission,
         attempt: Attempt,
-        adapter: Adapter,
+        format_: Format,
         content: bytes,
         content_type: str,
     ) -> Reply:
@@ -48,9 +48,9 @@ class Endings:
         parsed = _parsed(content)
         if parsed is None or isinstance(parsed.get("error"), dict):
             return self.unreadable(admission, attempt)
-        usage, source = adapter.usage(parsed), "provider"
+        usage, source = format_.usage(parsed), "provider"
         if usage is None:
-            text, target = adapter.output_text(parsed), admission.call.target
+            text, target = format_.output_text(parsed), admission.call.target
             made = await tokens.count_off_loop(text, target.model, target.padding)
             usage, source = await _estimated(admission.call, made), "estimated"
         outcome = Outcome(
@@ -58,7 +58,7 @@ class Endings:
             usage=possible(usage, admission.call),
             usage_source=source,
             http_status=attempt.http_status,
-            finish_reason=adapter.finish_reason(parsed),
+            finish_reason=format_.finish_reason(parsed),
         )
         return self._answer(admission, attempt, outcome, content, content_type)
 

@@ -17,7 +17,7 @@ from audit.models import Event
 from orbit.lib import access
 from orbit.lib.errors import OrbitError
 from proxy.context import Call
-from proxy.providers import ADAPTERS
+from proxy.providers import PROVIDERS
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
 from quotas import tokens
@@ -99,7 +99,7 @@ class Outputs:
         target = call.target
         if (target.account.id, target.model) in self.hiding:
             return None
-        if not ADAPTERS[target.account.kind].shows_output(target.model, call.body):
+        if not PROVIDERS[target.account.kind].shows_output(target.model, call.body):
             return None
         usual = self._ring(call).percentile()
         if usual is None:

@@ -17,11 +17,12 @@ from proxy.admission import Admission
 from proxy.channel import Channel
 from proxy.context import Call, Headers, Reply
 from proxy.endings import Endings
+from proxy.formats.base import Format, Progress, Terms
 from proxy.learning import Outputs
 from proxy.metering import Meter
 from proxy.output import Output
-from proxy.providers import ADAPTERS
-from proxy.providers.base import Adapter, Prepared, Progress
+from proxy.providers import PROVIDERS
+from proxy.providers.base import Prepared
 from proxy.relay import Relay
 from proxy.settlement import Attempt, Settler
 
@@ -75,24 +76,24 @@ class Pipeline:
             raise
 
     async def _plain_answer(self, admission: Admission, attempt: Attempt, raw: bytes) -> Reply:
-        adapter, prepared = _prepared(admission.call, raw, stream=False)
+        format_, prepared = _prepared(admission.call, raw, stream=False)
         async with self._open(admission, prepared) as answer:
             _note(attempt, answer)
             content = await read_all(answer, self.max_answer_bytes)
-        return await self._whole(admission, attempt, adapter, answer, content)
+        return await self._whole(admission, attempt, format_, answer, content)
 
     async def _assembled_answer(self, admission: Admission, attempt: Attempt, raw: bytes) -> Reply:
         """Run as a stream, so that its output can be metered as it is made."""
-        adapter, prepared = _prepared(admission.call, raw, stream=True)
+        format_, prepared = _prepared(admission.call, raw, stream=True)
         progress = _progress(admission.call)
-        progress.assembly = adapter.assembly()
+        progress.assembly = format_.assembly()
         async with self._open(admission, prepared) as answer:
             _note(attempt, answer)
             if not _is_stream(answer):
                 content = await read_all(answer, self.max_answer_bytes)
-                return await self._whole(admission, attempt, adapter, answer, content)
+                return await self._whole(admission, attempt, format_, answer, content)
             meter = self._meter(admission, progress)
-            relay = self._relay(admission, attempt, adapter, answer, progress)
+            relay = self._relay(admission, attempt, format_, answer, progress)
             relay.meter = meter = self._meter(admission, progress)
             relay.most_bytes = self.max_answer_bytes
             end = await relay.run()
@@ -104,13 +105,13 @@ class Pipeline:
         return await self.endings.assembled(admission, attempt, progress, end, meter)
 
     async def _whole(
-        self, admission: Admission, attempt: Attempt, adapter: Adapter, answer: Answer, content: bytes
+        self, admission: Admission, attempt: Attempt, format_: Format, answer: Answer, content: bytes
     ) -> Reply:
         """An answer that is no stream."""
         if answer.status in NOT_WORKED:
             return self.endings.provider_refused(admission, attempt, answer, content)
         content_type = answer.header("content-type") or "application/json"
-        return await self.endings.plain(admission, attempt, adapter, content, content_type)
+        return await self.endings.plain(admission, attempt, format_, content, content_type)
 
     # streams
 
@@ -144,7 +145,7 @@ class Pipeline:
         begun: asyncio.Future[Reply | Headers],
         channel: Channel,
     ) -> None:
-        adapter, prepared = _prepared(admission.call, raw, stream=True)
+        format_, prepared = _prepared(admission.call, raw, stream=True)
         async with self._open(admission, prepared) as answer:
             _note(attempt, answer)
             if not _is_stream(answer):
@@ -158,7 +159,7 @@ class Pipeline:
             content_type = answer.header("content-type") or ""
             begun.set_result(response_headers.answered(admission, content_type, attempt))
             progress = _progress(admission.call)
-            relay = self._relay(admission, attempt, adapter, answer, progress)
+            relay = self._relay(admission, attempt, format_, answer, progress)
             relay.channel = channel
             relay.meter = meter = self._meter(admission, progress) if is_metered(admission) else None
             end = await relay.run()
@@ -173,11 +174,11 @@ class Pipeline:
     # what both share
 
     def _relay(
-        self, admission: Admission, attempt: Attempt, adapter: Adapter, answer: Answer, progress: Progress
+        self, admission: Admission, attempt: Attempt, format_: Format, answer: Answer, progress: Progress
     ) -> Relay:
         return Relay(
             admission.call,
-            adapter,
+            format_,
             attempt,
             answer,
             progress,
@@ -205,12 +206,12 @@ def is_metered(admission: Admission) -> bool:
     return admission.reserved.output_tokens < call.output_cap * call.choices
 
 
-def _prepared(call: Call, raw: bytes, *, stream: bool) -> tuple[Adapter, Prepared]:
+def _prepared(call: Call, raw: bytes, *, stream: bool) -> tuple[Format, Prepared]:
     account = call.target.account
-    adapter = ADAPTERS[account.kind]
-    return adapter, adapter.prepare(
-        account, call.endpoint, call.body, raw, call.target.model, call.output_cap, stream
-    )
+    provider = PROVIDERS[account.kind]
+    terms = Terms(call.target.model, call.output_cap, stream)
+    prepared = provider.prepare(account, call.endpoint, call.body, raw, terms, {})
+    return provider.formats[call.endpoint], prepared
 
 
 def _progress(call: Call) -> Progress:

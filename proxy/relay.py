@@ -12,8 +12,8 @@ from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut, TooLarge
 from proxy.channel import Channel, ClientGone
 from proxy.context import Call, Usage
+from proxy.formats.base import Format, Progress, Unreadable
 from proxy.metering import LimitReached, Meter
-from proxy.providers.base import Adapter, Progress, Unreadable
 from proxy.settlement import Attempt
 from proxy.sse import Decoder, Event, TooLong
 from quotas import estimate
@@ -45,7 +45,7 @@ class Relay:
     """`channel` is None for a client that waits for a plain answer, of at most `most_bytes` as they come."""
 
     call: Call
-    adapter: Adapter
+    format: Format
     attempt: Attempt
     answer: Answer
     progress: Progress
@@ -118,17 +118,17 @@ class Relay:
 
     def _seen(self, events: Iterable[Event]) -> bytes:
         """What the client gets of some events."""
-        on_event, progress, wants_usage = self.adapter.on_event, self.progress, self.wants_usage
+        on_event, progress, wants_usage = self.format.on_event, self.progress, self.wants_usage
         return b"".join([on_event(raw, data, progress, wants_usage) for raw, data in events])
 
     async def _metered(self, events: Iterable[Event], meter: Meter) -> bytes:
         """The same, as far as what they hold has room in the reservation."""
-        adapter, progress, wants_usage = self.adapter, self.progress, self.wants_usage
+        format_, progress, wants_usage = self.format, self.progress, self.wants_usage
         out: list[bytes] = []
         self.events = iter(events)
         assembly = progress.assembly
         for raw, data in self.events:
-            seen = adapter.on_event(raw, data, progress, wants_usage)
+            seen = format_.on_event(raw, data, progress, wants_usage)
             if progress.output.size > meter.until:
                 if self.channel is not None:  # what has room is not held up by what has none yet
                     self.channel.give(b"".join(out))

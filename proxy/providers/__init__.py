@@ -1,9 +1,9 @@
 """The registry of adapters: one line a kind of account."""
 
-from proxy.providers.base import Adapter
+from proxy.providers.base import Provider
 from proxy.providers.openai import OpenAI, OpenAICompatible
 
-ADAPTERS: dict[str, Adapter] = {
+PROVIDERS: dict[str, Provider] = {
     "openai": OpenAI(),
     "openai_compatible": OpenAICompatible(),
 }

@@ -1,48 +1,34 @@
-"""OpenAI (https://platform.openai.com/docs/api-reference), and servers that speak its format."""
+"""OpenAI, and servers that speak its formats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from proxy import body as bodies
-from proxy.context import Account, Usage
-from proxy.providers.assembly import ChatAssembly
-from proxy.providers.base import Assembly, Prepared, Progress
-from proxy.providers.openai_usage import usage_of
+from proxy.context import Account
+from proxy.formats.base import Format, Terms
+from proxy.formats.chat import Chat
+from proxy.formats.embeddings import Embeddings
+from proxy.providers.base import Prepared
 
 # Models that think out of sight and charge for it; longest known names, without vendor and "ft:".
 HIDES_REASONING = ("o1", "o3", "o4", "gpt-5", "codex", "gemini-2.5", "gemini-3", "grok-4", "grok-code")
-# Fields of a message or delta that hold what the model wrote.
-WRITTEN = frozenset({"content", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call"})
 
 
 class OpenAI:
-    cap_field = "max_completion_tokens"
+    formats: Mapping[str, Format] = {"chat/completions": Chat(), "embeddings": Embeddings()}
 
     def prepare(
         self,
         account: Account,
         endpoint: str,
-        body: dict[str, Any],
-        raw: bytes,
-        model: str,
-        output_cap: int,
-        stream: bool,
+        body: Mapping[str, Any],
+        raw: bytes | None,
+        terms: Terms,
+        carried: Mapping[str, str],
     ) -> Prepared:
-        changes: dict[str, Any] = {}
-        if body.get("model") != model:
-            changes["model"] = model
-        if endpoint == "chat/completions":
-            self._cap(body, output_cap, changes)
-            if stream:
-                if body.get("stream") is not True:  # the client wants a plain answer of it
-                    changes["stream"] = True
-                options = body.get("stream_options") or {}
-                if options.get("include_usage") is not True:
-                    changes["stream_options"] = {**options, "include_usage": True}
+        changes = self.formats[endpoint].changes(body, terms)
         assert account.secret is not None
         return Prepared(
             url=f"{account.base_url}/{endpoint}",
@@ -51,36 +37,8 @@ class OpenAI:
                 ("content-type", "application/json"),
                 ("accept-encoding", "identity"),
             ],
-            body=bodies.encode({**body, **changes}) if changes else raw,
+            body=bodies.encode({**body, **changes}) if changes or raw is None else raw,
         )
-
-    def _cap(self, body: dict[str, Any], output_cap: int, changes: dict[str, Any]) -> None:
-        """What was reserved is also the most that the provider may write."""
-        named = [name for name in ("max_completion_tokens", "max_tokens") if body.get(name) is not None]
-        for name in named or [self.cap_field]:
-            if body.get(name) != output_cap:
-                changes[name] = output_cap
-
-    def usage(self, answer: Mapping[str, Any]) -> Usage | None:
-        found = answer.get("usage")
-        if not isinstance(found, dict):
-            extra = answer.get("x_groq")
-            found = extra.get("usage") if isinstance(extra, dict) else None
-        tier = answer.get("service_tier")
-        return usage_of(found, tier if isinstance(tier, str) else None) if isinstance(found, dict) else None
-
-    def finish_reason(self, answer: Mapping[str, Any]) -> str | None:
-        for choice in _choices(answer):
-            reason = choice.get("finish_reason")
-            if isinstance(reason, str) and reason:
-                return reason
-        return None
-
-    def output_text(self, answer: Mapping[str, Any]) -> str:
-        found: list[str] = []
-        for choice in _choices(answer):
-            _collect(choice.get("message"), found)
-        return "".join(found)
 
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Not with hidden reasoning, sound, or a prediction whose rejected tokens are charged."""
@@ -92,112 +50,6 @@ class OpenAI:
         modalities = body.get("modalities")
         return not isinstance(modalities, list) or all(one == "text" for one in modalities)
 
-    def assembly(self) -> Assembly:
-        return ChatAssembly()
-
-    def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
-        progress.chunk = None
-        if data is None:
-            return event
-        if data == b"[DONE]":
-            progress.done = True
-            return event
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return event
-        if not isinstance(chunk, dict):
-            return event
-        if "error" in chunk and not chunk.get("choices"):
-            progress.failed = True
-            return b""  # ours follows
-        progress.chunk = chunk
-        choices = _choices(chunk)
-        for choice in choices:
-            reason = choice.get("finish_reason")
-            if isinstance(reason, str) and reason:
-                progress.finish_reason = reason
-            _take_text(choice, progress)
-        usage = self.usage(chunk)
-        if usage is not None and (
-            progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
-        ):
-            progress.usage = usage  # a count that runs along only grows; one that shrinks is wrong
-            progress.output.believe(usage.output_tokens)
-        return event if wants_usage or "usage" not in chunk else _without_usage(event, chunk, choices)
-
 
 class OpenAICompatible(OpenAI):
-    cap_field = "max_tokens"
-
-
-def _without_usage(event: bytes, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> bytes:
-    """The event for a client that did not ask for usage, although the provider was asked."""
-    if not choices and chunk["usage"] is not None:
-        return b""
-    if chunk["usage"] is None and event.count(b',"usage":null') == 1:
-        return event.replace(b',"usage":null', b"")
-    del chunk["usage"]
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
-
-
-def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    choices = answer.get("choices")
-    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-
-
-def _take_text(choice: Mapping[str, Any], progress: Progress) -> None:
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        return
-    output = progress.output
-    for name, value in delta.items():
-        if value and name in WRITTEN:
-            if isinstance(value, str):
-                output.add(value)
-                continue
-            for text in _texts(name, value):
-                output.add(text)
-            if name == "tool_calls":
-                index = choice.get("index")
-                output.calls.update((str(index), _number(call)) for call in value if isinstance(call, dict))
-
-
-def _number(call: Mapping[str, Any]) -> str:
-    return str(call.get("index", call.get("id")))
-
-
-def _collect(message: Any, found: list[str]) -> None:
-    """Every text of a whole message."""
-    if isinstance(message, dict):
-        for name, value in message.items():
-            if name in WRITTEN:
-                found.extend([value] if isinstance(value, str) else _texts(name, value))
-
-
-def _texts(name: str, value: Any) -> Iterator[str]:
-    """What is written in a field that is no plain text: calls of functions, or parts as some servers write them."""
-    if name == "tool_calls":
-        calls = value if isinstance(value, list) else []
-        functions = [call.get("function") for call in calls if isinstance(call, dict)]
-    elif name == "function_call":
-        functions = [value]
-    else:
-        yield from _strings(value if isinstance(value, list) else [])
-        return
-    for function in functions:
-        if isinstance(function, dict):
-            for part in ("name", "arguments"):
-                if isinstance(text := function.get(part), str):
-                    yield text
-
-
-def _strings(value: list[Any]) -> Iterator[str]:
-    """The texts of parts, without the names of their kinds."""
-    for part in value:
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, list):
-            yield from _strings(part)
-        elif isinstance(part, dict):
-            yield from _strings([item for name, item in part.items() if name != "type"])
+    formats: Mapping[str, Format] = {"chat/completions": Chat("max_tokens"), "embeddings": Embeddings()}

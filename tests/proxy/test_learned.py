@@ -11,6 +11,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from orbit.demo.provider.process import ProviderHandle
+from proxy.formats.chat_assembly import ChatAssembly
 from proxy.providers.openai import OpenAI
 from tests.clients.books import agreed, calls
 from tests.conftest import MakeTenant, Tenant
@@ -173,7 +174,7 @@ Assembled = Callable[..., dict[str, Any]]
 
 def assembled(*deltas: dict[str, Any], **chunk: Any) -> dict[str, Any]:
     """The message that comes out of these deltas."""
-    assembly = OpenAI().assembly()
+    assembly = ChatAssembly()
     for delta in deltas:
         assembly.add(
             {"id": "x", "created": 1, "model": "m", "choices": [{"index": 0, "delta": delta}], **chunk}
@@ -215,7 +216,7 @@ def test_tool_calls_are_told_apart_by_index_else_by_id() -> None:
 
 def test_log_probabilities_are_gathered_and_padding_is_not() -> None:
     token = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
-    assembly = OpenAI().assembly()
+    assembly = ChatAssembly()
     for _ in range(2):
         choice = {"index": 0, "delta": {"content": "a"}, "logprobs": {"content": [token], "refusal": None}}
         assembly.add({"id": "x", "created": 1, "model": "m", "choices": [choice], "obfuscation": "zz"})

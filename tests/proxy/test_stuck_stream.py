@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.formats.chat import Chat
 from proxy.providers.openai import OpenAI
 from tests.conftest import Tenant
 from tests.proxy.test_internal_errors import asked, broken
@@ -18,7 +19,7 @@ def test_fault_in_an_adapter(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, st
 def test_fault_in_an_adapters_reading_is_settled(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
-    monkeypatch.setattr(OpenAI, "on_event", broken)
-    monkeypatch.setattr(OpenAI, "usage", broken)
+    monkeypatch.setattr(Chat, "on_event", broken)
+    monkeypatch.setattr(Chat, "usage", broken)
     asked(tenant.key, stream=stream)
     assert len(tenant.events()) == 1

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from proxy import events
 from proxy.context import Usage
-from proxy.providers.openai import OpenAI
-from proxy.providers.openai_usage import usage_of
+from proxy.formats.chat import Chat
+from proxy.formats.openai_usage import usage_of
 from quotas.rates import PARTS, Rates
 
 SHAPES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -306,11 +306,11 @@ def test_whatever_is_said_adds_up_and_costs_no_more_than_its_totals_can(
 
 def test_service_tier_of_the_answer_decides_the_price() -> None:
     answer = {"service_tier": "flex", "usage": {"prompt_tokens": 1_000_000, "completion_tokens": 0}}
-    usage = OpenAI().usage(answer)
+    usage = Chat().usage(answer)
     assert usage is not None
     rates = Rates.parse({"input": 10, "services": {"flex": {"input": 5}}}, "test")
     assert usage.cost_nano(rates) == 5
-    plain = OpenAI().usage({**answer, "service_tier": 7})
+    plain = Chat().usage({**answer, "service_tier": 7})
     assert plain is not None
     assert plain.cost_nano(rates) == 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from proxy.providers.base import Unreadable
+from proxy.formats.base import Unreadable
 
 # Said once, or again in each fragment; all other texts are fragments that follow one another.
 WHOLE = frozenset({"id", "type", "role", "name", "object", "model", "format", "index"})

@@ -1,0 +1,1 @@
+"""Wire formats, named by their endpoint, one module each."""

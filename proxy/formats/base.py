@@ -1,0 +1,106 @@
+"""What a wire format knows: how its requests are capped, and how its answers and events are read. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from orbit.lib.errors import Code, OrbitError
+from proxy.context import Usage
+from proxy.output import Output
+
+
+class Unreadable(ValueError):
+    """A stream that cannot be what it says it is."""
+
+
+@dataclass(slots=True)
+class Terms:
+    """What is settled about a call before its body is written for one target.
+
+    `drop` names the fields that may be left out where the target's format has no words for them, `"*"` all such;
+    what was left out is in `dropped`.
+    """
+
+    model: str
+    output_cap: int  # of one choice: so much is reserved, and the provider is told
+    stream: bool = False  # whether the provider is asked for a stream
+    wants_usage: bool = False  # whether the client asked for usage in a stream of chat completions
+    drop: frozenset[str] = frozenset()
+    dropped: list[str] = field(default_factory=list)
+
+    def cannot(self, path: str, why: str) -> None:
+        """`path` has no counterpart: INVALID_REQUEST that names it, or noted where it may be left out."""
+        if "*" not in self.drop and path.partition("[")[0].partition(".")[0] not in self.drop:
+            raise OrbitError(
+                Code.INVALID_REQUEST,
+                f"{path!r} cannot be sent to the provider of this model: {why}. Leave it out, or use a model of "
+                "another provider.",
+                param=path,
+            )
+        if path not in self.dropped:
+            self.dropped.append(path)
+
+
+class Assembly(Protocol):
+    """A plain answer that is put together from the events of a stream."""
+
+    def add(self, chunk: Mapping[str, Any]) -> None:
+        """Unreadable when there is more of something than any provider sends."""
+        ...
+
+    @property
+    def empty(self) -> bool: ...
+
+    def answer(self, usage: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The plain answer as far as it came; what was not finished ends as if its maximum had cut it."""
+        ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a stream has shown so far."""
+
+    output: Output
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    chunk: Mapping[str, Any] | None = None  # what the last event held
+    assembly: Assembly | None = None  # only for a client that asked for a plain answer
+    done: bool = False
+    failed: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was to be written has come, and the usage with it if there is any."""
+        return self.done or self.finish_reason is not None
+
+
+class Format(Protocol):
+    """Requests, answers and events of one endpoint, as one vendor's servers speak it."""
+
+    def changes(self, body: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
+        """The top-level fields that must differ from the client's body; empty when it can travel as it came."""
+        ...
+
+    def usage(self, answer: Mapping[str, Any]) -> Usage | None:
+        """The usage in a plain answer; None when there is none that makes sense."""
+        ...
+
+    def finish_reason(self, answer: Mapping[str, Any]) -> str | None: ...
+
+    def output_text(self, answer: Mapping[str, Any]) -> str:
+        """What the model wrote, to be counted when the provider does not say."""
+        ...
+
+    def assembly(self) -> Assembly | None:
+        """None for a format whose plain answers are never made out of streams."""
+        ...
+
+    def raw_usage(self, input_tokens: int, output_tokens: int) -> dict[str, Any]:
+        """A usage object of these totals, as the format writes it."""
+        ...
+
+    def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
+        """Takes note of one event of a stream; returns what a client of the same format gets of it."""
+        ...
