@@ -19,6 +19,7 @@ from tenants.models import (
     ApiKey,
     Membership,
     ModelAlias,
+    ModelFallback,
     ModelTarget,
     Organization,
     Person,
@@ -57,6 +58,13 @@ class RevisionInline(ReadOnlyInline):
 class TargetInline(ReadOnlyInline):
     model = ModelTarget
     fields = ("position", "account", "model", "weight")
+    ordering = ("position",)
+
+
+class FallbackInline(ReadOnlyInline):
+    model = ModelFallback
+    fk_name = "alias"
+    fields = ("position", "fallback")
     ordering = ("position",)
 
 
@@ -156,9 +164,10 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Credential")
     def credential(self, account: ProviderAccount) -> str:
-        return account.credential_ref or (
-            f"sealed, {account.credential_hint}" if account.credential_hint else "sealed"
-        )
+        if account.credential_ref:
+            return account.credential_ref
+        # A sealed credential always leaves a hint, if only a row of dots; the secret itself is not read here.
+        return f"sealed, {account.credential_hint}" if account.credential_hint else "none"
 
 
 @admin.register(ModelAlias)
@@ -166,7 +175,7 @@ class ModelAliasAdmin(ReadOnlyAdmin):
     list_display = ("alias", "organization", "created_at")
     list_select_related = ("organization",)
     search_fields = ("alias", "organization__slug")
-    inlines = (TargetInline,)
+    inlines = (TargetInline, FallbackInline)
 
 
 admin.site.unregister(Group)

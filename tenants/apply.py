@@ -15,15 +15,16 @@ from django.db import transaction
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
-from tenants import schema, services
+from tenants import kinds, schema, services
 from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount
 from tenants.schema import Invalid, Known, Problem
-from tenants.schema.document import Account, Key, ModelRoute
+from tenants.schema.document import Account, Key
 from tenants.schema.document import Organization as OrganizationEntry
 from tenants.schema.document import Project as ProjectEntry
 from tenants.schema.policy import NamedPolicy
+from tenants.schema.routes import ModelRoute
 from tenants.sections import Section, registry
-from tenants.services import NewCredential
+from tenants.services import NewCredential, NewTarget
 from tenants.services.organizations import Settings
 
 
@@ -116,9 +117,7 @@ class _Applied:
             for number, account in enumerate(entry.provider_accounts):
                 with _at(f"{self._path}.provider_accounts[{number}]"):
                     self._account(account, f"{self._path}.provider_accounts[{number}]")
-            for number, route in enumerate(entry.models):
-                with _at(f"{self._path}.models[{number}]"):
-                    self._model(route)
+            self._models(entry.models)
             for section in registry.sections.values():
                 self._section(section)
             for number, policy in enumerate(entry.policies):
@@ -185,23 +184,41 @@ class _Applied:
             actor=self._actor,
             by_operator=True,
         )
-        if saved.row.credential_sealed is None and not saved.row.credential_ref:
-            why = (
-                "it was dropped with the old address"
-                if had and "credential" in saved.fields
-                else "none is given"
-            )
-            self._outcome.warnings.append(f"{path}: the account has no credential: {why}.")
+        self._warn_without_credential(saved, path, dropped=had is not None and "credential" in saved.fields)
         self._saved("provider_account", account.name, saved)
 
-    def _model(self, route: ModelRoute) -> None:
-        target = route.targets[0]
+    def _warn_without_credential(
+        self, saved: services.Saved[ProviderAccount], path: str, *, dropped: bool
+    ) -> None:
+        account = saved.row
+        if account.credential_sealed is not None or account.credential_ref:
+            return
+        if dropped or kinds.BY_NAME[account.kind].needs_credential:
+            why = "it was dropped with the old address" if dropped else "none is given"
+            self._outcome.warnings.append(f"{path}: the account has no credential: {why}.")
+
+    def _models(self, routes: list[ModelRoute]) -> None:
+        """New ones first without their fallbacks, which may be new too, or each other."""
+        known = set(ModelAlias.objects.values_list("alias", flat=True))
+        for fallbacks in (False, True):
+            for number, route in enumerate(routes):
+                with _at(f"{self._path}.models[{number}]"):
+                    if fallbacks or route.alias not in known:
+                        self._model(route, route.fallbacks if fallbacks else [])
+
+    def _model(self, route: ModelRoute, fallbacks: list[str]) -> None:
         saved = services.save_model(
             organization_id=self._id,
             alias=route.alias,
-            account=target.account,
-            model=target.model,
+            targets=[NewTarget(one.account, one.model, one.weight) for one in route.targets],
+            fallbacks=fallbacks,
             actor=self._actor,
+            retries=route.retries,
+            affinity=route.affinity,
+            timeouts=route.timeouts.model_dump(),
+            context_window=route.context_window,
+            max_output_tokens=route.max_output_tokens,
+            deprecated=route.deprecated,
         )
         self._saved("model", route.alias, saved)
 
@@ -272,7 +289,7 @@ class _Applied:
         policies = Policy.objects.values_list("name", flat=True)
         self._prune_each("policy", policies, {one.name for one in entry.policies}, self._delete_policy)
         aliases = ModelAlias.objects.values_list("alias", flat=True)
-        self._prune_each("model", aliases, {one.alias for one in entry.models}, self._delete_model)
+        self._prune_models(sorted(set(aliases) - {one.alias for one in entry.models}))
         for section in registry.sections.values():
             kept = {section.path(one) for one in getattr(entry, section.field)}
             for path in sorted(set(section.paths()) - kept):
@@ -290,14 +307,18 @@ class _Applied:
             remove(name)
             self._note("delete", kind, name)
 
+    def _prune_models(self, aliases: list[str]) -> None:
+        """Together, since they may be each other's fallbacks."""
+        if aliases:
+            services.delete_models(organization_id=self._id, aliases=aliases, actor=self._actor)
+        for alias in aliases:
+            self._note("delete", "model", alias)
+
     def _archive(self, slug: str) -> None:
         services.archive_project(organization_id=self._id, slug=slug, actor=self._actor)
 
     def _delete_policy(self, name: str) -> None:
         services.delete_policy(organization_id=self._id, name=name, actor=self._actor)
-
-    def _delete_model(self, alias: str) -> None:
-        services.delete_model(organization_id=self._id, alias=alias, actor=self._actor)
 
     def _delete_account(self, name: str) -> None:
         services.delete_account(organization_id=self._id, name=name, actor=self._actor)

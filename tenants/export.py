@@ -8,8 +8,10 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
-from tenants.models import ApiKey, ModelTarget, Organization, Policy, Project, ProviderAccount
+from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount
+from tenants.routing import MOST_S
 from tenants.schema import policy_document
+from tenants.schema.routes import ModelRoute
 from tenants.schema.values import SMOOTH_US
 from tenants.sections import registry
 from tenants.services.policies import document_in_force
@@ -35,7 +37,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
         organization = Organization.objects.select_related("policy").get()
         policies = Policy.objects.order_by("name")
         projects = Project.objects.filter(archived_at=None).select_related("policy").order_by("slug")
-        targets = ModelTarget.objects.select_related("alias", "account").order_by("alias__alias")
+        models = ModelAlias.objects.prefetch_related("targets__account", "fallbacks__fallback")
         return {
             "slug": organization.slug,
             "name": organization.name,
@@ -43,7 +45,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             "currency": organization.currency,
             "calendar": {field: getattr(organization, field) for field in _CALENDAR_FIELDS},
             "provider_accounts": [_account(account) for account in ProviderAccount.objects.order_by("name")],
-            "models": [_model(target) for target in targets],
+            "models": [_model(model) for model in models.order_by("alias")],
             **{section.field: section.export() for section in registry.sections.values()},
             "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
             "policy": organization.policy.name if organization.policy else None,
@@ -61,8 +63,26 @@ def _account(account: ProviderAccount) -> dict[str, Any]:
     return made | ({"credential": {"ref": account.credential_ref}} if account.credential_ref else {})
 
 
-def _model(target: ModelTarget) -> dict[str, Any]:
-    return {"alias": target.alias.alias, "targets": [{"account": target.account.name, "model": target.model}]}
+def _model(row: ModelAlias) -> dict[str, Any]:
+    targets = sorted(row.targets.all(), key=lambda one: one.position)
+    fallbacks = sorted(row.fallbacks.all(), key=lambda one: one.position)
+    timeouts = {name: getattr(row, name) for name in MOST_S if getattr(row, name) is not None}
+    route = ModelRoute.model_validate(
+        {
+            "alias": row.alias,
+            "targets": [
+                {"account": one.account.name, "model": one.model, "weight": one.weight} for one in targets
+            ],
+            "fallbacks": [one.fallback.alias for one in fallbacks],
+            "retries": row.retries,
+            "affinity": row.affinity,
+            "timeouts": timeouts,
+            "context_window": row.context_window,
+            "max_output_tokens": row.max_output_tokens,
+            "deprecated": row.deprecated or None,
+        }
+    )
+    return route.model_dump(exclude_defaults=True)
 
 
 def _policy(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
+from tenants import kinds, routing
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -223,14 +224,10 @@ class ApiKey(models.Model):
 class ProviderAccount(models.Model):
     """An account at a provider. Its credential is sealed here or named by reference, and never read back."""
 
-    class Kind(models.TextChoices):
-        OPENAI = "openai", "OpenAI"
-        OPENAI_COMPATIBLE = "openai_compatible", "OpenAI-compatible"
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="provider_accounts")
     name = models.SlugField(max_length=63)
-    kind = models.CharField(max_length=24, choices=Kind)
+    kind = models.CharField(max_length=24, choices=kinds.choices)
     base_url = models.CharField(max_length=500)
     prices_as = models.CharField(max_length=63)
     credential_ref = models.CharField(max_length=500, blank=True)
@@ -251,11 +248,29 @@ class ProviderAccount(models.Model):
 
 
 class ModelAlias(models.Model):
-    """A model's name as applications say it."""
+    """A model's name as applications say it, and how its calls are routed: a route.
+
+    Time-outs that are null are the installation's. The last three facts stand above the model catalogue's.
+    """
+
+    class Affinity(models.TextChoices):
+        NONE = "none"
+        KEY = "key"
+        END_USER = "end_user"
+        CONVERSATION = "conversation"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="model_aliases")
     alias = models.CharField(max_length=120)
+    retries = models.SmallIntegerField(default=1)
+    affinity = models.CharField(max_length=12, choices=Affinity, default=Affinity.NONE)
+    connect_s = models.SmallIntegerField(null=True, blank=True)
+    first_byte_s = models.SmallIntegerField(null=True, blank=True)
+    gap_s = models.SmallIntegerField(null=True, blank=True)
+    total_s = models.SmallIntegerField(null=True, blank=True)
+    context_window = models.BigIntegerField(null=True, blank=True)
+    max_output_tokens = models.BigIntegerField(null=True, blank=True)
+    deprecated = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["ModelAlias"]()
@@ -265,6 +280,28 @@ class ModelAlias(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "alias"], name="model_alias"),
             models.UniqueConstraint(fields=["organization", "id"], name="alias_in_organization"),
+            models.CheckConstraint(
+                condition=models.Q(retries__range=(0, routing.MOST_RETRIES)), name="route_retries"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(affinity__in=["none", "key", "end_user", "conversation"]),
+                name="route_affinity",
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=models.Q(**{name: None}) | models.Q(**{f"{name}__range": (1, most)}),
+                    name=f"route_{name}",
+                )
+                for name, most in routing.MOST_S.items()
+            ),
+            models.CheckConstraint(
+                condition=models.Q(context_window=None) | models.Q(context_window__gte=1),
+                name="route_context_window",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_output_tokens=None) | models.Q(max_output_tokens__gte=1),
+                name="route_max_output_tokens",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -272,7 +309,7 @@ class ModelAlias(models.Model):
 
 
 class ModelTarget(models.Model):
-    """Where calls of an alias go: an account, and the model's name there."""
+    """Where calls of an alias may go: an account, and the model's name there. Weight 0 is a spare."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
@@ -287,7 +324,41 @@ class ModelTarget(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["alias", "position"], name="target_position"),
+            models.UniqueConstraint(fields=["alias", "account", "model"], name="target_once"),
+            models.CheckConstraint(
+                condition=models.Q(weight__range=(0, routing.MOST_WEIGHT)), name="target_weight"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(position__range=(0, routing.MOST_TARGETS - 1)), name="target_count"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.model
+
+
+class ModelFallback(models.Model):
+    """Whose targets are tried when an alias's own have failed. The fallback's own fallbacks are not."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    alias = models.ForeignKey(ModelAlias, on_delete=models.CASCADE, related_name="fallbacks")
+    fallback = models.ForeignKey(ModelAlias, on_delete=models.RESTRICT, related_name="fallback_of")
+    position = models.SmallIntegerField(default=0)
+
+    objects = ScopedManager["ModelFallback"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["alias", "position"], name="fallback_position"),
+            models.UniqueConstraint(fields=["alias", "fallback"], name="fallback_once"),
+            models.CheckConstraint(
+                condition=~models.Q(alias=models.F("fallback")), name="fallback_not_itself"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(position__range=(0, routing.MOST_FALLBACKS - 1)), name="fallback_count"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.fallback_id)

@@ -9,19 +9,16 @@ from django.conf import settings
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from orbit.lib.errors import InputError
+from tenants import kinds
 from tenants.schema import values
 from tenants.schema.policy import Name, NamedPolicy, Strict, one_of, supported
 from tenants.schema.prices import ContractPrice
+from tenants.schema.routes import ModelRoute
 from tenants.schema.values import NOT_YET
 from tenants.secrets import check_reference, check_value
 
-OPENAI_URL = "https://api.openai.com/v1"
-KINDS = ("openai", "openai_compatible")
-_LATER_KINDS = ("anthropic", "gemini", "azure_openai", "bedrock", "mistral", "cohere")
-
 Slug = Annotated[str, AfterValidator(values.slug)]
 Title = Annotated[str, AfterValidator(values.title)]
-Alias = Annotated[str, AfterValidator(values.alias)]
 
 
 class Calendar(Strict):
@@ -39,7 +36,7 @@ class Credential(Strict):
 
 class Account(Strict):
     name: Name
-    kind: Annotated[str, one_of(*KINDS, later=_LATER_KINDS)]
+    kind: Annotated[str, one_of(*kinds.BY_NAME, later=kinds.LATER)]
     base_url: str | None = None
     prices_as: Name | None = None
     credential: Credential | None = None
@@ -48,21 +45,22 @@ class Account(Strict):
     @field_validator("base_url", mode="after")
     @classmethod
     def _base_url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        kind = info.data.get("kind")
-        if value is None:
-            if kind == "openai_compatible":
-                raise InputError(
-                    "", "is missing", "where the provider answers, such as https://llm.example.com/v1"
-                )
-            return OPENAI_URL
-        return values.base_url(value, settings.ORBIT_PRIVATE_TARGETS)
+        kind = kinds.BY_NAME.get(info.data.get("kind", ""))
+        if kind is None:  # told already
+            return value
+        if value is None and kind.base_url is None:
+            raise InputError(
+                "", "is missing", "where the provider answers, such as https://llm.example.com/v1"
+            )
+        return kind.complete(values.base_url(value or kind.base_url or "", settings.ORBIT_PRIVATE_TARGETS))
 
     @field_validator("prices_as", mode="after")
     @classmethod
     def _prices_as(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("kind") == "openai_compatible":
+        kind = kinds.BY_NAME.get(info.data.get("kind", ""))
+        if value is None and kind is not None and kind.prices_as is None:
             raise InputError("", "is missing", "whose prices apply, such as openai")
-        return value or "openai"
+        return value or (kind.prices_as if kind else None)
 
     @field_validator("credential", mode="after")
     @classmethod
@@ -70,24 +68,6 @@ class Account(Strict):
         if value is not None and (value.ref is None) == (value.value is None):
             raise InputError("", "must hold either ref or value", 'such as {ref: "env://OPENAI_API_KEY"}')
         return value
-
-
-class Target(Strict):
-    account: Name
-    model: Annotated[str, AfterValidator(values.upstream_model)]
-    weight: Annotated[Any, supported(1)] = 1
-
-
-def _one_target(value: object) -> object:
-    if isinstance(value, list) and len(value) > 1:
-        raise InputError("[1]", NOT_YET, "name one target")
-    return value
-
-
-class ModelRoute(Strict):
-    alias: Alias
-    targets: Annotated[list[Target], Field(min_length=1), BeforeValidator(_one_target)]
-    fallbacks: Annotated[Any, supported([], None)] = Field(default=None, description=NOT_YET)
 
 
 class Key(Strict):

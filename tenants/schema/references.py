@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tenants.schema.document import Document, ModelRoute, Organization
+from tenants.schema.document import Document, Organization
 from tenants.schema.policy import NamedPolicy
 from tenants.schema.problems import Problem
+from tenants.schema.routes import ModelRoute
 from tenants.schema.values import nearest
 
 
@@ -58,6 +59,7 @@ def _dangling(path: str, organization: Organization, known: Known) -> Iterator[P
     policies = known.policies | {one.name for one in organization.policies}
     for number, route in enumerate(organization.models):
         yield from _targets(f"{path}.models[{number}]", route, accounts)
+        yield from _fallbacks(f"{path}.models[{number}]", route, models)
     for number, price in enumerate(organization.prices):
         yield from _absent(f"{path}.prices[{number}].account", "provider account", price.account, accounts)
     for number, policy in enumerate(organization.policies):
@@ -73,6 +75,11 @@ def _dangling(path: str, organization: Organization, known: Known) -> Iterator[P
 def _targets(path: str, route: ModelRoute, accounts: Iterable[str]) -> Iterator[Problem]:
     for number, target in enumerate(route.targets):
         yield from _absent(f"{path}.targets[{number}].account", "provider account", target.account, accounts)
+
+
+def _fallbacks(path: str, route: ModelRoute, models: Iterable[str]) -> Iterator[Problem]:
+    for number, alias in enumerate(route.fallbacks):
+        yield from _absent(f"{path}.fallbacks[{number}]", "model", alias, models)
 
 
 def _models_of(path: str, policy: NamedPolicy, models: Iterable[str]) -> Iterator[Problem]:

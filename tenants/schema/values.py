@@ -70,6 +70,12 @@ def title(text: str) -> str:
     return text
 
 
+def notice(text: str) -> str:
+    if not text.strip() or len(text) > 500 or not text.isprintable():
+        raise InputError("", "must be 1 to 500 printable characters on one line")
+    return text
+
+
 def alias(text: str) -> str:
     if not _ALIAS.fullmatch(text):
         raise InputError("", "must be a model's name: up to 120 letters, digits and any of . _ : / @ + -")

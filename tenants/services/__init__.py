@@ -5,11 +5,12 @@ from tenants.services.issued_keys import change_key, issue_key, revoke_key
 from tenants.services.organizations import add_member, create_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
 from tenants.services.projects import archive_project, save_project
-from tenants.services.routes import delete_model, save_model
+from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Saved
 
 __all__ = [
     "NewCredential",
+    "NewTarget",
     "Saved",
     "add_member",
     "archive_project",
@@ -17,6 +18,7 @@ __all__ = [
     "create_organization",
     "delete_account",
     "delete_model",
+    "delete_models",
     "delete_policy",
     "issue_key",
     "revoke_key",

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from orbit.lib.errors import InputError
+from tenants import kinds
 from tenants.models import ModelTarget, ProviderAccount
 from tenants.schema import values
 from tenants.secrets import (
@@ -22,7 +23,6 @@ from tenants.secrets import (
 )
 from tenants.services.saved import Saved, changing, differences, valid
 
-_OPENAI = ProviderAccount.Kind.OPENAI
 _SHOWN_AS = "(sealed)"
 
 
@@ -39,13 +39,15 @@ def save_account(
     organization_id: UUID,
     name: str,
     kind: str,
-    base_url: str,
     actor: str,
+    base_url: str = "",
     prices_as: str = "",
     credential: NewCredential | None = None,
     by_operator: bool = False,
 ) -> Saved[ProviderAccount]:
-    """Without `credential` the stored one is kept, unless kind or address change.
+    """`base_url` and `prices_as` are the kind's own where none is given and the kind has them.
+
+    Without `credential` the stored one is kept, unless kind or address change.
 
     `env://` references reach into the gateway's own environment, so they need `by_operator`.
     """
@@ -95,13 +97,15 @@ def delete_account(*, organization_id: UUID, name: str, actor: str) -> None:
 
 def _checked(name: str, kind: str, base_url: str, prices_as: str) -> dict[str, Any]:
     valid("name", values.name, name)
-    valid("kind", lambda text: values.one_of(text, ProviderAccount.Kind.values), kind)
-    if not prices_as and kind != _OPENAI:
+    valid("kind", lambda text: values.one_of(text, kinds.BY_NAME), kind)
+    facts = kinds.BY_NAME[kind]
+    prices_as = prices_as or facts.prices_as or ""
+    if not prices_as:
         raise InputError("prices_as", "is missing", "whose prices apply, such as openai")
-    prices_as = prices_as or "openai"
     valid("prices_as", values.name, prices_as)
+    base_url = base_url or facts.base_url or ""
     url = valid("base_url", lambda text: values.base_url(text, settings.ORBIT_PRIVATE_TARGETS), base_url)
-    return {"kind": kind, "base_url": url, "prices_as": prices_as}
+    return {"kind": kind, "base_url": facts.complete(url), "prices_as": prices_as}
 
 
 def _check_credential(credential: NewCredential | None, by_operator: bool) -> None:

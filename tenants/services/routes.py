@@ -2,63 +2,167 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from orbit.lib.errors import InputError
-from tenants.models import ModelAlias, ModelTarget, Policy, PolicyRevision, ProviderAccount
+from tenants.models import (
+    ModelAlias,
+    ModelFallback,
+    ModelTarget,
+    Policy,
+    PolicyRevision,
+    ProviderAccount,
+)
 from tenants.schema import values
-from tenants.services.saved import Saved, changing, valid
+from tenants.schema.routes import ModelRoute, checked
+from tenants.services.saved import Saved, changing
+
+# Of the row itself; targets and fallbacks have rows of their own.
+_COLUMNS = (
+    "retries",
+    "affinity",
+    "connect_s",
+    "first_byte_s",
+    "gap_s",
+    "total_s",
+    "context_window",
+    "max_output_tokens",
+    "deprecated",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTarget:
+    account: str
+    model: str
+    weight: int = 1
+
+
+class RouteSettings(TypedDict, total=False):
+    """What is left out is as in `ModelRoute`."""
+
+    retries: int
+    affinity: str
+    timeouts: dict[str, int | None]
+    context_window: int | None
+    max_output_tokens: int | None
+    deprecated: str | None
 
 
 def save_model(
-    *, organization_id: UUID, alias: str, account: str, model: str, actor: str
+    *,
+    organization_id: UUID,
+    alias: str,
+    targets: Sequence[NewTarget],
+    actor: str,
+    fallbacks: Sequence[str] = (),
+    **settings: Unpack[RouteSettings],
 ) -> Saved[ModelAlias]:
-    """Calls of `alias` go to `model` at the account."""
-    valid("alias", values.alias, alias)
-    valid("model", values.upstream_model, model)
+    """The whole route of `alias`: what is not given is no longer so."""
+    route = checked(
+        {"alias": alias, "targets": [asdict(one) for one in targets], "fallbacks": list(fallbacks)} | settings
+    )
+    wanted = _wanted(route)
     with changing(organization_id, actor) as change:
-        target_account = _find_account(account)
         row = ModelAlias.objects.filter(alias=alias).first()
-        target = (
-            ModelTarget.objects.select_related("account").filter(alias=row, position=0).first()
-            if row
-            else None
-        )
-        if target and (target.account, target.model) == (target_account, model):
-            assert row is not None
+        said = _said(row) if row else {}
+        new = {name: value for name, value in wanted.items() if name not in said or said[name] != value}
+        if row and not new:
             return Saved(row, created=False)
-        before = {"account": target.account.name, "model": target.model} if target else None
-        row = row or ModelAlias.objects.create(organization_id=organization_id, alias=alias)
-        ModelTarget.objects.filter(alias=row).delete()
-        ModelTarget.objects.create(
-            organization_id=organization_id, alias=row, account=target_account, model=model
-        )
-        change.act(
-            "model.update" if before else "model.create", alias, before, {"account": account, "model": model}
-        )
+        row = row or ModelAlias(organization_id=organization_id, alias=alias)
+        before = {name: said[name] for name in new} if said else None
+        for name in _COLUMNS:
+            setattr(row, name, wanted[name])
+        row.save()
+        _save_targets(row, route)
+        _save_fallbacks(row, route.fallbacks)
+        change.act("model.update" if said else "model.create", alias, before, new)
         change.raise_version()
-    return Saved(row, created=before is None, fields=("targets",))
+    return Saved(row, created=before is None, fields=tuple(new))
 
 
 def delete_model(*, organization_id: UUID, alias: str, actor: str) -> None:
+    delete_models(organization_id=organization_id, aliases=[alias], actor=actor)
+
+
+def delete_models(*, organization_id: UUID, aliases: Collection[str], actor: str) -> None:
+    """All or none. They may be each other's fallbacks, but not those of a model that stays."""
     with changing(organization_id, actor) as change:
-        row = ModelAlias.objects.filter(alias=alias).first()
-        if row is None:
-            raise InputError("model", f"there is no model {alias!r}")
-        user = _policy_naming(alias)
-        if user is not None:
-            raise InputError("model", f"policy {user!r} names {alias!r}", "change the policy first")
-        row.delete()
-        change.act("model.delete", alias, {"alias": alias})
+        rows = {row.alias: row for row in ModelAlias.objects.filter(alias__in=aliases)}
+        for alias in aliases:
+            if alias not in rows:
+                raise InputError("model", f"there is no model {alias!r}")
+            _check_unnamed(rows[alias], aliases)
+        ModelFallback.objects.filter(alias__in=rows.values()).delete()
+        for alias in aliases:
+            rows[alias].delete()
+            change.act("model.delete", alias, {"alias": alias})
         change.raise_version()
 
 
-def _find_account(name: str) -> ProviderAccount:
-    account = ProviderAccount.objects.filter(name=name).first()
-    if account is None:
-        known = ProviderAccount.objects.values_list("name", flat=True)
-        raise InputError("account", f"there is no provider account {name!r}", values.nearest(name, known))
-    return account
+def _wanted(route: ModelRoute) -> dict[str, Any]:
+    """The route as acts tell it, by the names of columns and of what has rows of its own."""
+    made = route.model_dump(exclude={"alias", "timeouts", "deprecated"})
+    return made | route.timeouts.model_dump() | {"deprecated": route.deprecated or ""}
+
+
+def _said(row: ModelAlias) -> dict[str, Any]:
+    targets = row.targets.select_related("account").order_by("position")
+    return {
+        "targets": [
+            {"account": one.account.name, "model": one.model, "weight": one.weight} for one in targets
+        ],
+        "fallbacks": list(row.fallbacks.order_by("position").values_list("fallback__alias", flat=True)),
+    } | {name: getattr(row, name) for name in _COLUMNS}
+
+
+def _save_targets(row: ModelAlias, route: ModelRoute) -> None:
+    accounts = {account.name: account for account in ProviderAccount.objects.all()}
+    for number, target in enumerate(route.targets):
+        _known(f"targets[{number}].account", "provider account", target.account, accounts)
+    row.targets.all().delete()
+    ModelTarget.objects.bulk_create(
+        ModelTarget(
+            organization_id=row.organization_id,
+            alias=row,
+            account=accounts[target.account],
+            model=target.model,
+            weight=target.weight,
+            position=number,
+        )
+        for number, target in enumerate(route.targets)
+    )
+
+
+def _save_fallbacks(row: ModelAlias, aliases: Sequence[str]) -> None:
+    rows = {one.alias: one for one in ModelAlias.objects.all()}
+    for number, alias in enumerate(aliases):
+        _known(f"fallbacks[{number}]", "model", alias, rows)
+    row.fallbacks.all().delete()
+    ModelFallback.objects.bulk_create(
+        ModelFallback(organization_id=row.organization_id, alias=row, fallback=rows[alias], position=number)
+        for number, alias in enumerate(aliases)
+    )
+
+
+def _known(path: str, what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise InputError(path, f"there is no {what} {name!r}", values.nearest(name, known))
+
+
+def _check_unnamed(row: ModelAlias, going: Collection[str]) -> None:
+    user = _policy_naming(row.alias)
+    if user is not None:
+        raise InputError("model", f"policy {user!r} names {row.alias!r}", "change the policy first")
+    staying = row.fallback_of.exclude(alias__alias__in=going).select_related("alias").first()
+    if staying is not None:
+        other = staying.alias.alias
+        raise InputError(
+            "model", f"{row.alias!r} is a fallback of model {other!r}", "change that model first"
+        )
 
 
 def _policy_naming(alias: str) -> str | None:

@@ -134,7 +134,10 @@ def test_new_model_is_found_and_a_deleted_one_is_gone(warm: Warm) -> None:
     tenant, api = warm
     assert code_of(api.chat(model="new")) == (404, "model_not_found")
     services.save_model(
-        organization_id=tenant.id, alias="new", account="demo", model="gpt-4o-mini", actor="test"
+        organization_id=tenant.id,
+        alias="new",
+        targets=[services.NewTarget("demo", "gpt-4o-mini")],
+        actor="test",
     )
     assert api.chat(model="new").status_code == 200
     services.delete_model(organization_id=tenant.id, alias="new", actor="test")

@@ -11,7 +11,7 @@ import pytest
 from orbit.lib import access
 from quotas.contracts import add_price, rates_document, set_contract_price, withdraw_contract_price
 from quotas.models import ContractPrice
-from tenants.services import save_model
+from tenants.services import NewTarget, save_model
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import LIMITS, Api, ApiOf, code_of, hello
 
@@ -145,7 +145,7 @@ def test_price_added_to_the_book_is_used_by_the_next_call(warm: Warm) -> None:
     assert code_of(api.chat(model="unpriced")) == (403, "model_unpriced")
     model = f"{UNKNOWN}-{tenant.slug}"
     # a name of its own, so that no other test finds it priced
-    save_model(organization_id=tenant.id, alias="unpriced", account="demo", model=model, actor="test")
+    save_model(organization_id=tenant.id, alias="unpriced", targets=[NewTarget("demo", model)], actor="test")
     assert code_of(api.chat(model="unpriced")) == (403, "model_unpriced")
     add_price(provider="openai", model=model, rates=CENT, source="list", actor="operator")
     assert api.chat(model="unpriced").status_code == 404  # the provider's own word

@@ -38,7 +38,9 @@ def routing(provider: str, model: str) -> UUID:
         prices_as=provider,
         actor="test",
     )
-    services.save_model(organization_id=organization.id, alias="m", account="main", model=model, actor="test")
+    services.save_model(
+        organization_id=organization.id, alias="m", targets=[services.NewTarget("main", model)], actor="test"
+    )
     return organization.id
 
 

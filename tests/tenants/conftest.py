@@ -55,8 +55,27 @@ def entry(slug: str) -> dict[str, Any]:
             },
         ],
         "models": [
-            {"alias": "fast", "targets": [{"account": "main", "model": "gpt-4o-mini"}]},
-            {"alias": "steady", "targets": [{"account": "own", "model": "llama", "weight": 1}]},
+            {
+                "alias": "fast",
+                "targets": [
+                    {"account": "main", "model": "gpt-4o-mini", "weight": 3},
+                    {"account": "own", "model": "llama"},
+                    {"account": "own", "model": "mistral", "weight": 0},
+                ],
+                "fallbacks": ["steady"],  # which comes later, and falls back to this one
+                "retries": 2,
+                "affinity": "end_user",
+                "timeouts": {"connect_s": 3, "first_byte_s": 60, "gap_s": 30, "total_s": 600},
+                "context_window": 128_000,
+                "max_output_tokens": 16_384,
+                "deprecated": "Use steady from 2027-03-01 on.",
+            },
+            {
+                "alias": "steady",
+                "targets": [{"account": "own", "model": "llama", "weight": 1}],
+                "fallbacks": ["fast"],
+                "timeouts": {"gap_s": 300},
+            },
         ],
         "prices": [{"provider": "openai", "model": "gpt-4o*", "account": "main", "discount_percent": "7.5"}],
         "policies": [

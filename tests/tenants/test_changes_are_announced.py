@@ -142,7 +142,10 @@ def test_a_model_that_a_policy_names_stays(organization: Organization) -> None:
         actor="test",
     )
     services.save_model(
-        organization_id=organization.id, alias="fast", account="main", model="gpt-4o", actor="test"
+        organization_id=organization.id,
+        alias="fast",
+        targets=[services.NewTarget("main", "gpt-4o")],
+        actor="test",
     )
     document = {"allow": {"models": ["fast"]}}
     services.save_policy(organization_id=organization.id, name="default", document=document, actor="test")

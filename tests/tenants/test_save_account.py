@@ -12,7 +12,7 @@ from orbit.lib.errors import InputError
 from tenants.models import Organization, ProviderAccount
 from tenants.schema.values import base_url
 from tenants.secrets import resolve
-from tenants.services import NewCredential, Saved, delete_account, save_account, save_model
+from tenants.services import NewCredential, NewTarget, Saved, delete_account, save_account, save_model
 from tests.tenants.conftest import SECRET
 
 
@@ -149,7 +149,10 @@ def test_a_listed_private_target_may_be_plain_http(organization: Organization, s
 def test_an_account_in_use_stays(organization: Organization) -> None:
     _save(organization)
     save_model(
-        organization_id=organization.id, alias="fast", account="main", model="gpt-4o-mini", actor="test"
+        organization_id=organization.id,
+        alias="fast",
+        targets=[NewTarget("main", "gpt-4o-mini")],
+        actor="test",
     )
     with pytest.raises(InputError, match="fast"):
         delete_account(organization_id=organization.id, name="main", actor="test")
