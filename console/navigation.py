@@ -24,6 +24,7 @@ GROUPS = {
         ("Events", "audit.event", "receipt_long"),
         ("Usage buckets", "quotas.usagebucket", "bar_chart"),
         ("Prices", "quotas.price", "sell"),
+        ("Model facts", "quotas.modelfacts", "menu_book"),
         ("Paddings", "quotas.tokenpadding", "straighten"),
         ("Contract prices", "quotas.contractprice", "handshake"),
         ("Outbox entries", "audit.outboxentry", "outbox"),

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
-from quotas.models import ContractPrice, DirtyBucket, Price, TokenPadding, UsageBucket
+from quotas.models import ContractPrice, DirtyBucket, ModelFacts, Price, TokenPadding, UsageBucket
 
 
 @admin.register(Price)
@@ -21,6 +21,15 @@ class PriceAdmin(ReadOnlyAdmin):
     @admin.display(description="Rates, nano-units per million tokens")
     def rates_text(self, price: Price) -> SafeString:
         return as_json(price.rates)
+
+
+@admin.register(ModelFacts)
+class ModelFactsAdmin(ReadOnlyAdmin):
+    """Looked up when a model is routed, and by `manage.py models refresh`."""
+
+    list_display = ("provider", "model", "context_window", "max_output", "deprecated", "retires_on")
+    search_fields = ("provider", "model")
+    ordering = ("provider", "model")
 
 
 @admin.register(TokenPadding)

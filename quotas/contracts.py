@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from orbit.lib import access, money
 from orbit.lib.errors import InputError
-from quotas import prices
+from quotas import catalogue, prices
 from quotas.models import ContractPrice, Price
 from quotas.rates import PARTS, UNITS, WHOLES
 from tenants.models import ModelTarget, ProviderAccount
@@ -209,7 +209,15 @@ def reseed(pairs: set[tuple[str, str]], *, actor: str) -> set[tuple[str, str]]:
     return changed
 
 
-def tell(pairs: set[tuple[str, str]], actor: str, after: Mapping[str, Any]) -> None:
+def look_up(pairs: set[tuple[str, str]], *, actor: str) -> set[tuple[str, str]]:
+    """What is installed knows of these models, and told to whom it concerns."""
+    with transaction.atomic(using="default"):
+        changed = catalogue.seed(pairs)
+        tell(changed, actor, {"source": prices.PACKAGE}, "model.facts")
+    return changed
+
+
+def tell(pairs: set[tuple[str, str]], actor: str, after: Mapping[str, Any], act: str = "price.book") -> None:
     """An act and a new version for each organization that routes one of these (provider, model) pairs."""
     with access.operator():
         routed = set(
@@ -223,7 +231,7 @@ def tell(pairs: set[tuple[str, str]], actor: str, after: Mapping[str, Any]) -> N
             concerned.setdefault((slug, organization_id), []).append(f"{provider}/{model}")
     for (_, organization_id), models in concerned.items():
         with changing(organization_id, actor) as change:
-            change.act("price.book", ", ".join(models)[:200], None, after)
+            change.act(act, ", ".join(models)[:200], None, after)
             change.raise_version()
 
 

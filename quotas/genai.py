@@ -1,6 +1,6 @@
 """The prices of the package `genai-prices`, read offline, as documents of rates (`quotas.rates`).
 
-Importing the package takes half a second and 30 MB, so only `quotas.prices.seed` comes here.
+Importing the package takes half a second and 30 MB, so only `quotas.prices.seed` and `quotas.catalogue.seed` come here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from genai_prices import __version__, data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices, TimeOfDateConstraint
 
 from orbit.lib.money import NANO
+from quotas.catalogue import Facts
+from quotas.known import Described, facts_of_model
 
 SOURCE = f"genai-prices {__version__}"
 TOKENS = {
@@ -63,6 +65,13 @@ def find(provider: str, model: str) -> tuple[ModelInfo, bool] | None:
     except LookupError:
         return None
     return found, any(found is own for own in owner.models)
+
+
+def facts(provider: str, model: str) -> Facts:
+    """What is known of a model beside its price: the package's word, completed by our own table."""
+    found = find(provider, model)
+    described = found and Described(found[0].context_window, bool(found[0].deprecated), SOURCE)
+    return facts_of_model(provider, model, described or None)
 
 
 def timeline(provider: str, model: str, since: datetime) -> list[tuple[datetime, Document]]:

@@ -47,6 +47,30 @@ class Price(models.Model):
         return f"{self.source[:24]}#{self.pk}"
 
 
+class ModelFacts(models.Model):
+    """What is known of a provider's model, as it was looked up last: `quotas.catalogue`. The same for everybody."""
+
+    id = models.BigAutoField(primary_key=True)
+    provider = models.CharField(max_length=63)
+    model = models.CharField(max_length=200)
+    context_window = models.BigIntegerField(null=True)
+    max_output = models.BigIntegerField(null=True)
+    inputs = models.JSONField(default=list)
+    outputs = models.JSONField(default=list)
+    deprecated = models.CharField(max_length=200, null=True)  # null: nobody says so
+    retires_on = models.DateField(null=True)
+    source = models.CharField(max_length=300)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "model"], name="model_facts_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
 class ContractPriceManager(ScopedManager["ContractPrice"]):
     def live(self) -> models.QuerySet[ContractPrice]:
         """Those that stand now, whether they are in force yet or not."""

@@ -1,4 +1,4 @@
-"""Makes known to every worker, through Redis, that a snapshot has become old; prices newly routed models."""
+"""Makes known to every worker, through Redis, that a snapshot has become old; looks up newly routed models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from orbit.lib import access
 from orbit.lib.store import each
-from quotas import contracts, keys
+from quotas import catalogue, contracts, keys
 from quotas.engine import PUBLISH
 from quotas.models import Price
 from tenants.models import ModelTarget
@@ -40,7 +40,7 @@ def publish_key(organization_id: UUID, shard: int, key_id: UUID, generation: int
 
 
 def price_targets(organization_id: UUID) -> None:
-    """Brings prices of the organization's routed models into the book, where they are not yet.
+    """Brings prices and facts of the organization's routed models into the database, where they are not yet.
 
     A worker may have loaded the organization meanwhile, without them: those with a price now are told again.
     """
@@ -49,5 +49,8 @@ def price_targets(organization_id: UUID) -> None:
         known = set(
             Price.objects.filter(model__in={model for _, model in pairs}).values_list("provider", "model")
         )
+    unseen = catalogue.unseen(pairs)
+    if unseen:
+        contracts.look_up(unseen, actor="model catalogue")
     if pairs - known:
         contracts.reseed(pairs - known, actor="price book")
