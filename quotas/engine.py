@@ -276,7 +276,7 @@ class Engine:
         reply: list[Any] = await self._call(
             shard,
             RETARGET,
-            [*move.keys(), *others],
+            [*move.script_keys(), *others],
             [
                 self.now_us, epoch, seq, version, generation, move.lease.id, self.lease_us, event, refusal,
                 *_figures(move.amounts), *move.limits(),

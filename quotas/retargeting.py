@@ -31,7 +31,7 @@ class Move:
     def which(self) -> tuple[int, ...]:
         return self.chain.present(self.lease.admitted_us)
 
-    def keys(self) -> list[str]:
+    def script_keys(self) -> list[str]:
         """KEYS of retarget.lua as far as they do not depend on what else holds the lease."""
         shard, chain = self.chain.shard, self.chain
         found = [
