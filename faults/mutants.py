@@ -138,7 +138,7 @@ MUTANTS = [
     ),
     mutant(
         "late-again", "what a lapsed lease was charged is charged again", "quotas/lua/settle.lua",
-        "      local charge = late and used[meter] - held[meter] or used[meter]", "      local charge = used[meter]", SETTLE,
+        "      local charge = late and mine and used[meter] - held[meter] or used[meter]", "      local charge = used[meter]", SETTLE,
     ),
     mutant(
         "eager-reaper", "the reaper ends leases that are alive", "quotas/lua/settle.lua",

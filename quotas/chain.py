@@ -31,6 +31,7 @@ class Chain:
     windows: tuple[Windows, ...]
     valid_until: int  # the moment after which the windows must be looked up again, in microseconds
     each_user: bool
+    calendar: Calendar
     templates: dict[tuple[int, ...] | str, Template] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -46,7 +47,13 @@ class Chain:
         windows = tuple(_windows(one, calendar, now_us) for one in limits)
         ends = min((pair[1].end for pair in windows if pair), default=2**53)
         each = any(one.user == ANY_USER for one in limits)
-        return cls(shard, organization_id, key_id, tuple(limits), windows, ends, each)
+        return cls(shard, organization_id, key_id, tuple(limits), windows, ends, each, calendar)
+
+    def as_of(self, us: int) -> Chain:
+        """The same limits, in windows that hold a moment."""
+        if all(pair is None or pair[0].start <= us < pair[1].end for pair in self.windows):
+            return self
+        return Chain.at(self.shard, self.organization_id, self.key_id, self.limits, self.calendar, us)
 
     def user(self, end_user: str | None) -> str:
         """What stands for the end user in this chain's counters; "" when no limit asks."""
@@ -86,12 +93,16 @@ class Chain:
 
     def counters(self, which: Sequence[int], user: str) -> list[str]:
         """The keys that a lease of these windows holds: of all limits but those on smooth requests."""
+        return [key for limit, key in self.named(which, user) if kind_of(limit) != "r"]
+
+    def named(self, which: Sequence[int], user: str) -> list[tuple[Limit, str]]:
+        """Every limit with the key of its counter in these windows."""
+        starts = [
+            pair[window].start if pair else None for pair, window in zip(self.windows, which, strict=True)
+        ]
         return [
-            keys.counter(self.shard, limit.counter, pair[window].start if pair else None).replace(
-                ANY_USER, user
-            )
-            for (limit, pair), window in zip(self._pairs(), which, strict=True)
-            if kind_of(limit) != "r"
+            (limit, keys.counter(self.shard, limit.counter, start).replace(ANY_USER, user))
+            for limit, start in zip(self.limits, starts, strict=True)
         ]
 
     def spec(self) -> bytes:

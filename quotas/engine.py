@@ -1,4 +1,4 @@
-"""Reserve, extend, renew, settle: each one script on the organization's shard, each one round trip."""
+"""Reserve, extend, retarget, renew, settle: each one script on the organization's shard, each one round trip."""
 
 from __future__ import annotations
 
@@ -16,11 +16,23 @@ from quotas import keys
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.limits import Amounts, Limit
 from quotas.packing import Argument
+from quotas.retargeting import Move
 
 LUA = Path(__file__).parent / "lua"
-RESERVE, SETTLE, EXTEND, RENEW, SEED, RESTORE, PUBLISH, OPEN, FENCE = (
+RESERVE, SETTLE, EXTEND, RETARGET, RENEW, SEED, RESTORE, PUBLISH, OPEN, FENCE = (
     Script.load(LUA / f"{name}.lua")
-    for name in ("reserve", "settle", "extend", "renew", "seed", "restore", "publish", "open", "fence")
+    for name in (
+        "reserve",
+        "settle",
+        "extend",
+        "retarget",
+        "renew",
+        "seed",
+        "restore",
+        "publish",
+        "open",
+        "fence",
+    )
 )
 TOMBSTONE_MS = 15 * 60 * 1000
 KEPT_MS = 2 * 86_400_000  # how long a closed window's counter is kept
@@ -207,6 +219,71 @@ class Engine:
             raise Gone
         raise StoreUnavailable("the shard is closed")
 
+    async def retarget(
+        self,
+        lease: Lease,
+        chain: Chain,
+        amounts: Amounts,
+        *,
+        version: int,
+        generation: int,
+        event: bytes,
+        refusal: bytes,
+        end_user: str | None = None,
+    ) -> Lease | Refusal:
+        """Moves a lease to the limits of another target, where it then holds `amounts`. Safe to repeat.
+
+        `chain` is of the alias that is to serve the call, `event` its opening event, whose `model` is that alias;
+        `version` and `generation` are of the snapshot that both are from. Raises Stale, Gone, StoreUnavailable (also
+        while the shard is closed) or StoreError. Where the reply may have been lost, the lease may be settled by either
+        target's event. A call that was admitted while the store was away moves without it, to the same limits and
+        to no more than it holds; else StoreUnavailable.
+        """
+        move = Move.of(lease, chain, end_user, amounts)
+        if lease.local:
+            moved = move.moved_locally()
+            if moved is None:
+                raise StoreUnavailable("only the store can move a call to other limits")
+            return moved
+        others = lease.counters
+        for _ in range(ROUNDS):
+            reply = await self._retarget(move, others, version, generation, event, refusal)
+            outcome = reply[0]
+            if outcome == b"OK":
+                self._saw(lease.shard, reply[2].decode(), int(reply[3]))
+                return move.moved([int(one) for one in reply[4:]])
+            if outcome == b"REFUSED":
+                index = int(reply[2])
+                return _refusal(move.chain, reply[1], (*reply[2:7], move.which[index - 1]), end_user)
+            if outcome == b"MORE":
+                others = [*others, *(one.decode() for one in reply[2:])]
+            elif outcome == b"MISSING" and self.seeder is not None:
+                for index in map(int, reply[1:]):
+                    await self.seeder(move.chain, move.chain.unseeded(index - 1, move.which[index - 1]))
+            else:
+                break
+        if reply[0] == b"GONE":
+            raise Gone
+        if reply[0] == b"STALE":
+            raise Stale("STALE")
+        raise StoreUnavailable("the shard is closed")
+
+    async def _retarget(
+        self, move: Move, others: list[str], version: int, generation: int, event: bytes, refusal: bytes
+    ) -> list[Any]:
+        shard = move.lease.shard
+        epoch, seq = self.seen.get(shard, ("", 0))
+        reply: list[Any] = await self._call(
+            shard,
+            RETARGET,
+            [*move.script_keys(), *others],
+            [
+                self.now_us, epoch, seq, version, generation, move.lease.id, self.lease_us, event, refusal,
+                *_figures(move.amounts), *move.limits(),
+            ],
+        )  # fmt: skip
+        return reply
+
     async def cancel(self, chain: Chain, lease_id: str, end_user: str | None) -> None:
         """Gives a reservation back of which nobody knows whether it was made. Nothing was sent."""
         user, now_us = chain.user(end_user), self.clock_us()
@@ -347,7 +424,9 @@ def with_more(counters: list[str], limits: bytes, more: bytes) -> tuple[list[str
     specs, found = orjson.loads(limits), list(counters)
     for line in more.decode().splitlines():
         key, _, spec = line.partition(" ")
-        if key not in found:
+        if (
+            spec and key not in found
+        ):  # a line without is the mark of a lease that was moved, see retarget.lua
             found.append(key)
             specs.append(orjson.loads(spec))
     return found, orjson.dumps(specs)

@@ -21,7 +21,8 @@ def generation(shard: int, key_id: str) -> str:
 
 def lease(shard: int, lease_id: str) -> str:
     """Hash: `e` the event to write should it lapse, `a` when it was admitted, `i` `o` `c` the input tokens, output tokens
-    and nano held, `k` its counters and `s` their limits, `x` counters that were made since and hold it too."""
+    and nano held, `k` its counters and `s` their limits, `x` counters that were made since and hold it too, `m` how often it
+    was moved to another target: `x` then begins with `=` and names all that hold it."""
     return f"orbit:{{{shard}}}:l:{lease_id}"
 
 

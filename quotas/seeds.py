@@ -27,6 +27,7 @@ class Open:
 
     id: str
     event: dict[str, Any]
+    moves: bytes  # how often it was moved to another target
 
 
 def seed(
@@ -95,10 +96,11 @@ class _Seeding:
         key = keys.counter(self.shard, limit.counter, self._start())
         if kind_of(limit) == "r":  # counts calls as they are admitted: those in flight too
             return self._run(key, [], used + len(leases), self.missing.spec)
-        return self._run(key, [keys.lease(self.shard, one.id) for one in leases], used, self.missing.spec)
+        return self._run(key, leases, used, self.missing.spec)
 
-    def _run(self, key: str, leases: list[str], used: int, spec: bytes) -> bytes:
-        script_keys = [keys.stream(self.shard), keys.meta(self.shard), key, *leases]
+    def _run(self, key: str, leases: list[Open], used: int, spec: bytes) -> bytes:
+        held_by = [keys.lease(self.shard, one.id) for one in leases]
+        script_keys = [keys.stream(self.shard), keys.meta(self.shard), key, *held_by]
         position = self.reading.position if self.reading else ""
         window = self.missing.window
         expires = "" if window is None else str(window.end // 1000 + KEPT_MS)
@@ -112,6 +114,7 @@ class _Seeding:
             spec,
             self.stamp,
             self.now_us,
+            *(one.moves for one in leases),
         )
         outcome: bytes = reply
         return outcome
@@ -128,8 +131,8 @@ def open_leases(shard: int) -> list[Open]:
     found = []
     for start in range(0, len(ids), 500):
         some = [one.decode() for one in ids[start : start + 500]]
-        fields = each([(shard, ("HMGET", keys.lease(shard, one), "e", "a")) for one in some])
-        for one, (event, admitted) in zip(some, fields, strict=True):
+        fields = each([(shard, ("HMGET", keys.lease(shard, one), "e", "a", "m")) for one in some])
+        for one, (event, admitted, moves) in zip(some, fields, strict=True):
             if event is not None and admitted is not None:
-                found.append(Open(one, {**orjson.loads(event), "admitted_us": int(admitted)}))
+                found.append(Open(one, {**orjson.loads(event), "admitted_us": int(admitted)}, moves or b""))
     return found

@@ -6,7 +6,7 @@
 --       4 the event to be written should the lease lapse   5 refusal's description   6 the limits as JSON, see reserve.lua
 --       7 input tokens   8 output tokens   9 cost in nano: in all, with what is held already
 -- Reply {'OK', now, seq}, also when so much is held already; {'REFUSED', now, i, u, h, n, retry_us}; {'GONE'}: the lease
---       is not open; {'MORE', now, x} as settle.lua; {'MISSING', i, …}: these counters must be seeded; {'COLD'}.
+--       is not open, or was moved to other limits than these; {'MORE', now, x} as settle.lua; {'MISSING', i, …}: these counters must be seeded; {'COLD'}.
 -- Nothing is changed unless the reply is OK, save the count of refusals.
 --
 -- Example  from 100 to 200 output tokens:
@@ -23,10 +23,16 @@ if not seq[1] then return {'COLD'} end
 local lease = redis.call('HMGET', KEYS[2], 'a', 'i', 'o', 'c', 'x')
 if not lease[1] then return {'GONE'} end
 if lease[5] then
-  local here = {}
+  local here, holds = {}, {}
   for i = 5, #KEYS do here[KEYS[i]] = true end
-  for line in string.gmatch(lease[5], '[^\n]+') do
-    if not here[string.match(line, '^(%S+) ')] then return {'MORE', now, lease[5]} end
+  for name in string.gmatch(lease[5], '(%S+) [^\n]+') do
+    if not here[name] then return {'MORE', now, lease[5]} end
+    holds[name] = true
+  end
+  if string.sub(lease[5], 1, 2) == '=\n' then -- see retarget.lua
+    for name in pairs(here) do
+      if not holds[name] then return {'GONE'} end
+    end
   end
 end
 local more = {q = 0, i = tonumber(ARGV[7]) - tonumber(lease[2]), o = tonumber(ARGV[8]) - tonumber(lease[3]),

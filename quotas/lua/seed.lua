@@ -7,9 +7,9 @@
 --       4 the limit as JSON, one entry of reserve.lua's; '' for a mark: "of this limit and window every end user that
 --         has a figure has a counter; who has none starts at zero"
 --       5 the shard's stamp (epoch and count of restored leases) from before the leases were looked up
---       6 now in microseconds
+--       6 now in microseconds, then for each of the leases how often it had been moved to another target, '' for never
 -- Reply 'OK'; 'KEPT' when the counter existed; nothing changed when 'MOVED', an event came after that id, or 'COLD',
---       the stamp is another.
+--       the stamp is another or a lease was moved since: it may no longer be one that the limit counts.
 -- A lease that did not know the counter gets it written into `x`, so that its settlement counts there too.
 --
 -- Example  EVALSHA … 3 events meta day  1-0 1200 1700086400000 ["c","t","daily",…] 6fd1…:0 1700000000000000  → 'OK'
@@ -32,8 +32,13 @@ if limit[1] == 'r' or limit[1] == 't' then
   -- without a stream id nothing was read, so that what was charged meanwhile counts
   if before and ARGV[1] == '' then used, since = struct.unpack('<dd', before) end
 end
-for i = 4, limit[1] == 'r' and 0 or #KEYS do
-  local lease = redis.call('HMGET', KEYS[i], 'a', 'i', 'o', 'c', 'k', 'x')
+local leases = {}
+for i = 4, #KEYS do
+  leases[i] = redis.call('HMGET', KEYS[i], 'a', 'i', 'o', 'c', 'k', 'x', 'm')
+  if leases[i][1] and (leases[i][7] or '') ~= ARGV[3 + i] then return 'COLD' end
+end
+for i = 4, #KEYS do
+  local lease = leases[i]
   if lease[1] then
     local has = {q = 1, i = tonumber(lease[2]), o = tonumber(lease[3]), c = tonumber(lease[4])}
     has.t = has.i + has.o

@@ -14,6 +14,8 @@
 --       {'MORE', now, x}: limits were made since that count this lease too: nothing changed, send it with them;
 --       {'LIVE', now}: the reaper came too early, nothing changed.
 -- What is released is what the lease's own record says, so that an extension whose reply was lost leaks nothing.
+-- So it is after a move that the caller has not heard of (`x` begins with '=', see retarget.lua): what does not hold the
+-- lease releases nothing, and is charged all the same, as the event that the caller brings counts there.
 -- A counter that does not exist is left so: it is seeded from the ledger, which gets this event. Of smooth tokens only
 -- the charge is kept, as two doubles (bucket, time), for the seed to begin with.
 --
@@ -61,11 +63,14 @@ else
   end
 end
 used.t, held.t = used.i + used.o, held.i + held.o
+local holds
 if more ~= '' then
   local here = {}
   for i = 6, #KEYS do here[KEYS[i]] = true end
-  for line in string.gmatch(more, '[^\n]+') do
-    if not here[string.match(line, '^(%S+) ')] then return {'MORE', now, more} end
+  if string.sub(more, 1, 2) == '=\n' then holds = {} end
+  for name in string.gmatch(more, '(%S+) [^\n]+') do
+    if not here[name] then return {'MORE', now, more} end
+    if holds then holds[name] = true end
   end
 end
 
@@ -80,7 +85,8 @@ for _, limit in ipairs(cjson.decode(ARGV[6])) do
     if seeded or kind == 't' then
       local u, h, n, t = 0, 0, 0, now
       if seeded then u, h, n, t = struct.unpack('<dddd', value) elseif value then u, t = struct.unpack('<dd', value) end
-      local charge = late and used[meter] - held[meter] or used[meter]
+      local mine = not holds or holds[KEYS[5 + at]]
+      local charge = late and mine and used[meter] - held[meter] or used[meter]
       if kind == 't' then
         local rate = now < limit[10] and limit[8] or limit[4]
         local elapsed = now > t and now - t or 0
@@ -89,7 +95,7 @@ for _, limit in ipairs(cjson.decode(ARGV[6])) do
       elseif kind == 'c' then
         u = u + charge
       end
-      if open then h, n = h - held[meter], n - 1 end
+      if open and mine then h, n = h - held[meter], n - 1 end
       value = seeded and struct.pack('<dddd', u, h, n, t) or struct.pack('<dd', u, t)
       if kind == 'c' then
         redis.call('SET', KEYS[5 + at], value, 'KEEPTTL')
