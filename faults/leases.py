@@ -26,8 +26,10 @@ from orbit.lib.ids import uuid7
 from orbit.lib.store import client
 from proxy import runtime
 from proxy.admission import Admission
-from proxy.checks import make_call
+from proxy.calls import make_call
+from proxy.health import Health
 from proxy.runtime import Runtime
+from proxy.surfaces import OPENAI
 from quotas import tasks
 from quotas.limits import Amounts
 from tenants import keys
@@ -58,11 +60,12 @@ class Calls:
         assert principal.policy is not None
         user = f"{self.tenant.tag}-{secrets.token_hex(6)}"
         body = chat(max_tokens=self.chance.randint(1, 100), user=user)
-        call = make_call(
-            request_id=uuid7(), principal=principal, policy=principal.policy, endpoint="chat/completions",
-            body=body, size=len(str(body)), headers={}, client_ip=None,
+        call, plan = make_call(
+            request_id=uuid7(), principal=principal, policy=principal.policy, surface=OPENAI,
+            endpoint="chat/completions", body=body, raw=orjson.dumps(body), headers={}, client_ip=None,
+            health=Health(),
         )  # fmt: skip
-        return await self.runtime.admissions.admit(call)
+        return await self.runtime.admissions.admit(call, plan)
 
     def used(self, admission: Admission) -> tuple[Amounts, bytes]:
         """Less than was reserved, and the event that says so."""

@@ -21,14 +21,17 @@ from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy import events
-from proxy.context import Call
+from proxy.attempts import Attempt
+from proxy.call import Call
+from proxy.context import Target
 from proxy.learning import Outputs
+from proxy.routing import Plan
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
 from quotas import estimate, keys, recovery, seeds
 from quotas.allowances import allowance
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
-from quotas.engine import Booked, Cold, Engine, Missing, OutsideWindows
+from quotas.engine import Booked, Cold, Engine, Gone, Missing, OutsideWindows, Stale
 from quotas.limits import FOREVER, Amounts, Limit
 from quotas.local import LocalRefusal, LocalShares
 
@@ -42,11 +45,19 @@ PATIENCE_S = 5.0  # for reloads, seeds and reopened shards that one call may hav
 
 @dataclass(slots=True)
 class Admission:
-    """An admitted call. `lease` and `opened`, the event so far, follow the extensions of its reservation."""
+    """An admitted call. `call` follows its way from target to target; `lease` and `opened`, the event so far, follow
+    what becomes of its reservation. `plan` is where it may go yet."""
 
     call: Call
     lease: Lease
     opened: dict[str, Any]
+    plan: Plan = ()
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def attempt(self) -> Attempt:
+        """The last one."""
+        return self.attempts[-1]
 
     @property
     def reserved(self) -> Amounts:
@@ -76,7 +87,7 @@ class Admissions:
     def __post_init__(self) -> None:
         self.engine.seeder, self.engine.books = self._seed, self._books
 
-    async def admit(self, call: Call) -> Admission:
+    async def admit(self, call: Call, plan: Plan = ()) -> Admission:
         """Reserves for a call. OrbitError when a limit refuses it or the store cannot be asked; Stale when the
         call must be judged again by a newer snapshot.
 
@@ -97,12 +108,12 @@ class Admissions:
                 decision = None if never else await self._ask(call, chain, amounts, opened, rough)
             except _Away:
                 try:
-                    return self._locally(call, chain, amounts, opened)
+                    return self._locally(call, chain, amounts, opened, plan)
                 except OrbitError:
                     self._give_back(call, chain)
                     raise
             if isinstance(decision, Lease):
-                return Admission(call, decision, opened)
+                return Admission(call, decision, opened, plan)
             if never or (rough and decision is not None and decision.standing.limit.by_estimate):
                 amounts, rough = await self._counted(call), False
             elif decision is not None:
@@ -182,7 +193,9 @@ class Admissions:
         if self.doubts.pop(call.request_id, ...) is None:
             self.supervisor.spawn(work(), "give-back")
 
-    def _locally(self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any]) -> Admission:
+    def _locally(
+        self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any], plan: Plan
+    ) -> Admission:
         """What this worker may admit by itself while the store is away; it is charged when that is back."""
         policy, now_us = call.principal.policy, self.engine.clock_us()
         assert policy is not None
@@ -201,7 +214,34 @@ class Admissions:
         lease = Lease(
             str(call.request_id), chain, chain.user(call.end_user), now_us, amounts, figures=(), local=True
         )
-        return Admission(call, lease, opened)
+        return Admission(call, lease, opened, plan)
+
+    async def retarget(self, admission: Admission, call: Call) -> bool:
+        """Moves the reservation to another target. False when its limits have no room for the call."""
+        amounts, rough = await self._needs(call)
+        while True:
+            opened = events.opening(call, reserved_json(amounts))
+            chain = call.principal.chain(call.model, self.engine.clock_us())
+            try:
+                moved = await self.engine.retarget(
+                    admission.lease,
+                    chain,
+                    amounts,
+                    version=call.principal.organization.version,
+                    generation=call.principal.key.generation,
+                    event=orjson.dumps(opened),
+                    refusal=describe_caller(call),
+                    end_user=call.end_user,
+                )
+            except (Stale, Gone, StoreUnavailable, StoreError) as error:
+                logger.warning("the reservation of %s is not moved: %s", admission.lease.id, error)
+                return False
+            if isinstance(moved, Lease):
+                admission.call, admission.lease, admission.opened = call, moved, opened
+                return True
+            if not (rough and moved.standing.limit.by_estimate):
+                return False
+            amounts, rough = await self._counted(call), False
 
     def _amounts(self, call: Call, input_tokens: int) -> Amounts:
         learned = self.outputs.learned_output(call)
@@ -267,17 +307,23 @@ def describe_caller(call: Call) -> bytes:
 
 
 def amounts_of(call: Call, input_tokens: int, output_tokens: int) -> Amounts:
-    rates = call.target.rates
-    cost = 0
-    if rates:
-        cost = rates.most_nano(
-            input_tokens,
-            output_tokens,
-            units=allowance(call.body, call.target.model),
-            service_tier=call.body.get("service_tier"),
-            at_us=time.time_ns() // 1000,
-        )
+    """What is reserved for so many tokens: the price of the dearest of the targets that may serve the call."""
+    cost = _most_nano(call, call.target, input_tokens, output_tokens)
+    for spare in call.spares:
+        cost = max(cost, _most_nano(call, spare, input_tokens, output_tokens))
     return Amounts(input_tokens, output_tokens, cost)
+
+
+def _most_nano(call: Call, target: Target, input_tokens: int, output_tokens: int) -> int:
+    if target.rates is None:
+        return 0
+    return target.rates.most_nano(
+        input_tokens,
+        output_tokens,
+        units=allowance(call.body, target.model),
+        service_tier=call.body.get("service_tier"),
+        at_us=time.time_ns() // 1000,
+    )
 
 
 def exceeds(limit: Limit, amounts: Amounts, now_us: int) -> OrbitError:

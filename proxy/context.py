@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from orbit.lib import money
+from orbit.lib.exchange import Timeouts
+from quotas.catalogue import UNKNOWN, Facts
 from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
 from quotas.rates import NOTHING, Rates
@@ -20,23 +22,39 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A provider account, ready to be called. `secret` is None when its credential cannot be had right now."""
+    """A provider account. `secret` is None when it has none, or when it cannot be had right now: then it is not `ready`."""
 
     id: str
     name: str
     kind: str
     base_url: str
     secret: Secret | None
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls of an alias go. `rates` is None for a model without a price, `padding` where none was measured."""
+    """Where calls of an alias may go. `rates` is None for a model without a price, `padding` where none was measured."""
 
     account: Account
     model: str
     rates: Rates | None
     padding: float | None = None
+    weight: int = 1
+    facts: Facts = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRoute:
+    """A model as applications name it: its targets, and what happens when one of them fails."""
+
+    alias: str
+    targets: tuple[Target, ...]
+    fallbacks: tuple[str, ...] = ()  # aliases, each tried once with the call's own limits of it
+    retries: int = 1  # at the same account
+    affinity: str = "none"  # or key, end_user, conversation: what is kept on one target
+    timeouts: Timeouts | None = None  # where the route says something else than the installation
+    by_endpoint: dict[str, tuple[Target, ...]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ class OrganizationSnapshot:
     policy_id: UUID | None
     policies: Mapping[UUID, PolicySnapshot]
     projects: Mapping[str, ProjectSnapshot]
-    models: Mapping[str, Target]
+    models: Mapping[str, ModelRoute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,7 @@ class EffectivePolicy:
     output_reserve: str = "bound"  # or learned
     drain: Drain | None = None  # None stops the provider when the client leaves
     on_store_failure: str = "closed"  # or local_share
+    drop: frozenset[str] = frozenset()  # fields that a translation may leave out, "*" for all
 
 
 @dataclass(slots=True)
@@ -136,28 +155,6 @@ class Principal:
             )
             self.chains[model] = chain
         return chain
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request of a client, checked and decoded."""
-
-    request_id: UUID
-    principal: Principal
-    endpoint: str
-    body: dict[str, Any]
-    size: int
-    model: str
-    stream: bool
-    target: Target
-    input_bound: int
-    output_cap: int  # of one choice
-    choices: int
-    end_user: str | None
-    tags: Mapping[str, str]
-    client_ip: str | None
-    user_agent: str | None
-    started: float  # monotonic seconds
 
 
 @dataclass(frozen=True, slots=True)

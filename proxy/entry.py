@@ -9,13 +9,13 @@ from typing import Any
 
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.ids import uuid7
-from proxy import surface
 from proxy.context import Reply
 from proxy.credentials import named_key
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
+from proxy.routes import TABLE, Route
 from proxy.runtime import Runtime
-from proxy.views import ChatCompletions, Embeddings, Model, Models, OwnLimits, OwnRequest, ProxyView
+from proxy.surfaces import spoken
 from tenants import keys
 
 logger = logging.getLogger(__name__)
@@ -25,16 +25,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-ROUTES: dict[str, type[ProxyView]] = {
-    "/v1/chat/completions": ChatCompletions,
-    "/v1/embeddings": Embeddings,
-    "/v1/models": Models,
-    "/v1/orbit/limits": OwnLimits,
-}
-NAMED: tuple[tuple[str, type[ProxyView]], ...] = (
-    ("/v1/models/", Model),
-    ("/v1/orbit/requests/", OwnRequest),
-)
+EXACT: dict[str, dict[str, Route]] = {}
+NAMED: dict[str, dict[str, Route]] = {}  # by what comes before the name
+for _route in TABLE:
+    _prefix, _, _name = _route.path.partition("{name}")
+    (NAMED if "{name}" in _route.path else EXACT).setdefault(_prefix, {})[_route.method] = _route
 
 INTERNAL = OrbitError(
     Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator."
@@ -48,11 +43,13 @@ class ClientLeft(Exception):
 async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) -> None:
     """One request of an application."""
     request_id = uuid7()
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    surface = spoken(scope["path"], headers)
     try:
-        view, path = _view(scope)
-        request = await _request(runtime, scope, receive)
+        route, path = _route_of(scope)
+        request = await _request(runtime, scope, headers, receive)
         request.request_id = request_id
-        outcome = await view().respond(request, **path)
+        outcome = await route.view(route.endpoint, route.surface or surface).respond(request, **path)
     except ClientLeft:
         return
     except OrbitError as error:
@@ -66,26 +63,28 @@ async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) ->
         await _send_stream(outcome, receive, send)
 
 
-def _view(scope: Scope) -> tuple[type[ProxyView], dict[str, str]]:
-    path, parts = scope["path"], dict[str, str]()
-    view = ROUTES.get(path)
-    if view is None:
-        for prefix, named in NAMED:
+def _route_of(scope: Scope) -> tuple[Route, dict[str, str]]:
+    path = scope["path"]
+    methods, parts = EXACT.get(path), dict[str, str]()
+    if methods is None:
+        for prefix, named in NAMED.items():
             if path.startswith(prefix) and len(path) > len(prefix):
-                view, parts = named, {"name": path[len(prefix) :]}
-    if view is None:
+                methods, parts = named, {"name": path[len(prefix) :]}
+    if methods is None:
         raise OrbitError(
             Code.NOT_FOUND, "There is no such endpoint. docs/errors.md lists those that there are."
         )
-    if scope["method"] not in view.methods:
-        raise OrbitError(Code.METHOD_NOT_ALLOWED, f"This endpoint takes {', '.join(view.methods)}.")
-    return view, parts
+    route = methods.get(scope["method"])
+    if route is None:
+        raise OrbitError(Code.METHOD_NOT_ALLOWED, f"This endpoint takes {', '.join(methods)}.")
+    return route, parts
 
 
-async def _request(runtime: Runtime, scope: Scope, receive: Receive) -> GatewayRequest:
+async def _request(
+    runtime: Runtime, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+) -> GatewayRequest:
     if runtime.stopping:
         raise OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again.", retry_after_s=1)
-    headers: dict[bytes, bytes] = dict(scope["headers"])
     key = named_key(scope["headers"], scope["query_string"])
     digest = keys.digest(key, runtime.key_pepper) if len(key) == keys.LENGTH else b""
     principal = runtime.snapshots.known(digest)

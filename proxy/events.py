@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from proxy.context import Call, Principal, Usage
+from proxy.call import Call
+from proxy.context import Principal, Usage
 from quotas.rates import Rates
 
 MOST_USAGE_BYTES = 4096
@@ -36,15 +37,17 @@ def refusal(principal: Principal, model: str | None) -> bytes:
 
 def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
     """The event as of the reservation. The reaper writes it as it is, should nobody settle."""
-    account, rates = call.target.account, call.target.rates
+    account, rates, request = call.target.account, call.target.rates, call.request
     assert call.principal.policy is not None
     detail: dict[str, Any] = {"reserved": dict(reserved)}
-    if call.tags:
-        detail["tags"] = dict(call.tags)
-    if call.client_ip:
-        detail["client_ip"] = call.client_ip
-    if call.user_agent:
-        detail["user_agent"] = call.user_agent
+    if request.route.alias != call.model:
+        detail["requested_model"] = request.route.alias
+    if request.tags:
+        detail["tags"] = dict(request.tags)
+    if request.client_ip:
+        detail["client_ip"] = request.client_ip
+    if request.user_agent:
+        detail["user_agent"] = request.user_agent
     return {
         "v": 1,
         "event_id": str(call.request_id),
@@ -54,7 +57,7 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         "account_id": account.id,
         "account": account.name,
         "end_user": call.end_user,
-        "surface": "openai",
+        "surface": request.surface.name,
         "endpoint": call.endpoint,
         "stream": call.stream,
         "model": call.model,

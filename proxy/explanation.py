@@ -10,11 +10,14 @@ from orbit.lib import access, money
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.errors import Code, OrbitError
 from proxy.admission import describe, shown
-from proxy.checks import check_policy, check_principal, default_output, resolve_target
+from proxy.checks import check_policy, check_principal
 from proxy.context import Principal, Target
+from proxy.targets import default_output, priced, ready, resolve, serving
 from quotas.forecast import Obstacle, obstacle, reported
 from quotas.limits import Amounts
 from quotas.status import LimitStatus, Reading, readings
+
+WRITING = ("chat/completions", "completions", "responses", "messages")  # endpoints whose answers are text
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ def _need(principal: Principal, question: Question) -> Amounts:
     check_principal(principal)
     anywhere = replace(principal.policy, networks=()) if principal.policy else None
     policy = check_policy(replace(principal, policy=anywhere), question.endpoint, None)
-    target = resolve_target(principal, question.endpoint, question.model)
+    route = resolve(principal, question.model)
+    target = priced(policy, question.model, ready(serving(route, question.endpoint))[0])
     given, most = question.input_tokens, policy.max_input_tokens
     if most is not None and given > most:
         raise OrbitError(
@@ -103,7 +107,7 @@ def _need(principal: Principal, question: Question) -> Amounts:
 
 
 def _output(principal: Principal, question: Question, target: Target) -> int:
-    if question.endpoint != "chat/completions":
+    if question.endpoint not in WRITING:
         return 0
     assert principal.policy is not None
     asked, most = question.max_output_tokens, principal.policy.max_output_tokens

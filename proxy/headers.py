@@ -5,8 +5,6 @@ from __future__ import annotations
 from orbit.lib.clock import compact_duration
 from proxy.admission import Admission
 from proxy.context import Headers
-from proxy.settlement import Attempt
-from proxy.surface import request_id_headers
 from quotas.chain import Lease, Standing
 from quotas.limits import FOREVER
 
@@ -14,20 +12,27 @@ METERS = ((b"requests", ("requests",)), (b"tokens", ("tokens", "input_tokens", "
 NEVER = FOREVER.end
 
 
-def answered(admission: Admission, content_type: str, attempt: Attempt) -> Headers:
+def answered(admission: Admission, content_type: str) -> Headers:
     """Of an answer that a provider gave: known before its first byte."""
     found: Headers = [
         (b"content-type", content_type.encode("latin-1", "replace")),
-        *request_id_headers(str(admission.call.request_id)),
+        *admission.call.request.surface.request_id_headers(str(admission.call.request_id)),
     ]
-    return found + route(admission, attempt) + limits(admission.lease)
+    if admission.call.terms.dropped:
+        found.append(
+            (b"x-orbit-dropped", ", ".join(admission.call.terms.dropped).encode("latin-1", "replace"))
+        )
+    return found + route(admission) + limits(admission.lease)
 
 
-def route(admission: Admission, attempt: Attempt) -> Headers:
+def route(admission: Admission) -> Headers:
+    """Who served it, or tried last. Nothing where nobody was asked."""
+    if not admission.attempts:
+        return []
     return [
-        (b"x-orbit-model", attempt.model.encode("latin-1", "replace")),
-        (b"x-orbit-account", attempt.account.encode()),
-        (b"x-orbit-attempts", b"1"),
+        (b"x-orbit-model", admission.attempt.model.encode("latin-1", "replace")),
+        (b"x-orbit-account", admission.attempt.account.encode()),
+        (b"x-orbit-attempts", b"%d" % len(admission.attempts)),
     ]
 
 

@@ -16,7 +16,7 @@ from django.db import connections
 from audit.models import Event
 from orbit.lib import access
 from orbit.lib.errors import OrbitError
-from proxy.context import Call
+from proxy.call import Call
 from proxy.providers import PROVIDERS
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
@@ -33,6 +33,10 @@ OLDEST = timedelta(days=30)  # that is looked for in the ledger
 LONGEST_READ_MS = 2_000
 ASK_EVERY_S = 0.25
 ASK_S = 2.0  # that a call waits for the ledger
+METERED = (
+    "chat/completions",
+    "messages",
+)  # formats whose streams show output as it is made, and can be assembled
 
 
 @dataclass(slots=True)
@@ -94,7 +98,7 @@ class Outputs:
     def learned_output(self, call: Call) -> int | None:
         """Output tokens to reserve for a call that is metered as it streams; None for the full bound."""
         policy = call.principal.policy
-        if policy is None or policy.output_reserve != "learned" or call.endpoint != "chat/completions":
+        if policy is None or policy.output_reserve != "learned" or call.spoken not in METERED:
             return None
         target = call.target
         if (target.account.id, target.model) in self.hiding:

@@ -9,25 +9,25 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from orbit.lib.egress import Egress, read_all
+from orbit.lib.egress import read_all
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError
 from proxy import headers as response_headers
 from proxy.admission import Admission
+from proxy.call import Call
 from proxy.channel import Channel
-from proxy.context import Call, Headers, Reply
+from proxy.context import Headers, Reply
 from proxy.endings import Endings
-from proxy.formats.base import Format, Progress, Terms
+from proxy.formats.base import Format, Listener, Progress
 from proxy.learning import Outputs
 from proxy.metering import Meter
 from proxy.output import Output
-from proxy.providers import PROVIDERS
-from proxy.providers.base import Prepared
 from proxy.relay import Relay
-from proxy.settlement import Attempt, Settler
+from proxy.settlement import Settler
+from proxy.translation.backward import Backward
+from proxy.upstream import NOT_WORKED, Tries, Upstream
 
 GOODBYE_S = 1.0  # a provider that has not closed its stream by then is left
-NOT_WORKED = frozenset(range(300, 600))  # an error status: the provider charges nothing for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,97 +40,90 @@ class Streamed:
 
 
 class Pipeline:
-    def __init__(self, egress: Egress, settler: Settler, outputs: Outputs, max_answer_bytes: int) -> None:
-        self.egress = egress
+    def __init__(self, upstream: Upstream, settler: Settler, outputs: Outputs, max_answer_bytes: int) -> None:
+        self.upstream = upstream
         self.settler = settler
         self.endings = Endings(settler, outputs)
         self.max_answer_bytes = max_answer_bytes
 
-    async def run(self, admission: Admission, raw: bytes) -> Reply | Streamed:
+    async def run(self, admission: Admission) -> Reply | Streamed:
         """Sends the call and returns what the client gets of it."""
         self.settler.opened(admission)
         supervisor = self.settler.supervisor
         if not admission.call.stream:
-            return await asyncio.shield(supervisor.spawn(self._plain(admission, raw), "call"))
+            return await asyncio.shield(supervisor.spawn(self._plain(admission), "call"))
         begun: asyncio.Future[Reply | Headers] = asyncio.get_running_loop().create_future()
-        channel = Channel(self.egress.timeouts.idle_s)
-        pump = supervisor.spawn(self._stream(admission, raw, begun, channel), "stream")
+        channel = Channel(self.upstream.egress.timeouts.idle_s)
+        pump = supervisor.spawn(self._stream(admission, begun, channel), "stream")
         head = await asyncio.shield(begun)
         return head if isinstance(head, Reply) else Streamed(head, channel, pump)
 
     # plain calls
 
-    async def _plain(self, admission: Admission, raw: bytes) -> Reply:
-        attempt = Attempt(admission.call.target.account.name, admission.call.target.model)
+    async def _plain(self, admission: Admission) -> Reply:
         answer = self._assembled_answer if is_metered(admission) else self._plain_answer
         try:
-            return await answer(admission, attempt, raw)
+            return await answer(admission)
         except EgressError as error:
-            return self.endings.unanswered(admission, attempt, error)
+            return self.endings.unanswered(admission, error)
         except asyncio.CancelledError:
-            self.endings.cut(admission, attempt, Code.SHUTTING_DOWN)
+            self.endings.cut(admission, Code.SHUTTING_DOWN)
             raise
         except Exception:
             # a fault of ours; should the call be settled already, a second settlement changes nothing
-            self.endings.cut(admission, attempt, Code.INTERNAL_ERROR)
+            self.endings.cut(admission, Code.INTERNAL_ERROR)
             raise
 
-    async def _plain_answer(self, admission: Admission, attempt: Attempt, raw: bytes) -> Reply:
-        format_, prepared = _prepared(admission.call, raw, stream=False)
-        async with self._open(admission, prepared) as answer:
-            _note(attempt, answer)
-            content = await read_all(answer, self.max_answer_bytes)
-        return await self._whole(admission, attempt, format_, answer, content)
+    async def _plain_answer(self, admission: Admission) -> Reply:
+        async with self.upstream.tries(admission, stream=False) as taken:
+            if taken.error is not None:
+                return self.endings.provider_refused(admission, taken.answer, taken.error)
+            content = await read_all(taken.answer, self.max_answer_bytes)
+        return await self._whole(admission, taken, content)
 
-    async def _assembled_answer(self, admission: Admission, attempt: Attempt, raw: bytes) -> Reply:
+    async def _assembled_answer(self, admission: Admission) -> Reply:
         """Run as a stream, so that its output can be metered as it is made."""
-        format_, prepared = _prepared(admission.call, raw, stream=True)
-        progress = _progress(admission.call)
-        progress.assembly = format_.assembly()
-        async with self._open(admission, prepared) as answer:
-            _note(attempt, answer)
-            if not _is_stream(answer):
-                content = await read_all(answer, self.max_answer_bytes)
-                return await self._whole(admission, attempt, format_, answer, content)
-            meter = self._meter(admission, progress)
-            relay = self._relay(admission, attempt, format_, answer, progress)
+        async with self.upstream.tries(admission, stream=True) as taken:
+            if taken.error is not None:
+                return self.endings.provider_refused(admission, taken.answer, taken.error)
+            if not _is_stream(taken.answer):
+                content = await read_all(taken.answer, self.max_answer_bytes)
+                return await self._whole(admission, taken, content)
+            progress = _progress(admission.call)
+            progress.assembly = taken.format.assembly()
+            relay = self._relay(admission, taken.format, taken.answer, progress)
             relay.meter = meter = self._meter(admission, progress)
             relay.most_bytes = self.max_answer_bytes
             end = await relay.run()
             if end.whole:
-                reply = await self.endings.assembled(admission, attempt, progress, end, meter)
-                await _read_out(answer)
+                reply = await self.endings.assembled(admission, taken.format, end, meter)
+                await _read_out(taken.answer)
                 return reply
         # a provider that goes on for nobody is stopped before we count what it wrote
-        return await self.endings.assembled(admission, attempt, progress, end, meter)
+        return await self.endings.assembled(admission, taken.format, end, meter)
 
-    async def _whole(
-        self, admission: Admission, attempt: Attempt, format_: Format, answer: Answer, content: bytes
-    ) -> Reply:
+    async def _whole(self, admission: Admission, taken: Tries, content: bytes) -> Reply:
         """An answer that is no stream."""
-        if answer.status in NOT_WORKED:
-            return self.endings.provider_refused(admission, attempt, answer, content)
-        content_type = answer.header("content-type") or "application/json"
-        return await self.endings.plain(admission, attempt, format_, content, content_type)
+        content_type = taken.answer.header("content-type") or "application/json"
+        return await self.endings.plain(admission, taken.format, content, content_type)
 
     # streams
 
     async def _stream(
-        self, admission: Admission, raw: bytes, begun: asyncio.Future[Reply | Headers], channel: Channel
+        self, admission: Admission, begun: asyncio.Future[Reply | Headers], channel: Channel
     ) -> None:
-        attempt = Attempt(admission.call.target.account.name, admission.call.target.model)
         try:
-            await self._streamed(admission, attempt, raw, begun, channel)
+            await self._streamed(admission, begun, channel)
         except EgressError as error:
             if not begun.done():
-                begun.set_result(self.endings.unanswered(admission, attempt, error))
+                begun.set_result(self.endings.unanswered(admission, error))
         except asyncio.CancelledError:
             if not begun.done():
                 begun.set_exception(OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again."))
-                self.endings.cut(admission, attempt, Code.SHUTTING_DOWN)
+                self.endings.cut(admission, Code.SHUTTING_DOWN)
             raise
         except Exception as error:
-            self.endings.cut(admission, attempt, Code.INTERNAL_ERROR)
+            self.endings.cut(admission, Code.INTERNAL_ERROR)
             if begun.done():
                 raise
             begun.set_exception(error)
@@ -138,48 +131,38 @@ class Pipeline:
             channel.end()
 
     async def _streamed(
-        self,
-        admission: Admission,
-        attempt: Attempt,
-        raw: bytes,
-        begun: asyncio.Future[Reply | Headers],
-        channel: Channel,
+        self, admission: Admission, begun: asyncio.Future[Reply | Headers], channel: Channel
     ) -> None:
-        format_, prepared = _prepared(admission.call, raw, stream=True)
-        async with self._open(admission, prepared) as answer:
-            _note(attempt, answer)
-            if not _is_stream(answer):
-                content = await read_all(answer, self.max_answer_bytes)
-                if answer.status in NOT_WORKED:
-                    reply = self.endings.provider_refused(admission, attempt, answer, content)
-                else:
-                    reply = self.endings.unreadable(admission, attempt)
-                begun.set_result(reply)
+        async with self.upstream.tries(admission, stream=True) as taken:
+            if taken.error is not None:
+                begun.set_result(self.endings.provider_refused(admission, taken.answer, taken.error))
                 return
-            content_type = answer.header("content-type") or ""
-            begun.set_result(response_headers.answered(admission, content_type, attempt))
+            if not _is_stream(taken.answer):
+                await read_all(taken.answer, self.max_answer_bytes)
+                begun.set_result(self.endings.unreadable(admission))
+                return
+            content_type = taken.answer.header("content-type") or ""
+            begun.set_result(response_headers.answered(admission, content_type))
             progress = _progress(admission.call)
-            relay = self._relay(admission, attempt, format_, answer, progress)
+            relay = self._relay(admission, _heard(admission.call, taken.format), taken.answer, progress)
             relay.channel = channel
             relay.meter = meter = self._meter(admission, progress) if is_metered(admission) else None
             end = await relay.run()
             if end.whole:
-                await self.endings.stream(admission, attempt, end, channel, meter)
+                await self.endings.stream(admission, end, channel, meter)
                 channel.end()
-                await _read_out(answer)
+                await _read_out(taken.answer)
                 return
         # a provider that goes on for nobody is stopped before we count what it wrote
-        await self.endings.stream(admission, attempt, end, channel, meter)
+        await self.endings.stream(admission, end, channel, meter)
 
     # what both share
 
-    def _relay(
-        self, admission: Admission, attempt: Attempt, format_: Format, answer: Answer, progress: Progress
-    ) -> Relay:
+    def _relay(self, admission: Admission, heard: Listener, answer: Answer, progress: Progress) -> Relay:
         return Relay(
             admission.call,
-            format_,
-            attempt,
+            heard,
+            admission.attempt,
             answer,
             progress,
             cost=lambda usage: self.settler.cost(admission, usage),
@@ -194,11 +177,6 @@ class Pipeline:
             progress.output,
         )
 
-    def _open(self, admission: Admission, prepared: Prepared) -> Any:
-        return self.egress.open(
-            admission.call.target.account.id, "POST", prepared.url, prepared.headers, prepared.body
-        )
-
 
 def is_metered(admission: Admission) -> bool:
     """Whether less is held than the provider may write."""
@@ -206,12 +184,9 @@ def is_metered(admission: Admission) -> bool:
     return admission.reserved.output_tokens < call.output_cap * call.choices
 
 
-def _prepared(call: Call, raw: bytes, *, stream: bool) -> tuple[Format, Prepared]:
-    account = call.target.account
-    provider = PROVIDERS[account.kind]
-    terms = Terms(call.target.model, call.output_cap, stream)
-    prepared = provider.prepare(account, call.endpoint, call.body, raw, terms, {})
-    return provider.formats[call.endpoint], prepared
+def _heard(call: Call, spoken: Format) -> Listener:
+    """The format of a stream's events, as they reach the client."""
+    return spoken if call.translated is None else Backward(spoken, call.translated.stream(), call.endpoint)
 
 
 def _progress(call: Call) -> Progress:
@@ -231,9 +206,3 @@ async def _read_out(answer: Answer) -> None:
                 pass
     except (EgressError, TimeoutError):
         pass  # the call is settled; only the connection is not kept
-
-
-def _note(attempt: Attempt, answer: Answer) -> None:
-    attempt.http_status = answer.status
-    upstream_id = answer.header("x-request-id")
-    attempt.upstream_request_id = upstream_id[:200] if upstream_id else None

@@ -13,7 +13,7 @@ from audit.models import Event
 from orbit.lib import access
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy.admission import unavailable
-from proxy.checks import header_user
+from proxy.asked import header_user
 from proxy.context import Principal
 from proxy.request import GatewayRequest
 from quotas.status import standing

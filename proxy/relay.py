@@ -10,11 +10,12 @@ from math import inf
 
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut, TooLarge
+from proxy.attempts import Attempt
+from proxy.call import Call
 from proxy.channel import Channel, ClientGone
-from proxy.context import Call, Usage
-from proxy.formats.base import Format, Progress, Unreadable
+from proxy.context import Usage
+from proxy.formats.base import Listener, Progress, Unreadable
 from proxy.metering import LimitReached, Meter
-from proxy.settlement import Attempt
 from proxy.sse import Decoder, Event, TooLong
 from quotas import estimate
 
@@ -45,7 +46,7 @@ class Relay:
     """`channel` is None for a client that waits for a plain answer, of at most `most_bytes` as they come."""
 
     call: Call
-    format: Format
+    heard: Listener
     attempt: Attempt
     answer: Answer
     progress: Progress
@@ -62,8 +63,7 @@ class Relay:
     error: OrbitError | None = None
 
     def __post_init__(self) -> None:
-        options = self.call.body.get("stream_options")
-        self.wants_usage = bool(isinstance(options, dict) and options.get("include_usage"))
+        self.wants_usage = self.call.terms.wants_usage
 
     async def run(self) -> End:
         """Whatever happens on the way is part of how the stream ended."""
@@ -100,6 +100,8 @@ class Relay:
             piece = await self._piece()
             events = self.decoder.feed(piece) if piece else self.decoder.finish()
             out = self._seen(events) if self.meter is None else await self._metered(events, self.meter)
+            if not piece:
+                out += self.heard.on_end(progress)
             if progress.done or not piece:
                 self.last = out
                 return
@@ -110,7 +112,7 @@ class Relay:
     async def _piece(self) -> bytes:
         piece = await self.answer.read()
         if self.first_ms is None and piece:
-            self.first_ms = round((time.monotonic() - self.call.started) * 1000)
+            self.first_ms = round((time.monotonic() - self.call.request.started) * 1000)
         self.received += len(piece)
         if self.received > self.most_bytes:
             raise TooLarge(f"over {self.most_bytes} bytes")
@@ -118,17 +120,17 @@ class Relay:
 
     def _seen(self, events: Iterable[Event]) -> bytes:
         """What the client gets of some events."""
-        on_event, progress, wants_usage = self.format.on_event, self.progress, self.wants_usage
+        on_event, progress, wants_usage = self.heard.on_event, self.progress, self.wants_usage
         return b"".join([on_event(raw, data, progress, wants_usage) for raw, data in events])
 
     async def _metered(self, events: Iterable[Event], meter: Meter) -> bytes:
         """The same, as far as what they hold has room in the reservation."""
-        format_, progress, wants_usage = self.format, self.progress, self.wants_usage
+        heard, progress, wants_usage = self.heard, self.progress, self.wants_usage
         out: list[bytes] = []
         self.events = iter(events)
         assembly = progress.assembly
         for raw, data in self.events:
-            seen = format_.on_event(raw, data, progress, wants_usage)
+            seen = heard.on_event(raw, data, progress, wants_usage)
             if progress.output.size > meter.until:
                 if self.channel is not None:  # what has room is not held up by what has none yet
                     self.channel.give(b"".join(out))

@@ -15,11 +15,13 @@ from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
 from orbit.lib.redis import Link, StoreError, StoreUnavailable, link
 from proxy.admission import Admissions
+from proxy.health import Health
 from proxy.learning import Outputs
 from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
+from proxy.upstream import Upstream
 from quotas.engine import Engine
 from quotas.journal import Journal
 from quotas.local import LocalShares
@@ -27,6 +29,7 @@ from quotas.local import LocalShares
 logger = logging.getLogger(__name__)
 
 SYNC_S = 1.0
+TELL_S = 1.0
 TRIM_EVERY = 15  # of those
 
 
@@ -40,6 +43,7 @@ class Runtime:
     settler: Settler
     egress: Egress
     pipeline: Pipeline
+    health: Health
     chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
@@ -68,19 +72,24 @@ def start() -> Runtime:
     egress = Egress(
         frozenset(settings.ORBIT_PRIVATE_TARGETS), timeouts, CLIENTS[settings.ORBIT_UPSTREAM_CLIENT]
     )
+    health = Health()
+    admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor)
+    upstream = Upstream(egress, admissions, settler, health)
     chores = [
         asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew"),
         asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
+        asyncio.create_task(_tell(health, store), name="health"),
     ]
     return Runtime(
         link=store,
         engine=engine,
         snapshots=snapshots,
-        admissions=Admissions(engine, snapshots, shares, journals, outputs, supervisor),
+        admissions=admissions,
         supervisor=supervisor,
         settler=settler,
         egress=egress,
-        pipeline=Pipeline(egress, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
+        pipeline=Pipeline(upstream, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
+        health=health,
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -110,6 +119,13 @@ async def _keep(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:
         await asyncio.to_thread(journal.sync)
         if turn % TRIM_EVERY == 0:
             await _trim(journal, engine, snapshots)
+
+
+async def _tell(health: Health, store: Link) -> None:
+    """Shares with the other workers which providers should be left alone."""
+    while True:
+        await asyncio.sleep(TELL_S)
+        await health.exchange(store)
 
 
 async def _trim(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:

@@ -29,30 +29,6 @@ AT_ONCE = 100  # leases restored together
 ENDED = ("OK", "DONE", "LATE")
 
 
-@dataclass(slots=True)
-class Attempt:
-    """One try at a provider."""
-
-    account: str
-    model: str
-    started: float = field(default_factory=time.monotonic)
-    http_status: int | None = None
-    error: str | None = None
-    upstream_request_id: str | None = None
-
-    def as_json(self, cost_nano: int | None) -> dict[str, Any]:
-        found = {
-            "account": self.account,
-            "model": self.model,
-            "http_status": self.http_status,
-            "error": self.error,
-            "duration_ms": round((time.monotonic() - self.started) * 1000),
-            "cost_nano": cost_nano,
-            "upstream_request_id": self.upstream_request_id,
-        }
-        return {name: value for name, value in found.items() if value is not None}
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a call ended. `usage_source` is one of design §9: provider, partial, estimated, unknown."""
@@ -74,6 +50,10 @@ class Settler:
     shares: LocalShares
     open: dict[int, dict[str, Admission]] = field(default_factory=dict)  # in flight, by shard and lease
 
+    def moved(self, admission: Admission) -> None:
+        """The reservation went to another target."""
+        self.journal.grown(admission.lease.shard, admission.lease.id, admission.opening())
+
     def opened(self, admission: Admission) -> None:
         lease = admission.lease
         self.open.setdefault(lease.shard, {})[lease.id] = admission
@@ -94,7 +74,7 @@ class Settler:
         rates = self.rates(admission)
         return None if rates is None else usage.cost_nano(rates)
 
-    def settle(self, admission: Admission, attempt: Attempt, outcome: Outcome) -> int | None:
+    def settle(self, admission: Admission, outcome: Outcome) -> int | None:
         """Sends the settlement before it returns, and sees to it that it arrives. Returns the cost."""
         lease, usage = admission.lease, outcome.usage
         cost = self.cost(admission, usage)
@@ -109,8 +89,8 @@ class Settler:
             cost_nano=cost,
             rates=self.rates(admission),
             finish_reason=outcome.finish_reason,
-            attempts=[attempt.as_json(cost)],
-            duration_ms=round((time.monotonic() - admission.call.started) * 1000),
+            attempts=_attempts(admission, cost),
+            duration_ms=round((time.monotonic() - admission.call.request.started) * 1000),
             first_token_ms=outcome.first_token_ms,
         )
         used = Amounts(usage.input_tokens, usage.output_tokens, cost or 0)
@@ -197,3 +177,9 @@ class Settler:
         """Changes nothing for a lease that has lapsed, or ended meanwhile."""
         if admission is not None:
             await self.engine.restore(admission.lease, admission.opening())
+
+
+def _attempts(admission: Admission, cost: int | None) -> list[dict[str, Any]]:
+    """One was charged for at most: a provider that may have worked is not given up for another."""
+    last = len(admission.attempts) - 1
+    return [one.as_json(cost if number == last else 0) for number, one in enumerate(admission.attempts)]

@@ -17,27 +17,40 @@ from ipaddress import ip_network
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 
 from orbit.lib import access, money
 from orbit.lib.errors import Code, OrbitError
+from orbit.lib.exchange import Timeouts
 from orbit.lib.redis import StoreError, StoreUnavailable
 from proxy.context import (
     Account,
     Drain,
     EffectivePolicy,
     KeyRecord,
+    ModelRoute,
     OrganizationSnapshot,
     PolicySnapshot,
     Principal,
     ProjectSnapshot,
     Target,
 )
-from quotas import calibration, keys, prices
+from quotas import calibration, catalogue, keys, prices
 from quotas.engine import Engine
 from quotas.policies import calendar_of, limits_of, strictest
-from tenants.models import ApiKey, ModelTarget, Organization, PolicyRevision, Project, ProviderAccount
-from tenants.secrets import CredentialUnavailable, Secret, resolve
+from tenants.kinds import BY_NAME
+from tenants.models import (
+    ApiKey,
+    ModelAlias,
+    ModelFallback,
+    ModelTarget,
+    Organization,
+    PolicyRevision,
+    Project,
+    ProviderAccount,
+)
+from tenants.secrets import CredentialUnavailable, resolve
 
 T = TypeVar("T")
 
@@ -207,28 +220,65 @@ def load_organization(organization_id: UUID) -> OrganizationSnapshot:
         )
 
 
-def _models() -> dict[str, Target]:
-    accounts = {
-        one.pk: Account(str(one.pk), one.name, one.kind, one.base_url.rstrip("/"), _secret(one))
-        for one in ProviderAccount.objects.all()
-    }
-    targets = list(ModelTarget.objects.select_related("alias", "account").order_by("position"))
-    priced = {one.pk: prices.Target(one.account.prices_as, one.model, one.account.name) for one in targets}
+def _models() -> dict[str, ModelRoute]:
+    accounts = {one.pk: _account(one) for one in ProviderAccount.objects.all()}
+    rows = list(ModelTarget.objects.select_related("alias", "account").order_by("position"))
+    priced = {one.pk: prices.Target(one.account.prices_as, one.model, one.account.name) for one in rows}
+    pairs = {(one.account.prices_as, one.model) for one in rows}
     rates = prices.in_force(set(priced.values()), datetime.now(UTC))
-    paddings = calibration.paddings({(one.account.prices_as, one.model) for one in targets})
-    found: dict[str, Target] = {}
-    for one in targets:
-        padding = paddings.get((one.account.prices_as, one.model))
-        target = Target(accounts[one.account_id], one.model, rates.get(priced[one.pk]), padding)
-        found.setdefault(one.alias.alias, target)
-    return found
+    paddings, facts = calibration.paddings(pairs), catalogue.facts_of(pairs)
+    targets: dict[UUID, list[Target]] = {}
+    for one in rows:
+        pair = (one.account.prices_as, one.model)
+        target = Target(
+            account=accounts[one.account_id],
+            model=one.model,
+            rates=rates.get(priced[one.pk]),
+            padding=paddings.get(pair),
+            weight=one.weight,
+            facts=facts[pair].overridden(
+                context_window=one.alias.context_window,
+                max_output=one.alias.max_output_tokens,
+                deprecated=one.alias.deprecated or None,
+            ),
+        )
+        targets.setdefault(one.alias_id, []).append(target)
+    fallbacks: dict[UUID, list[str]] = {}
+    for fallback in ModelFallback.objects.select_related("fallback").order_by("position"):
+        fallbacks.setdefault(fallback.alias_id, []).append(fallback.fallback.alias)
+    return {
+        alias.alias: ModelRoute(
+            alias=alias.alias,
+            targets=tuple(targets[alias.pk]),
+            fallbacks=tuple(fallbacks.get(alias.pk, ())),
+            retries=alias.retries,
+            affinity=alias.affinity,
+            timeouts=_timeouts(alias),
+        )
+        for alias in ModelAlias.objects.all()
+        if alias.pk in targets
+    }
 
 
-def _secret(account: ProviderAccount) -> Secret | None:
+def _account(row: ProviderAccount) -> Account:
+    secret, ready = None, True
     try:
-        return resolve(account)
-    except CredentialUnavailable:
-        return None  # calls of this account alone are refused
+        secret = resolve(row)
+    except CredentialUnavailable:  # calls of this account alone are refused
+        ready = not (BY_NAME[row.kind].needs_credential or row.credential_ref or row.credential_sealed)
+    return Account(str(row.pk), row.name, row.kind, row.base_url.rstrip("/"), secret, ready)
+
+
+def _timeouts(alias: ModelAlias) -> Timeouts | None:
+    """The route's own over the installation's; None where it has none."""
+    if alias.connect_s is alias.first_byte_s is alias.gap_s is alias.total_s is None:
+        return None
+    return Timeouts(
+        alias.connect_s or settings.ORBIT_CONNECT_TIMEOUT_S,
+        alias.first_byte_s or settings.ORBIT_FIRST_BYTE_TIMEOUT_S,
+        alias.gap_s or settings.ORBIT_IDLE_TIMEOUT_S,
+        alias.total_s,
+    )
 
 
 def make_principal(key: KeyRecord, organization: OrganizationSnapshot) -> Principal:

@@ -8,8 +8,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from proxy.admission import Admission
-from proxy.context import Call
+from proxy.call import Call
 from proxy.request import raw_of
+from proxy.routing import Plan
 
 
 class LimitThrottle(BaseThrottle):
@@ -17,8 +18,8 @@ class LimitThrottle(BaseThrottle):
         """Nothing is refused yet: what the call needs is not known before its body is read."""
         return True
 
-    async def reserve(self, request: Request, call: Call) -> Admission:
+    async def reserve(self, request: Request, call: Call, plan: Plan = ()) -> Admission:
         """Takes the call's needs from every limit, or raises the refusal."""
         raw = raw_of(request)
-        admission: Admission = await raw.runtime.admissions.admit(call)
+        admission: Admission = await raw.runtime.admissions.admit(call, plan)
         return admission

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import orjson
@@ -13,14 +13,16 @@ from rest_framework.views import APIView
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
-from proxy import reads, surface
+from proxy import listing, reads
 from proxy.admission import unavailable
-from proxy.checks import allowed_models, make_call
+from proxy.calls import make_call
 from proxy.context import Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.permissions import PolicyPermission
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
+from proxy.surfaces.base import Surface
+from proxy.targets import resolve
 from proxy.throttles import LimitThrottle
 from quotas.engine import Stale
 
@@ -61,8 +63,11 @@ class ProxyView(APIView, ABC):
     content_negotiation_class = JsonOnly
     parser_classes = []
     renderer_classes = []
-    endpoint = ""
-    methods: ClassVar[tuple[str, ...]] = ("GET",)
+
+    def __init__(self, endpoint: str, surface: Surface) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+        self.surface = surface
 
     async def respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         """The whole of one request; every failure in the surface's own shape."""
@@ -74,9 +79,9 @@ class ProxyView(APIView, ABC):
                 raw.principal = await raw.runtime.snapshots.refresh(raw.digest)
             except OrbitError as error:
                 if asked or error.code not in PERHAPS_OLD or not await _renewed(raw):
-                    return surface.error_reply(error, str(raw.request_id))
+                    return self.surface.error_reply(error, str(raw.request_id))
                 asked = True
-        return surface.error_reply(unavailable(), str(raw.request_id))
+        return self.surface.error_reply(unavailable(), str(raw.request_id))
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         request = self.initialize_request(raw)
@@ -92,32 +97,24 @@ class ProxyView(APIView, ABC):
 class CallView(ProxyView):
     """A call that is reserved, sent to a provider and settled."""
 
-    methods = ("POST",)
-
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         principal = cast("Principal", request.user)
         assert principal.policy is not None
-        call = make_call(
+        call, plan = make_call(
             request_id=raw.request_id,
             principal=principal,
             policy=principal.policy,
+            surface=self.surface,
             endpoint=self.endpoint,
             body=bodies.decode(raw.body),
-            size=len(raw.body),
+            raw=raw.body,
             headers=raw.header_map,
             client_ip=raw.client_ip,
+            health=raw.runtime.health,
         )
-        admission = await LimitThrottle().reserve(request, call)
-        outcome: Outcome = await raw.runtime.pipeline.run(admission, raw.body)
+        admission = await LimitThrottle().reserve(request, call, plan)
+        outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome
-
-
-class ChatCompletions(CallView):
-    endpoint = "chat/completions"
-
-
-class Embeddings(CallView):
-    endpoint = "embeddings"
 
 
 class FreshView(ProxyView):
@@ -128,7 +125,11 @@ class FreshView(ProxyView):
         return await super()._respond(raw, **path)
 
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        return _json(await self.read(cast("Principal", request.user), raw, **path), raw)
+        return self._json(await self.read(cast("Principal", request.user), raw, **path), raw)
+
+    def _json(self, value: dict[str, Any], raw: GatewayRequest) -> Reply:
+        head = [(b"content-type", b"application/json"), *self.surface.request_id_headers(str(raw.request_id))]
+        return Reply(200, head, orjson.dumps(value))
 
     @abstractmethod
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
@@ -136,25 +137,16 @@ class FreshView(ProxyView):
 
 
 class Models(FreshView):
-    endpoint = "models"
-
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
-        return {"object": "list", "data": [_model(alias, principal) for alias in allowed_models(principal)]}
+        return listing.page(principal, self.surface, raw.query_string)
 
 
 class Model(FreshView):
-    endpoint = "models"
-
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
-        if path["name"] not in allowed_models(principal):
-            raise OrbitError(
-                Code.MODEL_NOT_FOUND, "The model does not exist or this key may not use it.", param="model"
-            )
-        return _model(path["name"], principal)
+        return listing.one(resolve(principal, path["name"]), principal, self.surface)
 
 
 class OwnLimits(FreshView):
-    endpoint = "orbit/limits"
     permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
@@ -163,7 +155,6 @@ class OwnLimits(FreshView):
 
 
 class OwnRequest(FreshView):
-    endpoint = "orbit/requests"
     permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
@@ -183,12 +174,3 @@ async def _renewed(raw: GatewayRequest) -> bool:
     """Whether there is something newer about the key than what it was judged by; the request then has it."""
     before, raw.principal = raw.principal, await reads.fresh(raw)
     return raw.principal is not before
-
-
-def _model(alias: str, principal: Principal) -> dict[str, Any]:
-    return {"id": alias, "object": "model", "created": 0, "owned_by": principal.organization.slug}
-
-
-def _json(value: dict[str, Any], raw: GatewayRequest) -> Reply:
-    headers = [(b"content-type", b"application/json"), *surface.request_id_headers(str(raw.request_id))]
-    return Reply(200, headers, orjson.dumps(value))

@@ -58,6 +58,11 @@ def mark(shard: int, identity: str, window_start: int | None = None) -> str:
     return f"orbit:{{{shard}}}:m:{identity}{suffix}"
 
 
+def resting(shard: int) -> str:
+    """Sorted set: provider accounts and models that should not be called, by the second until which."""
+    return f"orbit:{{{shard}}}:resting"
+
+
 def patterns(shard: int) -> tuple[str, str]:
     """Of all counters and of all marks of a shard."""
     return f"orbit:{{{shard}}}:c:*", f"orbit:{{{shard}}}:m:*"

@@ -41,6 +41,7 @@ class Timeouts:
     connect_s: float
     first_byte_s: float
     idle_s: float
+    total_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ class Progress:
     usage: Usage | None = None
     finish_reason: str | None = None
     chunk: Mapping[str, Any] | None = None  # what the last event held
+    figures: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what was said of the usage, where it comes in parts
     assembly: Assembly | None = None  # only for a client that asked for a plain answer
     done: bool = False
     failed: bool = False
@@ -76,7 +79,19 @@ class Progress:
         return self.done or self.finish_reason is not None
 
 
-class Format(Protocol):
+class Listener(Protocol):
+    """Hears a provider's stream, event by event."""
+
+    def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
+        """Takes note of one event; returns what the client gets of it."""
+        ...
+
+    def on_end(self, progress: Progress) -> bytes:
+        """The provider closed the connection; `progress.failed` is set where that is no way to end."""
+        ...
+
+
+class Format(Listener, Protocol):
     """Requests, answers and events of one endpoint, as one vendor's servers speak it."""
 
     def changes(self, body: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
@@ -99,8 +114,4 @@ class Format(Protocol):
 
     def raw_usage(self, input_tokens: int, output_tokens: int) -> dict[str, Any]:
         """A usage object of these totals, as the format writes it."""
-        ...
-
-    def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
-        """Takes note of one event of a stream; returns what a client of the same format gets of it."""
         ...

@@ -104,6 +104,9 @@ class Chat:
             progress.output.believe(usage.output_tokens)
         return event if wants_usage or "usage" not in chunk else _without_usage(event, chunk, choices)
 
+    def on_end(self, progress: Progress) -> bytes:
+        return b""  # many servers end without [DONE]
+
 
 def _without_usage(event: bytes, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> bytes:
     """The event for a client that did not ask for usage, although the provider was asked."""

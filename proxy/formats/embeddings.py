@@ -34,3 +34,6 @@ class Embeddings:
 
     def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
         return event
+
+    def on_end(self, progress: Progress) -> bytes:
+        return b""

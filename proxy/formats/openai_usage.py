@@ -30,7 +30,7 @@ def usage_of(found: Mapping[str, Any], service_tier: str | None = None) -> Usage
     anomalies: list[str] = []
     reads = _first_dict(found, "prompt_tokens_details", "input_tokens_details", "input_token_details")
     writes = _first_dict(found, "completion_tokens_details", "output_tokens_details", "output_token_details")
-    total = _count(found.get("total_tokens"))
+    total = count(found.get("total_tokens"))
     if total is not None and total > given + made:
         made = total - given  # reasoning that the server left out of its own output
     cached, written, read_parts = _input_parts(found, reads, given, anomalies)
@@ -52,12 +52,12 @@ def usage_of(found: Mapping[str, Any], service_tier: str | None = None) -> Usage
 def _input_parts(
     found: Mapping[str, Any], details: Mapping[str, Any], given: int, anomalies: list[str]
 ) -> tuple[int | None, int | None, dict[str, int]]:
-    cached = _count(details.get("cached_tokens"))
+    cached = count(details.get("cached_tokens"))
     if cached is None:
-        cached = _count(found.get("prompt_cache_hit_tokens"))  # DeepSeek
+        cached = count(found.get("prompt_cache_hit_tokens"))  # DeepSeek
     lifetimes = _dict(details.get("cache_write_tokens_details"))
-    by_lifetime = {f"cache_write_{one}": _count(lifetimes.get(f"ttl_{one}_tokens")) for one in _LIFETIMES}
-    written = _count(details.get("cache_write_tokens"))
+    by_lifetime = {f"cache_write_{one}": count(lifetimes.get(f"ttl_{one}_tokens")) for one in _LIFETIMES}
+    written = count(details.get("cache_write_tokens"))
     if written is None and lifetimes:
         written = sum(filter(None, by_lifetime.values()))
     if (cached or 0) + (written or 0) > given:
@@ -70,9 +70,9 @@ def _input_parts(
         _take(parts, by_lifetime, written or 0, "cache writes by lifetime exceed their total", anomalies)
     of_cache = _dict(details.get("cached_tokens_details"))
     if of_cache:
-        kinds = {f"cached_{kind}": _count(of_cache.get(f"{kind}_tokens")) for kind in ("audio", "image")}
+        kinds = {f"cached_{kind}": count(of_cache.get(f"{kind}_tokens")) for kind in ("audio", "image")}
         _take(parts, kinds, cached or 0, "cached kinds exceed the cached tokens", anomalies)
-    media = {f"input_{kind}": _count(details.get(f"{kind}_tokens")) for kind in ("audio", "image", "video")}
+    media = {f"input_{kind}": count(details.get(f"{kind}_tokens")) for kind in ("audio", "image", "video")}
     if any(media.values()):
         if sum(filter(None, media.values())) > given:
             anomalies.append("audio and image parts exceed the input")
@@ -91,11 +91,11 @@ def _output_parts(
     if not details:
         return None, {}
     parts: dict[str, int] = {}
-    reasoning = _count(details.get("reasoning_tokens"))
+    reasoning = count(details.get("reasoning_tokens"))
     if reasoning is not None and reasoning > made:
         reasoning = made
         anomalies.append("reasoning exceeds the output")
-    kinds = {f"output_{kind}": _count(details.get(f"{kind}_tokens")) for kind in ("audio", "image", "video")}
+    kinds = {f"output_{kind}": count(details.get(f"{kind}_tokens")) for kind in ("audio", "image", "video")}
     _take(
         parts,
         kinds | {"reasoning": reasoning},
@@ -127,23 +127,23 @@ def _take(
 def _units(found: Mapping[str, Any]) -> Mapping[str, int]:
     """What some servers charge for beside tokens, by the names that they report it under."""
     tools = _dict(found.get("server_tool_use"))
-    searches = _count(tools.get("web_search_requests")) or _count(found.get("num_search_queries"))
+    searches = count(tools.get("web_search_requests")) or count(found.get("num_search_queries"))
     seconds = _seconds(found.get("seconds")) if found.get("type") == "duration" else None
     if not searches and not seconds:
         return NOTHING
     counts = {"web_searches": searches, "seconds": seconds}
-    return {name: count for name, count in counts.items() if count}
+    return {name: used for name, used in counts.items() if used}
 
 
 def _seconds(value: Any) -> int | None:
     """Seconds begun."""
     if isinstance(value, float) and 0 <= value < MOST:
         return math.ceil(value)
-    return _count(value)
+    return count(value)
 
 
 def _first(found: Mapping[str, Any], *names: str) -> int | None:
-    return next((count for name in names if (count := _count(found.get(name))) is not None), None)
+    return next((one for name in names if (one := count(found.get(name))) is not None), None)
 
 
 def _first_dict(found: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -154,5 +154,6 @@ def _dict(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _count(value: Any) -> int | None:
+def count(value: Any) -> int | None:
+    """A figure that can be one."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else None

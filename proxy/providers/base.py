@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from proxy.context import Account
 from proxy.formats.base import Format, Terms
+from proxy.health import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,12 @@ class Provider(Protocol):
     """One kind of account. `formats` are the endpoints that its servers speak themselves."""
 
     formats: Mapping[str, Format]
+    dialect: str  # of its errors, see proxy.surfaces
+    id_header: str  # in which it names a request
+
+    def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
+        """Why it did not take a call, by its error object; None when the call itself is at fault."""
+        ...
 
     def prepare(
         self,
@@ -42,3 +49,14 @@ class Provider(Protocol):
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Whether all output that will be charged shows in the stream as it is made."""
         ...
+
+
+def trouble_of(status: int) -> Trouble | None:
+    """What a status alone says, of any provider."""
+    if status in (401, 403):
+        return Trouble.CREDENTIAL
+    if status == 429:
+        return Trouble.RATE_LIMITED
+    if status in (503, 529):
+        return Trouble.OVERLOADED
+    return Trouble.SERVER if status >= 500 or status == 408 or status < 400 else None

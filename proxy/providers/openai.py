@@ -10,14 +10,35 @@ from proxy.context import Account
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
 from proxy.formats.embeddings import Embeddings
-from proxy.providers.base import Prepared
+from proxy.health import Trouble
+from proxy.providers.base import Prepared, trouble_of
 
 # Models that think out of sight and charge for it; longest known names, without vendor and "ft:".
 HIDES_REASONING = ("o1", "o3", "o4", "gpt-5", "codex", "gemini-2.5", "gemini-3", "grok-4", "grok-code")
 
 
+# What an error says when the account has no money, or has used up what its owner allows.
+NO_MONEY = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_usage_limit_exceeded",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "billing_hard_limit_reached",
+    }
+)
+
+
 class OpenAI:
     formats: Mapping[str, Format] = {"chat/completions": Chat(), "embeddings": Embeddings()}
+    dialect = "openai"
+    id_header = "x-request-id"
+
+    def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
+        if status == 402 or (status in (403, 429) and not NO_MONEY.isdisjoint(_names(error))):
+            return Trouble.NO_MONEY
+        return trouble_of(status)
 
     def prepare(
         self,
@@ -29,14 +50,12 @@ class OpenAI:
         carried: Mapping[str, str],
     ) -> Prepared:
         changes = self.formats[endpoint].changes(body, terms)
-        assert account.secret is not None
+        headers = [("content-type", "application/json"), ("accept-encoding", "identity")]
+        if account.secret is not None:
+            headers.append(("authorization", f"Bearer {account.secret.reveal()}"))
         return Prepared(
             url=f"{account.base_url}/{endpoint}",
-            headers=[
-                ("authorization", f"Bearer {account.secret.reveal()}"),
-                ("content-type", "application/json"),
-                ("accept-encoding", "identity"),
-            ],
+            headers=headers,
             body=bodies.encode({**body, **changes}) if changes or raw is None else raw,
         )
 
@@ -53,3 +72,7 @@ class OpenAI:
 
 class OpenAICompatible(OpenAI):
     formats: Mapping[str, Format] = {"chat/completions": Chat("max_tokens"), "embeddings": Embeddings()}
+
+
+def _names(error: Mapping[str, Any]) -> list[str]:
+    return [value for name in ("code", "type") if isinstance(value := error.get(name), str)]

@@ -31,7 +31,7 @@ def test_new_padding_holds_for_the_next_call(
     api = api_of(tenant)
     assert api.chat(messages=WORDS).status_code == 200
     set_padding(vendor, "gpt-4o", 3, "test")
-    assert load_organization(tenant.id).models["gpt-4o-mini"].padding == 3.0
+    assert load_organization(tenant.id).models["gpt-4o-mini"].targets[0].padding == 3.0
     assert code_of(api.chat(messages=WORDS)) == (400, "context_length_exceeded")
     set_padding(vendor, "gpt-4o-mini", 1, "test")
     assert api.chat(messages=WORDS).status_code == 200

@@ -1,0 +1,177 @@
+"""What a request's body asks for, endpoint by endpoint. Nothing here looks at keys, policies or targets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orbit.lib.errors import Code, OrbitError
+
+# Fields of other gateways and SDKs that could choose where a call goes, or with whose credential.
+STEERING = frozenset(
+    [
+        "api_base",
+        "api_key",
+        "api_type",
+        "api_version",
+        "base_url",
+        "credentials",
+        "custom_llm_provider",
+        "deployment_id",
+        "extra_body",
+        "extra_headers",
+        "fallbacks",
+        "headers",
+        "model_list",
+        "organization",
+        "project",
+        "provider",
+        "vertex_credentials",
+    ]
+)
+MOST_CHOICES = 128
+MOST_OUTPUT = 10_000_000  # tokens of one answer: over what any model writes
+TAGS = 16
+TAG = re.compile(r"^[\w.:/ -]{1,64}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`output` is the most tokens of one choice that the client wants, None where it does not say."""
+
+    stream: bool = False
+    choices: int = 1
+    output: int | None = None
+
+
+def asked(endpoint: str, body: Mapping[str, Any]) -> Asked:
+    """INVALID_REQUEST that names the field for what no provider could serve, or what could steer a call."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise bad("model", "must name a model. GET /v1/models lists those that this key may use")
+    steering = STEERING.intersection(body)
+    if steering:
+        raise bad(min(steering), "is not accepted: accounts and destinations are set by your admins")
+    return CHECKS[endpoint](body)
+
+
+def bad(param: str, what: str) -> OrbitError:
+    return OrbitError(Code.INVALID_REQUEST, f"{param!r} {what}.", param=param)
+
+
+def _chat(body: Mapping[str, Any]) -> Asked:
+    _messages(body)
+    choices = integer(body, "n", 1, MOST_CHOICES) or 1
+    options = body.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise bad("stream_options", "must be an object")
+    if options and not isinstance(options.get("include_usage"), bool | None):
+        raise bad("stream_options.include_usage", "must be true or false")
+    stream = flag(body, "stream")
+    if options is not None and not stream:
+        raise bad("stream_options", "is only allowed when stream is true")
+    wanted = [
+        one
+        for name in ("max_completion_tokens", "max_tokens")
+        if (one := integer(body, name, 1, MOST_OUTPUT))
+    ]
+    if len(wanted) > 1:
+        raise bad("max_tokens", "and 'max_completion_tokens' say the same thing: send one")
+    return Asked(stream, choices, wanted[0] if wanted else None)
+
+
+def _embeddings(body: Mapping[str, Any]) -> Asked:
+    given = body.get("input")
+    if not isinstance(given, (str, list)) or not given:
+        raise bad("input", "must be a text, a list of texts, or a list of tokens")
+    return Asked(output=0)
+
+
+def _message(body: Mapping[str, Any]) -> Asked:
+    _messages(body)
+    output = integer(body, "max_tokens", 1, MOST_OUTPUT)
+    if output is None:
+        raise bad("max_tokens", "is required: the most tokens that the answer may have")
+    return Asked(flag(body, "stream"), output=output)
+
+
+def _count(body: Mapping[str, Any]) -> Asked:
+    _messages(body)
+    return Asked(output=0)
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, Any]], Asked]] = {
+    "chat/completions": _chat,
+    "embeddings": _embeddings,
+    "messages": _message,
+    "messages/count_tokens": _count,
+}
+
+
+def _messages(body: Mapping[str, Any]) -> None:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(one, dict) for one in messages):
+        raise bad("messages", "must be a list of at least one message")
+
+
+def flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name)
+    if not isinstance(value, bool | None):
+        raise bad(name, "must be true or false")
+    return bool(value)
+
+
+def integer(body: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise bad(name, f"must be a whole number from {low} to {high}")
+    return value
+
+
+def end_user(body: Mapping[str, Any], headers: Mapping[bytes, bytes], endpoint: str) -> str | None:
+    """The client's word, for sub-limits and reports, never for rights."""
+    if endpoint.startswith("messages"):
+        metadata = body.get("metadata")
+        value = metadata.get("user_id") if isinstance(metadata, dict) else None
+        if value is not None and not isinstance(value, str):
+            raise bad("metadata.user_id", "must be a text")
+        return value[:256] if value else header_user(headers)
+    for name in ("safety_identifier", "user"):
+        value = body.get(name)
+        if value is not None and not isinstance(value, str):
+            raise bad(name, "must be a text")
+        if value:
+            return value[:256]
+    return header_user(headers)
+
+
+def header_user(headers: Mapping[bytes, bytes]) -> str | None:
+    """The end user in the header, in UTF-8 as in a body; other bytes stand for themselves."""
+    given = headers.get(b"x-orbit-user", b"")
+    try:
+        return given.decode()[:256] or None
+    except UnicodeDecodeError:
+        return given.decode("latin-1")[:256]
+
+
+def tags(body: Mapping[str, Any], headers: Mapping[bytes, bytes], endpoint: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    given = headers.get(b"x-orbit-tags", b"").decode("latin-1")
+    if given:
+        for pair in given.split(","):
+            name, separator, value = pair.strip().partition("=")
+            if not separator or not TAG.match(name) or not TAG.match(value):
+                raise bad("x-orbit-tags", "must read name=value,name=value")
+            found[name] = value
+    metadata = body.get("metadata") if not endpoint.startswith("messages") else None
+    if isinstance(metadata, dict):
+        found.update(
+            {k: v for k, v in metadata.items() if isinstance(v, str) and TAG.match(k) and TAG.match(v)}
+        )
+    if len(found) > TAGS:
+        raise bad("x-orbit-tags", f"may hold at most {TAGS} tags")
+    return found

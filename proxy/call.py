@@ -1,0 +1,79 @@
+"""A request of a client, and the same as it goes to one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from proxy.context import ModelRoute, Principal, Target
+from proxy.formats.base import Terms
+from proxy.surfaces.base import Surface
+from proxy.translation.base import Translated
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a client, checked and decoded: what is the same whichever target serves it."""
+
+    id: UUID
+    principal: Principal
+    surface: Surface
+    endpoint: str
+    body: dict[str, Any]
+    raw: bytes
+    route: ModelRoute
+    stream: bool
+    output: int | None  # the most tokens of one choice that the client wants
+    choices: int
+    end_user: str | None
+    tags: Mapping[str, str]
+    carried: Mapping[str, str]  # headers that a provider of the same format may see
+    client_ip: str | None
+    user_agent: str | None
+    started: float  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it goes to one target. `model` is the alias that the target belongs to."""
+
+    request: Request
+    model: str
+    target: Target
+    spoken: str  # the endpoint whose format the target gets
+    body: Mapping[str, Any]  # in that format
+    translated: Translated | None
+    terms: Terms
+    input_bound: int
+    spares: tuple[Target, ...] = ()  # others of the same alias, of which the dearest is reserved
+
+    @property
+    def request_id(self) -> UUID:
+        return self.request.id
+
+    @property
+    def principal(self) -> Principal:
+        return self.request.principal
+
+    @property
+    def endpoint(self) -> str:
+        return self.request.endpoint
+
+    @property
+    def stream(self) -> bool:
+        return self.request.stream
+
+    @property
+    def choices(self) -> int:
+        return self.request.choices
+
+    @property
+    def end_user(self) -> str | None:
+        return self.request.end_user
+
+    @property
+    def output_cap(self) -> int:
+        """Of one choice."""
+        return self.terms.output_cap
