@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quotas import media, tokens
-from quotas.families import CL100K, CLAUDE, OPENAI, UNKNOWN, Family, family_of
+from quotas.families import CL100K, CLAUDE, OPENAI, UNKNOWN, Family, family_of, longest
 
 MESSAGE = 3  # around each message
 NAME = 1
@@ -24,28 +24,52 @@ FUNCTIONS_END = 12
 FUNCTION_MOST = 13  # of these for a function that has nothing in it
 FORCED_TOOL, NO_TOOL = 7, 1
 TOOL_PROMPT = 800  # that Claude gets as soon as there are tools
+# What vendors tell a model of their own tools, by the beginning of the tool's type. Claude's first four as they
+# were measured; nobody publishes the others.
+BUILT_IN = {
+    "bash_": 325,
+    "text_editor_": 700,
+    "computer": 4_500,
+    "browser_": 6_600,
+    **dict.fromkeys(("web_search", "web_fetch", "file_search", "tool_search", "code_", "memory_"), 1_500),
+    **dict.fromkeys(("image_generation", "mcp", "shell", "local_shell", "apply_patch"), 1_500),
+}
+LEAST_OPENAI, LEAST = 0.95, 0.8  # of the count: ids and names are counted that are not read; Qwen's Japanese
 STEP = 100  # values that are looked at between two texts
 
 PROMPTS = ("prompt", "suffix", "prediction")
 TOOLS = ("tools", "functions")
-CONTENT = frozenset({"messages", "input", *PROMPTS})
+CONTENT = frozenset({"messages", "input", "system", *PROMPTS})
 # What is sent along and never read by a model. All that is not known here counts as text.
 SETTINGS = frozenset(
     {
         "audio",
+        "cache_control",
+        "container",
+        "context_management",
+        "conversation",
         "encoding_format",
+        "include",
+        "inference_geo",
         "logit_bias",
+        "mcp_servers",
         "metadata",
         "modalities",
         "model",
+        "previous_response_id",
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
+        "reasoning",
         "reasoning_effort",
         "safety_identifier",
         "service_tier",
+        "speed",
         "stop",
+        "stop_sequences",
         "stream_options",
+        "thinking",
+        "truncation",
         "user",
         "verbosity",
     }
@@ -98,10 +122,25 @@ async def exact(body: Mapping[str, Any], model: str, padding: float | None = Non
     return counted + overhead.tokens + media.measure(body, model).tokens
 
 
+async def least(body: Mapping[str, Any], model: str) -> int:
+    """Tokens that the provider counts at least: of the texts alone, with the sparest tokenizer."""
+    family = family_of(model)
+    padding = LEAST_OPENAI if family.vendor == OPENAI else LEAST
+    return await tokens.count_texts(_texts(body, family, Overhead()), model, padding)
+
+
 def _tools_most(body: Mapping[str, Any], family: Family) -> int:
     """What tools may add beyond their bytes."""
-    number = len(_listed(body))
-    return number * FUNCTION_MOST + FUNCTIONS_END + _tool_prompt(family) if number else 0
+    tools = _listed(body)
+    if not tools:
+        return 0
+    return sum(map(_around, tools)) + FUNCTIONS_END + _tool_prompt(family)
+
+
+def _around(tool: Any) -> int:
+    """What is added to a tool that is shown as it is written."""
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    return FUNCTION_MOST + (longest(BUILT_IN, kind) or 0 if isinstance(kind, str) else 0)
 
 
 def _listed(body: Mapping[str, Any]) -> list[Any]:
@@ -115,12 +154,14 @@ def _tool_prompt(family: Family) -> int:
 
 def _texts(body: Mapping[str, Any], family: Family, overhead: Overhead) -> Iterator[str]:
     """Every text of a request that a model may read; empty ones between many values that are none."""
-    messages = body.get("messages")
-    if isinstance(messages, list):
-        overhead.tokens += REPLY
-        for message in messages:
-            yield from _message(message, overhead)
-    yield from _content(body.get("input"), overhead)
+    messages, items = body.get("messages"), body.get("input")
+    turns = sum(map(_is_turn, items)) if isinstance(items, list) else 0
+    if isinstance(messages, list) or turns:
+        overhead.tokens += REPLY + turns * MESSAGE
+    for message in messages if isinstance(messages, list) else ():
+        yield from _message(message, overhead)
+    yield from _content(body.get("system"), Overhead())
+    yield from _content(items, overhead)
     for field in PROMPTS:
         yield from _strings(body.get(field), overhead)
     yield from _tools(_listed(body), family, overhead)
@@ -151,14 +192,26 @@ def _message(message: Any, overhead: Overhead) -> Iterator[str]:
             yield from _strings(value, Overhead())
 
 
+def _is_turn(item: Any) -> bool:
+    """Of the items of a response's input, those that a model is shown as messages."""
+    return isinstance(item, dict) and ("role" in item or "call_id" in item)
+
+
 def _content(value: Any, ids: Overhead) -> Iterator[str]:
     """A text, or a list of parts of which media count elsewhere."""
-    for number, part in enumerate(value if isinstance(value, list) else [value]):
+    seen = 0
+    for part in value if isinstance(value, list) else [value]:
         if isinstance(part, str):
             yield part
-        else:
-            yield from _strings(list(media.words_of(part)) if isinstance(part, dict) else part, ids)
-        if not (number + 1) % STEP:
+        for one in media.parts_of(part) if isinstance(part, dict) else ():
+            yield from _strings(list(media.words_of(one)), ids)
+            seen += 1
+            if not seen % STEP:
+                yield ""
+        if not isinstance(part, str | dict):
+            yield from _strings(part, ids)
+        seen += 1
+        if not seen % STEP:
             yield ""
 
 
@@ -211,7 +264,7 @@ def _tools(tools: list[Any], family: Family, overhead: Overhead) -> Iterator[str
             if function is not tool:
                 yield from _rest(tool, {"function"})
         else:
-            overhead.tokens += FUNCTION_MOST
+            overhead.tokens += _around(tool)
             yield _json(tool)
 
 

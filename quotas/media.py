@@ -33,9 +33,18 @@ KINDS = {
     **dict.fromkeys(("input_audio", "audio_url", "audio"), "sound"),
     **dict.fromkeys(("file", "input_file", "document"), "file"),
     **dict.fromkeys(("video_url", "input_video", "video"), "film"),
+    "image_generation_call": "image",
+    "redacted_thinking": "sealed",
 }
+SEALED = ("encrypted_content", "signature")  # fields of a part that hold what only the vendor can read
+INSIDE = (
+    "content",
+    "output",
+    "outputs",
+)  # fields of a part that hold parts: results of tools, turns, documents
+WRITTEN = ("text", "content")  # kinds of a document's source that are no medium
 KIND = 32  # characters that the name of a kind has at most
-CONTENTS = ("url", "data", "file_data")  # fields of a part that hold what is no text
+CONTENTS = ("url", "data", "file_data", "result")  # fields of a part that hold what is no text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +65,51 @@ def measure(body: Mapping[str, Any], model: str) -> Media:
     return Media(tokens, characters)
 
 
+def parts_of(value: Any) -> Iterator[dict[str, Any]]:
+    """A part, or those of a list, and all that are inside them."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            yield one
+            todo.extend(_inside(one))
+            if isinstance(one.get("source"), dict):
+                todo.extend(_inside(one["source"]))
+        elif isinstance(one, list) and dict in map(
+            type, one
+        ):  # token ids may be many, and are passed over fast
+            todo.extend(part for part in reversed(one) if isinstance(part, dict))
+
+
+def _inside(part: Mapping[str, Any]) -> Iterator[Any]:
+    return (part[field] for field in INSIDE if isinstance(part.get(field), dict | list))
+
+
 def words_of(part: Mapping[str, Any]) -> Iterator[Any]:
-    """What of a part may be read as text: all but its kind, and the contents of its media."""
+    """What of a part may be read as text: all but its kind, the contents of its media, and the parts inside it."""
+    medium = _medium(part)
+    content = content_of(medium) if medium is not None else None
     for field, value in part.items():
-        if field not in KINDS:
-            if not names_a_kind(field, value):
+        if field in KINDS:
+            if isinstance(value, dict):
+                held = content_of(value)
+                yield from (one for one in value.values() if one is not held)
+            elif not isinstance(value, str):
                 yield value
-        elif isinstance(value, dict):
-            content = content_of(value)
-            yield from (one for one in value.values() if one is not content)
-        elif not isinstance(value, str):
+        elif field == "source" and isinstance(value, dict):
+            yield from _plain(value, content if value is medium else None)
+        else:
+            yield from _plain({field: value}, content if part is medium else None)
+
+
+def _plain(fields: Mapping[str, Any], content: str | None) -> Iterator[Any]:
+    for field, value in fields.items():
+        if field in INSIDE and isinstance(value, dict | list):
+            if isinstance(value, list):
+                yield [one for one in value if not isinstance(one, dict)]
+        elif field in SEALED and isinstance(value, str):
+            continue
+        elif not names_a_kind(field, value) and (content is None or value is not content):
             yield value
 
 
@@ -86,26 +130,37 @@ def _parts(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for message in messages if isinstance(messages, list) else ():
         if not isinstance(message, dict):
             continue
-        yield from _objects(message.get("content"))
+        yield from parts_of(message.get("content"))
         if isinstance(message.get("audio"), dict):
             yield {"audio": message["audio"]}
-    yield from _objects(body.get("input"))
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list) and dict in map(
-        type, value
-    ):  # token ids may be many, and are passed over fast
-        yield from (one for one in value if isinstance(one, dict))
+    for field in ("system", "input"):
+        yield from parts_of(body[field]) if isinstance(body.get(field), list) else ()
 
 
 def _media(part: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """By the fields that a part has; by its type when it has none of them."""
-    found = [(KINDS[field], part[field]) for field in part if field in KINDS]
+    detail = part.get("detail")
+    for field in part:
+        if field in KINDS:
+            given = part[field]
+            beside = isinstance(given, str) and detail is not None
+            yield KINDS[field], {"url": given, "detail": detail} if beside else given
+        elif field in SEALED and isinstance(part[field], str):
+            yield "sealed", part[field]
+    medium = _medium(part)
+    if medium is not None:
+        yield KINDS[part["type"]], medium
+
+
+def _medium(part: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What holds the medium of a part that says only by its type that it is one: its source, else itself."""
     kind = part.get("type")
-    if not found and isinstance(kind, str) and kind in KINDS:
-        found.append((KINDS[kind], None))
-    yield from found
+    if not isinstance(kind, str) or kind not in KINDS or any(field in KINDS for field in part):
+        return None
+    source = part.get("source")
+    if not isinstance(source, dict):
+        return part
+    return None if source.get("type") in WRITTEN else source
 
 
 # pictures
@@ -117,11 +172,12 @@ def _image(given: Any, content: str, family: Family) -> int:
 
 
 def _picture(content: str) -> Size | None:
-    """The size of a picture in a data URI."""
-    comma = content.find(",", 0, 256)
-    if not content.startswith("data:") or not content[:comma].endswith(";base64"):
-        return None
-    start = comma + 1
+    """The size of a picture in a data URI, or of one in plain base 64."""
+    start = 0
+    if content.startswith("data:"):
+        start = content.find(",", 0, 256) + 1
+        if not content[: max(0, start - 1)].endswith(";base64"):
+            return None
     return pictures.size_of(_head(content, start, FIRST)) or pictures.size_of(_head(content, start, HEAD))
 
 
@@ -259,9 +315,15 @@ def _file(given: Any, content: str, family: Family) -> int:
     return min(CONTEXT, max(size, page * (1 + size // BYTES_PER_PAGE)))
 
 
+def _sealed(given: Any, content: str, family: Family) -> int:
+    """Enciphered text in base 64 of which nobody packs more than a token into a byte and a half."""
+    return -(-len(content) // 2)
+
+
 COUNTS: Mapping[str, Callable[[Any, str, Family], int]] = {
     "image": _image,
     "sound": _sound,
     "film": _film,
     "file": _file,
+    "sealed": _sealed,
 }

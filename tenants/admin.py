@@ -166,7 +166,7 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
     def credential(self, account: ProviderAccount) -> str:
         if account.credential_ref:
             return account.credential_ref
-        # A sealed credential always leaves a hint, if only a row of dots; the secret itself is not read here.
+        # A sealed credential always leaves a hint, if only an ellipsis; the secret itself is not read here.
         return f"sealed, {account.credential_hint}" if account.credential_hint else "none"
 
 

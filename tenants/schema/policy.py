@@ -217,6 +217,16 @@ class CeilingPrice(Strict):
         return values.cost(value)
 
 
+class Untranslatable(Strict):
+    """Fields that may be left out where a provider's format has no word for them, each with what is in it."""
+
+    drop: Annotated[
+        list[Annotated[str, AfterValidator(values.field_path)]],
+        Field(min_length=1),
+        AfterValidator(lambda fields: sorted(set(fields))),
+    ]
+
+
 class Audit(Strict):
     content: Annotated[str, one_of("none", later=("redacted", "full"))] = "none"
     retention_days: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
@@ -231,6 +241,7 @@ class Policy(Strict):
     output_reserve: Annotated[str | None, one_of("bound", "learned", unsaid=True)] = None
     unpriced_models: Literal["refuse"] | CeilingPrice = "refuse"
     on_disconnect: Literal["cancel"] | OnDisconnect | None = None
+    untranslatable: Literal["refuse", "drop"] | Untranslatable = "refuse"
     dlp: Annotated[Any, supported([], None)] = []
     audit: Audit = Audit()
 
@@ -255,6 +266,16 @@ class Policy(Strict):
         example = 'such as {drain: {max_s: 60, max_cost: "0.50"}}'
         near = "" if value == "drain" else values.nearest(str(value), ["cancel"])
         raise InputError("", "must be cancel or drain with its limits", near or example)
+
+    @field_validator("untranslatable", mode="before")
+    @classmethod
+    def _untranslatable(cls, value: object) -> object:
+        if isinstance(value, dict | Untranslatable):
+            return _nested(Untranslatable, value)
+        if value in ("refuse", "drop"):
+            return value
+        near = values.nearest(str(value), ["refuse", "drop"])
+        raise InputError("", "must be refuse, drop, or the fields to drop", near or "such as {drop: [seed]}")
 
     @field_validator("limits", mode="after")
     @classmethod

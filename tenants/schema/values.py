@@ -15,7 +15,25 @@ from orbit.lib import clock, money
 from orbit.lib.errors import InputError
 
 NOT_YET = "not supported yet"
-ENDPOINTS = ("*", "chat/completions", "embeddings", "models")
+ENDPOINTS = (
+    "*",
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "responses",
+    "models",
+    "moderations",
+    "images/*",
+    "images/generations",
+    "images/edits",
+    "images/variations",
+    "audio/*",
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "messages",
+    "messages/count_tokens",
+)
 SMOOTH_US = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
 LARGEST = 2**53 - 1  # Lua's numbers are exact up to here
 _FAR = datetime(2200, 1, 1, tzinfo=UTC)  # in microseconds below that, with room to add to it
@@ -24,6 +42,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
 _UPSTREAM_MODEL = re.compile(r"[!-~]{1,200}")
+_FIELD = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,7}")
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.?")
 # How address parsers read a host whose last label is a number: 127.1, 0x7f000001, 2130706433.
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
@@ -85,6 +104,19 @@ def alias(text: str) -> str:
 def upstream_model(text: str) -> str:
     if not _UPSTREAM_MODEL.fullmatch(text):
         raise InputError("", "must be up to 200 printable ASCII characters without blanks")
+    return text
+
+
+def field_path(text: str) -> str:
+    """A field of a request's body, without the places of lists on the way to it."""
+    if len(text) > 120 or not _FIELD.fullmatch(text):
+        better = ".".join(part for part in re.findall(r"[a-z0-9_]+", text.lower()) if not part.isdecimal())
+        fits = len(better) <= 120 and _FIELD.fullmatch(better)
+        raise InputError(
+            "",
+            "must be a field's name, or names with dots between",
+            f"such as {better if fits else 'messages.content.cache_control'!r}",
+        )
     return text
 
 

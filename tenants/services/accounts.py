@@ -104,6 +104,8 @@ def _checked(name: str, kind: str, base_url: str, prices_as: str) -> dict[str, A
         raise InputError("prices_as", "is missing", "whose prices apply, such as openai")
     valid("prices_as", values.name, prices_as)
     base_url = base_url or facts.base_url or ""
+    if not base_url:
+        raise InputError("base_url", "is missing", "where the provider answers")
     url = valid("base_url", lambda text: values.base_url(text, settings.ORBIT_PRIVATE_TARGETS), base_url)
     return {"kind": kind, "base_url": facts.complete(url), "prices_as": prices_as}
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from audit.services import record_act
 from console import navigation
 from orbit.lib import access
-from tenants.models import ApiKey, ModelAlias, ModelTarget, ProviderAccount
+from tenants.models import ApiKey, ModelAlias, ModelFallback, ModelTarget, ProviderAccount
 from tests.console.conftest import Tenant, make_person, make_tenant, quarter, signed_in
 
 CANARY = "canary-" + secrets.token_hex(8)
@@ -107,6 +107,32 @@ def test_ledger_and_tenants_are_only_looked_at(furnished: Tenant, staff: Client)
             url(model, "changelist"), {"action": "delete_selected", "_selected_action": [pk or 1]}
         ).status_code in {200, 302, 403}
         assert first_pk(model) == pk
+
+
+def test_a_models_page_shows_its_whole_route(furnished: Tenant, staff: Client) -> None:
+    where = {"organization": furnished.organization}
+    with access.scope(organization_id=furnished.organization.pk):
+        spare = ProviderAccount.objects.create(
+            **where, name="spare", kind="vllm", base_url="https://x.example/v1"
+        )
+        alias = ModelAlias.objects.get(alias="fast")
+        ModelTarget.objects.create(**where, alias=alias, account=spare, model="second-target", position=1)
+        steady = ModelAlias.objects.create(**where, alias="steady-fallback", deprecated="Use another.")
+        ModelFallback.objects.create(**where, alias=alias, fallback=steady)
+    page = staff.get(url(ModelAlias, "change", alias.pk)).content.decode()
+    assert "second-target" in page
+    assert "steady-fallback" in page
+    assert "Use another." in staff.get(url(ModelAlias, "change", steady.pk)).content.decode()
+
+
+def test_an_account_without_a_credential_says_so(furnished: Tenant, staff: Client) -> None:
+    with access.scope(organization_id=furnished.organization.pk):
+        bare = ProviderAccount.objects.create(
+            organization=furnished.organization, name="bare", kind="vllm", base_url="https://x.example/v1"
+        )
+        main = ProviderAccount.objects.get(name="main")
+    assert "sealed" in staff.get(url(ProviderAccount, "change", main.pk)).content.decode()
+    assert "sealed" not in staff.get(url(ProviderAccount, "change", bare.pk)).content.decode()
 
 
 def test_lists_do_not_query_per_row(furnished: Tenant, staff: Client) -> None:

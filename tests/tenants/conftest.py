@@ -83,7 +83,7 @@ def entry(slug: str) -> dict[str, Any]:
                 "name": "default",
                 "allow": {
                     "models": ["fast", "steady"],
-                    "endpoints": ["chat/completions"],
+                    "endpoints": ["chat/completions", "audio/*", "messages/count_tokens"],
                     "ip_ranges": ["192.0.2.0/24"],
                 },
                 "caps": {"max_input_tokens": 100_000, "max_output_tokens": 8_192},
@@ -95,6 +95,7 @@ def entry(slug: str) -> dict[str, Any]:
                     {"name": "inflight", "meter": "concurrency", "limit": 20},
                 ],
                 "unpriced_models": {"input": "30.00", "output": "120"},
+                "untranslatable": {"drop": ["seed", "messages.content.cache_control", "seed"]},
             },
             {
                 "name": "tight",
