@@ -90,7 +90,7 @@ class Journal:
             lease.opening = event
 
     def grown(self, shard: int, lease_id: str, event: bytes) -> None:
-        """Its reservation was extended: the newest opening event counts."""
+        """Its reservation was extended, or moved to another target: the newest opening event counts."""
         self.opened(shard, lease_id, event)
 
     def closed(self, shard: int, lease_id: str, event: bytes) -> None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orbit.lib.redis import RedisLink
 from quotas import keys
-from quotas.chain import Lease, kind_of
+from quotas.chain import Chain, Lease, kind_of
 from quotas.engine import Engine
 from quotas.limits import ANY_USER, Amounts, Calendar, Limit, Raised, window_at
 from tests.quotas.conftest import NOON, Bench
@@ -39,6 +39,7 @@ class Call:
     model: str
     user: str | None
     held: Amounts
+    taken: set[str] = field(default_factory=set)  # smooth requests that took it
 
     @property
     def admitted(self) -> int:
@@ -132,7 +133,7 @@ class Reference:
 
 
 class Histories(RuleBasedStateMachine):
-    """Reserve, extend, settle, repeat, lapse, let time pass, make limits, lose everything."""
+    """Reserve, extend, move, settle, repeat, lapse, let time pass, make limits, lose everything."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,11 +171,14 @@ class Histories(RuleBasedStateMachine):
             make("concurrency", None, 2, **each),
             make("requests", "day", 7, models=("m1",), raised=raised, name="raised"),
             make("requests", "week", 3, shadow=True, name="shadow"),
+            make("cost", "day", 90_000_000, models=("m2",), name="dear"),
+            make("output_tokens", "minute", 70, burst=50, models=("m1",), name="narrow"),
+            make("requests", "minute", 5, burst=3, models=("m2",), name="rare"),
         ]
 
     # what happens
 
-    @initialize(count=st.integers(1, 10))
+    @initialize(count=st.integers(1, 13))
     def begin(self, count: int) -> None:
         self.active = self.limits[:count]
 
@@ -202,10 +206,8 @@ class Histories(RuleBasedStateMachine):
             assert again.admitted_us == decision.admitted_us
         assert isinstance(decision, Lease) == fits, decision
         if isinstance(decision, Lease):
-            self.reference.open[lease_id] = Call(decision, model, user, need)
-            for limit in chain.limits:
-                if kind_of(limit) == "r":
-                    self.reference.charge(limit, 1, user)
+            self.reference.open[lease_id] = call = Call(decision, model, user, need)
+            self._take_requests(call, chain)
 
     @precondition(lambda self: self.reference.open)
     @rule(more=st.integers(0, 30), lost_reply=st.booleans(), data=st.data())
@@ -216,7 +218,8 @@ class Histories(RuleBasedStateMachine):
         after = Amounts(*map(max, _three(total), _three(call.held)))
         need = Amounts(*(a - b for a, b in zip(_three(after), _three(call.held), strict=True)))
         counters = {one.counter for one in call.lease.chain.limits}
-        if any(one.counter not in counters and one.by_estimate for one in self.active):
+        mine = [one for one in self.active if one.applies_to(call.model)]
+        if any(one.counter not in counters and one.by_estimate for one in mine):
             return  # whether a limit made since counts depends on who met it first
         fits = all(
             self._room_for(one, need.of(one.meter), call)
@@ -237,6 +240,48 @@ class Histories(RuleBasedStateMachine):
         reference = self.reference
         at = replace(reference, now=call.admitted) if kind_of(limit) == "c" else reference
         return at.room(limit, need, call.user)
+
+    @precondition(lambda self: self.reference.open)
+    @rule(need=amounts, model=st.sampled_from(MODELS), lost_reply=st.booleans(), data=st.data())
+    def move(self, need: Amounts, model: str, lost_reply: bool, data: st.DataObject) -> None:
+        """To another target of the same model, or to the other one; a reply that is lost is asked for again."""
+        call = self._pick(data)
+        chain = self.bench.chain(*(one for one in self.active if one.applies_to(model)))
+        fits = all(self._fits_after(one, need, call) for one in chain.limits)
+        event = self._event(call.lease.id, call.user, model, need)
+        for _ in range(1 + lost_reply):
+            decision = self.run(
+                self.bench.engine.retarget(
+                    call.lease,
+                    chain,
+                    need,
+                    version=1,
+                    generation=1,
+                    event=event,
+                    refusal=b"{}",
+                    end_user=call.user,
+                )
+            )
+            assert isinstance(decision, Lease) == fits, decision
+        if isinstance(decision, Lease):
+            call.lease, call.model, call.held = decision, model, need
+            self._take_requests(call, chain)
+
+    def _fits_after(self, limit: Limit, need: Amounts, call: Call) -> bool:
+        """A limit that has the call is asked for the difference, any other for all of it."""
+        if kind_of(limit) == "r":
+            mine = limit.for_user(call.user).counter in call.taken
+            return mine or self.reference.room(limit, 1, call.user)
+        known, wants = self.reference.covers(limit, call, call.user), need.of(limit.meter)
+        has = call.held.of(limit.meter) if known else 0
+        return (known and wants <= has) or self._room_for(limit, wants - has, call)
+
+    def _take_requests(self, call: Call, chain: Chain) -> None:
+        for limit in chain.limits:
+            name = limit.for_user(call.user).counter
+            if kind_of(limit) == "r" and name not in call.taken:
+                call.taken.add(name)
+                self.reference.charge(limit, 1, call.user)
 
     @precondition(lambda self: self.reference.open)
     @rule(used=amounts, data=st.data(), times=st.integers(1, 3))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -155,6 +156,28 @@ def test_events_and_leases_that_only_a_journal_has_come_back_once(fresh: Tenant,
     assert expire(store, fresh.shard, running) == 1
     assert counter(lease)[:3] == (880, 1, 1)
     assert [one["status"] for one in fresh.events()] == ["settled", "lease_expired"]
+    journal.close()
+
+
+def test_moved_call_comes_back_under_the_limits_of_its_new_model(fresh: Tenant, tmp_path: Path) -> None:
+    lease_id, journal = str(uuid7()), Journal(tmp_path)
+    journal.opened(fresh.shard, lease_id, call(fresh, lease_id, "lease_expired", model="dear"))
+    less = Amounts(30, 50, 900)
+    journal.grown(fresh.shard, lease_id, call(fresh, lease_id, "lease_expired", less, model="cheap"))
+    assert recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    chain = limits(fresh)
+    both = chain.limits[0]
+    chain = replace(chain, limits=tuple(replace(both, models=(one,)) for one in ("dear", "cheap")))
+    chain = replace(chain, windows=chain.windows * 2)
+    for index in range(2):
+        seed(fresh.shard, str(fresh.id), chain.unseeded(index, 0))
+    found = [Counter.unpack(cast("bytes", client().get(key)))[:3] for key in chain.counters((0, 0), "")]
+    assert found == [(0, 0, 0), (0, 80, 1)]
+    client().zadd(keys.leases(fresh.shard), {lease_id: 1})
+    assert expire(client(), fresh.shard, lease_id) == 1
+    found = [Counter.unpack(cast("bytes", client().get(key)))[:3] for key in chain.counters((0, 0), "")]
+    assert found == [(0, 0, 0), (80, 0, 0)]
+    assert [event["model"] for event in fresh.events()] == ["cheap"]
     journal.close()
 
 
