@@ -59,6 +59,7 @@ def make_call(
         choices=asked.choices,
         end_user=asking.end_user(body, headers, endpoint),
         tags=asking.tags(body, headers, endpoint),
+        files=(),
         carried=carried(headers),
         client_ip=client_ip,
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,

@@ -180,8 +180,7 @@ class Pipeline:
 
 def is_metered(admission: Admission) -> bool:
     """Whether less is held than the provider may write."""
-    call = admission.call
-    return admission.reserved.output_tokens < call.output_cap * call.choices
+    return admission.reserved.output_tokens < admission.call.output_most
 
 
 def _heard(call: Call, spoken: Format) -> Listener:

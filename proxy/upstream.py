@@ -159,10 +159,11 @@ class Tries:
             admission.plan = tuple(rest)
             try:
                 call = aimed(admission.call.request, stop.alias, stop.target)
+                moved = await self.upstream.admissions.retarget(admission, call)
             except OrbitError as error:
                 logger.info("%s is no way out: %s", stop.target.model, error.message)
                 continue
-            if await self.upstream.admissions.retarget(admission, call):
+            if moved:
                 self.upstream.settler.moved(admission)
                 self.repeated = 0
                 return True

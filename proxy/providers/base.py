@@ -46,6 +46,12 @@ class Provider(Protocol):
         """
         ...
 
+    def counting(
+        self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
+    ) -> Prepared | None:
+        """The request that has a message's input counted; None where the provider does not count."""
+        ...
+
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Whether all output that will be charged shows in the stream as it is made."""
         ...

@@ -59,6 +59,11 @@ class OpenAI:
             body=bodies.encode({**body, **changes}) if changes or raw is None else raw,
         )
 
+    def counting(
+        self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
+    ) -> Prepared | None:
+        return None
+
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Not with hidden reasoning, sound, or a prediction whose rejected tokens are charged."""
         name = model.lower().rsplit("/", 1)[-1].removeprefix("ft:")
