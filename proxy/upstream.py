@@ -116,7 +116,10 @@ class Tries:
             call.terms,
             request.carried if call.translated is None else {},
         )
-        exchange = upstream.egress.open(account.id, "POST", prepared.url, prepared.headers, prepared.body)
+        route = call.principal.organization.models.get(call.model, request.route)
+        exchange = upstream.egress.open(
+            account.id, "POST", prepared.url, prepared.headers, prepared.body, route.timeouts
+        )
         self.answer = await exchange.__aenter__()
         self.exchange = exchange
         self.admission.attempt.answered(self.answer)

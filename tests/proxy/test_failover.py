@@ -40,9 +40,7 @@ def routed(make_tenant: MakeTenant, provider: ProviderHandle) -> Any:
         accounts.append(account("broke", provider, credential={"value": "sk-demo-broke"}))
         accounts.append(account("locked", provider, credential={"value": "sk-wrong"}))
         route = {"alias": FINE, "targets": targets, **fields}
-        return make_tenant(
-            entry={"provider_accounts": accounts, "models": [route, *others]}, limits=limits
-        )
+        return make_tenant(entry={"provider_accounts": accounts, "models": [route, *others]}, limits=limits)
 
     return make
 
@@ -82,7 +80,7 @@ def test_account_without_money_or_a_good_credential_is_taken_out_of_rotation(
 
 
 def test_same_account_is_tried_again_as_often_as_the_route_says(routed: Any, api_of: ApiOf) -> None:
-    tenant = routed([target("first", f"{FINE}?status=503 times=2 key={id(routed)}")], retries=2)
+    tenant = routed([target("first", f"{FINE}?status=503&times=2&key={id(routed)}")], retries=2)
     answer = api_of(tenant).chat()
     assert (answer.status_code, answer.headers["x-orbit-attempts"]) == (200, "3")
 
