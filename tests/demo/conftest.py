@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from anthropic import Anthropic
 from openai import OpenAI
 
 from orbit.demo.provider.process import ProviderHandle, running_provider
@@ -27,6 +28,14 @@ def provider(shared_provider: ProviderHandle) -> ProviderHandle:
 @pytest.fixture
 def client(provider: ProviderHandle) -> Iterator[OpenAI]:
     with OpenAI(base_url=provider.base_url, api_key=KEY, max_retries=0, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(provider: ProviderHandle) -> Iterator[Anthropic]:
+    # Anthropic's clients add the /v1 themselves.
+    address = provider.base_url.removesuffix("/v1")
+    with Anthropic(base_url=address, api_key=KEY, max_retries=0, timeout=10) as client:
         yield client
 
 
