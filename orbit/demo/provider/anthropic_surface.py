@@ -148,7 +148,7 @@ def _model_json(model: ClaudeModel) -> dict[str, Any]:
         "display_name": model.display_name,
         "created_at": released.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "deprecated_at": None,
-        "lifecycle": "active",
+        "lifecycle": model.lifecycle,
         "line": model.line,
         "max_input_tokens": model.context_tokens,
         "max_tokens": model.max_output_tokens,

@@ -215,7 +215,7 @@ class Provider:
             behaviour = self._while_faulty(behaviour)
         for name in behaviour.refuse_params.split(","):
             if name and name in fields:
-                raise bad_request(f"Unrecognized request argument supplied: {name}", param=name)
+                raise exchange.unknown_field(name)
         exchange.behaviour = behaviour
         exchange.pace = self._pace(behaviour)
 

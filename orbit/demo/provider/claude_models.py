@@ -13,6 +13,7 @@ _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 class ClaudeModel(Model):
     display_name: str = ""
     line: str | None = None
+    lifecycle: str = "active"
     # `enabled` with a budget, and `adaptive`, in which the model decides.
     budgeted_thinking: bool = True
     adaptive_thinking: bool = True
@@ -93,6 +94,7 @@ CLAUDE_MODELS: dict[str, ClaudeModel] = {
             (3, 15),
             (2025, 9, 29),
             served_as="claude-sonnet-4-5-20250929",
+            lifecycle="deprecated",
             adaptive_thinking=False,
             efforts=(),
         ),

@@ -9,9 +9,9 @@ from . import peers
 from .behaviour import WELL_BEHAVED, Behaviour
 from .connection import Connection, Request
 from .heads import EVIL, Heads, Vendor
-from .messages_refusals import error_body, retry_advice
+from .messages_refusals import error_body, retry_advice, unknown_field
 from .oracle import Record
-from .refusals import Refusal, refusal_of_status
+from .refusals import Refusal, bad_request, refusal_of_status
 from .wire import Wire
 
 _MEBIBYTE = 1024 * 1024
@@ -80,6 +80,11 @@ class Exchange:
         data = self.head(status, "application/json", length=len(body), extra=extra) + body
         self.record.bytes_sent = len(data)
         self.connection.write(data)
+
+    def unknown_field(self, name: str) -> Refusal:
+        if self.vendor == "anthropic":
+            return unknown_field(name)
+        return bad_request(f"Unrecognized request argument supplied: {name}", param=name)
 
     def refuse_at_once(self, refusal: Refusal) -> None:
         self.answer_at_once(refusal.status, self._error_body(refusal), self._error_headers(refusal))

@@ -17,6 +17,7 @@ from .thinking import sign
 
 # So that thinking and text of one answer differ.
 _BETWEEN_BLOCKS = 977
+_EMPTY_TOO = ("thinking", "redacted_thinking")
 
 
 @dataclass(slots=True)
@@ -73,7 +74,10 @@ def make_answer(request: MessagesRequest, behaviour: Behaviour, prose: Prose, ro
     _stop(answer, request.stops)
     _cut(answer, request.max_tokens, "max_tokens")
     _cut(answer, room, "model_context_window_exceeded")
-    answer.blocks = [block for block in answer.blocks if block.tokens or block.signature]
+    answer.blocks = [block for block in answer.blocks if block.tokens or block.kind in _EMPTY_TOO]
+    for block in answer.blocks:
+        if block.kind == "thinking":
+            block.signature = sign(block.text, seed)
     answer.stop_reason = behaviour.stop_reason or answer.stop_reason
     return answer
 
@@ -90,12 +94,10 @@ def _thought(request: MessagesRequest, behaviour: Behaviour, prose: Prose, seed:
         answer.unseen = wanted
         answer.blocks.append(Block("redacted_thinking", signature=sign(REDACTED, seed)))
     elif thinking.shown:
-        block = Block("thinking", prose.exactly(min(wanted, request.max_tokens), seed))
-        block.signature = sign(block.text, seed)
-        answer.blocks.append(block)
+        answer.blocks.append(Block("thinking", prose.exactly(wanted, seed)))
     else:
         answer.unseen = wanted
-        answer.blocks.append(Block("thinking", signature=sign("", seed)))
+        answer.blocks.append(Block("thinking"))
     return answer
 
 
@@ -126,13 +128,14 @@ def _tool_use(request: MessagesRequest, seed: int, number: int) -> Block:
 
 
 def _stop(answer: Answer, stops: tuple[str, ...]) -> None:
-    for block in answer.blocks:
+    for number, block in enumerate(answer.blocks, start=1):
         text = block.text if block.kind == "text" else ""
         found = [(place, stop) for stop in stops if (place := text.find(stop)) >= 0]
         if found:
             place, answer.stop_sequence = min(found)
             answer.stop_reason = "stop_sequence"
             block.pieces = tokens.pieces(text[:place])
+            del answer.blocks[number:]
             return
 
 

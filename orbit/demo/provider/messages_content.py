@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from .messages_prompt import marks_in
-from .messages_refusals import invalid
+from .messages_marks import Turn, check_mark
+from .messages_refusals import invalid, refuse_extra
 from .thinking import is_ours
 
 VERSION_OF_2026 = "2026-10-21"
 REDACTED = "redacted"
-
-Turn = dict[str, Any]
 
 # Fields that a block must have, and those that it may have besides.
 _BLOCKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -34,7 +32,6 @@ _SOURCES = {
     "document": {"base64": "data", "text": "data", "url": "url", "file": "file_id", "content": "content"},
 }
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_LIFETIMES = ("5m", "1h")
 
 
 def read_turns(value: Any, version: str) -> list[Turn]:
@@ -67,22 +64,6 @@ def read_blocks(value: Any, path: str) -> list[dict[str, Any]]:
     for number, block in enumerate(value):
         _check_block(block, f"{path}.{number}")
     return value
-
-
-def check_mark(mark: Any, path: str) -> None:
-    if mark is None:
-        return
-    if not isinstance(mark, dict) or mark.get("type") != "ephemeral":
-        raise invalid(f"{path}: Input should be an object of type 'ephemeral'")
-    if mark.get("ttl", "5m") not in _LIFETIMES:
-        raise invalid(f"{path}.ephemeral.ttl: Input should be '5m' or '1h'")
-    refuse_extra(mark, frozenset({"type", "ttl"}), f"{path}.ephemeral.")
-
-
-def refuse_extra(fields: dict[str, Any], known: frozenset[str], path: str = "") -> None:
-    for name in fields:
-        if name not in known:
-            raise invalid(f"{path}{name}: Extra inputs are not permitted")
 
 
 def text_of(block: dict[str, Any]) -> str:
@@ -172,7 +153,7 @@ def _check_inside(kind: str, block: dict[str, Any], path: str) -> None:
 
 def _check_source(kind: str, source: Any, path: str) -> None:
     sources = _SOURCES[kind]
-    if not isinstance(source, dict) or source.get("type") not in sources:
+    if not isinstance(source, dict) or str(source.get("type")) not in sources:
         expected = ", ".join(f"'{each}'" for each in sources)
         raise invalid(f"{path}: Input tag does not match any of the expected tags: {expected}")
     form = source["type"]
@@ -218,7 +199,3 @@ def _leading_results(blocks: list[dict[str, Any]]) -> set[str]:
             break
         found.add(block["tool_use_id"])
     return found
-
-
-def marks_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [mark for block in blocks for mark in marks_in(block)]

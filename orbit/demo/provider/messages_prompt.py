@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from . import tokens
+from .messages_marks import marks_in
 
 _TOKENS_OF_UNSEEN_IMAGE = 1_600
 _PIXELS_PER_TOKEN = 750
@@ -40,16 +40,6 @@ def segments_of(
 
 def count(segments: list[Segment]) -> int:
     return tokens.TOKENS_TO_PRIME + sum(segment.tokens for segment in segments)
-
-
-def marks_in(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The cache marks of a block and of the blocks inside it, the innermost first."""
-    inner = block.get("content")
-    for each in inner if isinstance(inner, list) else []:
-        if isinstance(each, dict):
-            yield from marks_in(each)
-    if isinstance(mark := block.get("cache_control"), dict):
-        yield mark
 
 
 def _segment(block: dict[str, Any], size: int, role: str = "") -> Segment:

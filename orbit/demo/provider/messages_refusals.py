@@ -35,6 +35,16 @@ def invalid(message: str) -> Refusal:
     return Refusal(400, message)
 
 
+def unknown_field(path: str) -> Refusal:
+    return invalid(f"{path}: Extra inputs are not permitted")
+
+
+def refuse_extra(fields: dict[str, Any], known: frozenset[str], path: str = "") -> None:
+    for name in fields:
+        if name not in known:
+            raise unknown_field(f"{path}{name}")
+
+
 def refusal_of_status(status: int, code: str | None = None, message: str = "") -> Refusal:
     """The error that Anthropic would most likely send with this status; `code` goes into its details."""
     _, usual = _BY_STATUS.get(status, ("", "The request failed."))

@@ -1,23 +1,15 @@
 """A Messages request as the vendor reads it: strictly, and by the version that its header names."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from .claude_models import ClaudeModel, find_claude
-from .messages_content import (
-    VERSION_OF_2026,
-    Turn,
-    check_mark,
-    marks_of,
-    read_blocks,
-    read_turns,
-    refuse_extra,
-    text_of,
-)
+from .messages_content import VERSION_OF_2026, read_blocks, read_turns, text_of
+from .messages_marks import Turn, check_marks, mark_last_block
 from .messages_prompt import Segment, segments_of
-from .messages_refusals import invalid, refusal_of_status
-from .thinking import Thinking
+from .messages_refusals import invalid, refusal_of_status, refuse_extra, unknown_field
+from .messages_tools import ToolChoice, read_choice, read_tools
+from .thinking import Thinking, read_thinking
 
 VERSIONS = frozenset({"2023-06-01", VERSION_OF_2026})
 
@@ -46,25 +38,6 @@ _FIELDS = _COUNTED | {
     "stream",
     *_SAMPLING,
 }
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_MOST_MARKS = 4
-_SMALLEST_BUDGET = 1_024
-_CHOICES: dict[str, frozenset[str]] = {
-    "auto": frozenset({"type", "disable_parallel_tool_use"}),
-    "any": frozenset({"type", "disable_parallel_tool_use"}),
-    "tool": frozenset({"type", "disable_parallel_tool_use", "name"}),
-    "none": frozenset({"type"}),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
-    """`tools` are those that may be called, each with its name and schema."""
-
-    tools: list[dict[str, Any]]
-    forced_tool: str
-    must_call: bool
-    one_at_most: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +102,11 @@ def read_count_request(fields: dict[str, Any], version: str) -> MessagesRequest:
 def _read(fields: dict[str, Any], version: str, model: ClaudeModel, **more: Any) -> MessagesRequest:
     turns = read_turns(fields.get("messages"), version)
     system = _system(fields.get("system"))
-    tools = _tools(fields.get("tools"))
-    _mark_last(fields, turns)
-    _check_marks(tools, system, turns)
-    choice = _choice(fields.get("tool_choice"), tools)
-    thinking = _thinking(fields.get("thinking"), model, more.get("max_tokens"))
+    tools = read_tools(fields.get("tools"))
+    mark_last_block(fields.get("cache_control"), turns)
+    check_marks(tools, system, turns)
+    choice = read_choice(fields.get("tool_choice"), tools)
+    thinking = read_thinking(fields.get("thinking"), model, more.get("max_tokens"))
     effort, schema = _output_config(fields.get("output_config"), model)
     _check_metadata(fields)
     if thinking and (choice.forced_tool or choice.must_call):
@@ -148,7 +121,7 @@ def _refuse_fields(fields: dict[str, Any], known: frozenset[str], version: str) 
     if version == VERSION_OF_2026:
         for name in _SAMPLING:
             if name in fields:
-                raise invalid(f"{name}: Extra inputs are not permitted")
+                raise unknown_field(name)
 
 
 def _model(fields: dict[str, Any]) -> ClaudeModel:
@@ -223,107 +196,6 @@ def _system(value: Any) -> list[dict[str, Any]]:
     return blocks
 
 
-def _tools(value: Any) -> list[dict[str, Any]]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise invalid("tools: Input should be a valid list")
-    for number, tool in enumerate(value):
-        if not isinstance(tool, dict):
-            raise invalid(f"tools.{number}: Input should be an object")
-        check_mark(tool.get("cache_control"), f"tools.{number}.cache_control")
-        if _is_custom(tool):
-            _check_custom_tool(tool, f"tools.{number}.custom")
-    names = [tool.get("name") for tool in value]
-    if len(set(names)) < len(names):
-        raise invalid("tools: Tool names must be unique.")
-    return value
-
-
-def _is_custom(tool: dict[str, Any]) -> bool:
-    """Tools of another type are the vendor's own; they are accepted and never called."""
-    return tool.get("type") in (None, "custom")
-
-
-def _check_custom_tool(tool: dict[str, Any], path: str) -> None:
-    for name in ("name", "input_schema"):
-        if name not in tool:
-            raise invalid(f"{path}.{name}: Field required")
-    if not isinstance(tool["name"], str) or not _TOOL_NAME.fullmatch(tool["name"]):
-        raise invalid(f"{path}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
-    schema = tool["input_schema"]
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise invalid(f"{path}.input_schema.type: Input should be 'object'")
-    known = ["allowed_callers", "cache_control", "defer_loading", "description", "eager_input_streaming"]
-    known += ["input_examples", "input_schema", "name", "strict", "type"]
-    refuse_extra(tool, frozenset(known), f"{path}.")
-
-
-def _choice(value: Any, tools: list[dict[str, Any]]) -> ToolChoice:
-    callable_tools = [
-        {"name": tool["name"], "parameters": tool["input_schema"]} for tool in tools if _is_custom(tool)
-    ]
-    if value is None:
-        return ToolChoice(callable_tools, "", must_call=False, one_at_most=False)
-    kind = value.get("type") if isinstance(value, dict) else None
-    if kind not in _CHOICES:
-        raise invalid("tool_choice: Input should be of type 'auto', 'any', 'tool' or 'none'")
-    refuse_extra(value, _CHOICES[kind], f"tool_choice.{kind}.")
-    if not tools and kind != "none":
-        raise invalid("tool_choice: may only be specified while providing tools.")
-    forced = ""
-    if kind == "tool":
-        forced = str(value.get("name", ""))
-        if all(tool["name"] != forced for tool in callable_tools):
-            raise invalid(f"tool_choice: Tool '{forced}' not found in provided tools")
-    return ToolChoice(
-        [] if kind == "none" else callable_tools,
-        forced,
-        must_call=kind == "any",
-        one_at_most=bool(value.get("disable_parallel_tool_use")),
-    )
-
-
-def _thinking(value: Any, model: ClaudeModel, max_tokens: int | None) -> Thinking | None:
-    if value is None:
-        return None
-    kind = value.get("type") if isinstance(value, dict) else None
-    known = {"type"} if kind == "disabled" else {"type", "display", "budget_tokens"}
-    if kind not in ("enabled", "adaptive", "disabled"):
-        raise invalid(
-            "thinking: Input tag does not match any of the expected tags: 'adaptive', 'disabled', 'enabled'"
-        )
-    refuse_extra(
-        value, frozenset(known - ({"budget_tokens"} if kind == "adaptive" else set())), f"thinking.{kind}."
-    )
-    if kind == "disabled":
-        return None
-    shown = {None: model.shows_thinking, "summarized": True, "omitted": False}.get(value.get("display"))
-    if shown is None:
-        raise invalid(f"thinking.{kind}.display: Input should be 'summarized' or 'omitted'")
-    if kind == "adaptive":
-        if not model.adaptive_thinking:
-            raise invalid("adaptive thinking is not supported on this model")
-        return Thinking(None, shown)
-    if not model.budgeted_thinking:
-        raise invalid(
-            '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
-            '"output_config.effort" to control thinking behavior.'
-        )
-    return Thinking(_budget(value, max_tokens), shown)
-
-
-def _budget(value: dict[str, Any], max_tokens: int | None) -> int:
-    budget = value.get("budget_tokens")
-    if budget is None:
-        raise invalid("thinking.enabled.budget_tokens: Field required")
-    if type(budget) is not int or budget < _SMALLEST_BUDGET:
-        raise invalid("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
-    if max_tokens is not None and max_tokens <= budget:
-        raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`.")
-    return budget
-
-
 def _output_config(value: Any, model: ClaudeModel) -> tuple[str, dict[str, Any] | None]:
     if value is None:
         return "high", None
@@ -378,34 +250,6 @@ def _check_end(turns: list[Turn], model: ClaudeModel, thinking: Thinking | None)
             f"messages.{len(turns) - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
             f"`{before[0]['type']}`. When `thinking` is enabled, a final `assistant` message must start with a "
             "thinking block (preceding the lastmost set of `tool_use` and `tool_result` blocks)."
-        )
-
-
-def _mark_last(fields: dict[str, Any], turns: list[Turn]) -> None:
-    """`cache_control` of the whole request marks its last block that can be cached."""
-    mark = fields.get("cache_control")
-    if mark is None:
-        return
-    check_mark(mark, "cache_control")
-    blocks = [block for block in turns[-1]["content"] if not block["type"].endswith("thinking")]
-    if blocks and not blocks[-1].get("cache_control"):
-        marked = blocks[-1] | {"cache_control": mark}
-        turns[-1]["content"] = [marked if block is blocks[-1] else block for block in turns[-1]["content"]]
-
-
-def _check_marks(tools: list[Any], system: list[Any], turns: list[Turn]) -> None:
-    marks = marks_of(tools) + marks_of(system)
-    for turn in turns:
-        marks += marks_of(turn["content"])
-    if len(marks) > _MOST_MARKS:
-        raise invalid(
-            f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. Found {len(marks)}."
-        )
-    lifetimes = [mark.get("ttl", "5m") for mark in marks]
-    if lifetimes != sorted(lifetimes):
-        raise invalid(
-            "cache_control: a ttl='1h' block must not come after a ttl='5m' block. Blocks are processed in the "
-            "order `tools`, `system`, `messages`."
         )
 
 

@@ -32,6 +32,7 @@ class Step:
     before: list[Event]
     content: Event
     after: list[Event] = field(default_factory=list)
+    thinking_tokens: int = 0
 
 
 class MessagesStream:
@@ -91,9 +92,9 @@ class MessagesStream:
                 part = block.pieces[end - together : end]
                 last = end >= len(block.pieces)
                 content = _delta(index, _fragment(block, "".join(part)))
-                if block.kind == "thinking":
-                    self._record.reasoning_tokens += len(part)
-                yield self._step(content, closing if last else []), len(part)
+                step = self._step(content, closing if last else [])
+                step.thinking_tokens = len(part) if block.kind == "thinking" else 0
+                yield step, len(part)
             if not ends:
                 self._waiting += closing
 
@@ -102,6 +103,7 @@ class MessagesStream:
         return Step(before, content, after)
 
     def _rendered(self, step: Step) -> bytes:
+        self._record.reasoning_tokens += step.thinking_tokens
         events = [*step.before, step.content, *step.after]
         every = self._behaviour.ping_every
         if every and self._record.chunks % every == 0:
