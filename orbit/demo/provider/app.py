@@ -6,7 +6,7 @@ import random
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
+from .anthropic_surface import AnthropicSurface
 from .behaviour import WELL_BEHAVED, Behaviour, parse_behaviour
 from .catalogue import MODELS, Model, find_model
 from .chat import Chat
@@ -56,6 +57,7 @@ class Provider:
         self._heads = Heads()
         self._chat = Chat(options.seed)
         self._vectors = Vectors(options.seed)
+        self._anthropic = AnthropicSurface(options.seed, self._prepare)
         self._faults_seen: Counter[str] = Counter()
         self._chance = random.Random(options.seed)  # noqa: S311
         self.stopping = False
@@ -75,17 +77,16 @@ class Provider:
         exchange = Exchange(connection, request, record, self._heads)
         exchange.may_kill = self._options.allow_kill
         try:
-            _authenticate(request)
             work = self._route(exchange)
         except Refusal as refusal:
-            exchange.answer_at_once(refusal.status, refusal.body())
+            exchange.refuse_at_once(refusal)
             self._oracle.close(record, "refused")
             return None
         except Exception:
             # A bug of ours, or a body so odd that we did not foresee it: say so, and keep the books closed.
             traceback.print_exc(file=sys.stderr)
             record.work_began = False
-            exchange.answer_at_once(500, refusal_of_status(500).body())
+            exchange.refuse_at_once(refusal_of_status(500))
             self._oracle.close(record, "failed")
             return None
         if work is None:
@@ -112,6 +113,9 @@ class Provider:
 
     def _route(self, exchange: Exchange) -> Work:
         request = exchange.request
+        if exchange.vendor == "anthropic":
+            return self._anthropic.route(exchange)
+        _authenticate(request)
         match request.method, request.path.rstrip("/"):
             case "POST", "/v1/chat/completions":
                 return self._serve_chat(exchange)
@@ -168,7 +172,7 @@ class Provider:
         if exchange.can_answer_at_once:
             exchange.answer_at_once(200, body)
             return None
-        return _answer_after_delay(exchange, body)
+        return exchange.answer_after_delay(body)
 
     def _embeddings_body(self, exchange: Exchange, request: EmbeddingRequest) -> bytes:
         kind, prompt = exchange.behaviour.usage, exchange.record.prompt_tokens
@@ -185,6 +189,12 @@ class Provider:
             body["usage"] = usage
             exchange.record.reported_usage.append(usage)
         return orjson.dumps(body)
+
+    def _prepare(self, exchange: Exchange, text_of: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
+        """The body's fields; from here on the exchange behaves as they ask."""
+        fields = self._fields(exchange)
+        self._behave(exchange, fields, text_of(fields))
+        return fields
 
     def _fields(self, exchange: Exchange) -> dict[str, Any]:
         try:
@@ -205,7 +215,7 @@ class Provider:
             behaviour = self._while_faulty(behaviour)
         for name in behaviour.refuse_params.split(","):
             if name and name in fields:
-                raise bad_request(f"Unrecognized request argument supplied: {name}", param=name)
+                raise exchange.unknown_field(name)
         exchange.behaviour = behaviour
         exchange.pace = self._pace(behaviour)
 
@@ -251,11 +261,6 @@ class Provider:
                 self._faults_seen.clear()
                 return 200, b"{}"
         return 404, b"{}"
-
-
-async def _answer_after_delay(exchange: Exchange, body: bytes) -> None:
-    await asyncio.sleep(exchange.pace.first_s)
-    await exchange.answer(body)
 
 
 def _authenticate(request: Request) -> None:

@@ -18,11 +18,19 @@ class Model:
     max_output_tokens: int
     created: int
     dimensions: int = 0
+    cache_write_5m_price: int = 0
+    cache_write_1h_price: int = 0
 
-    def cost_nano(self, *, prompt: int, cached: int, completion: int) -> int:
-        """What one call costs in nano-USD, rounded up once per call."""
+    def cost_nano(
+        self, *, prompt: int, cached: int, completion: int, written_5m: int = 0, written_1h: int = 0
+    ) -> int:
+        """What one call costs in nano-USD, rounded up once per call. `prompt` includes the cache's part."""
         millionths = (
-            (prompt - cached) * self.input_price + cached * self.cached_price + completion * self.output_price
+            (prompt - cached - written_5m - written_1h) * self.input_price
+            + cached * self.cached_price
+            + written_5m * self.cache_write_5m_price
+            + written_1h * self.cache_write_1h_price
+            + completion * self.output_price
         )
         return -(-millionths // 1_000_000)
 

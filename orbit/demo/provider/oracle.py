@@ -43,6 +43,8 @@ class Record:
     work_began: bool = False
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     reported_usage: list[Any] = field(default_factory=list)
@@ -63,6 +65,8 @@ class Record:
             prompt=self.prompt_tokens,
             cached=self.cached_tokens,
             completion=self.completion_tokens,
+            written_5m=self.cache_write_5m_tokens,
+            written_1h=self.cache_write_1h_tokens,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -81,6 +85,8 @@ class Record:
             "work_began": self.work_began,
             "prompt_tokens": self.prompt_tokens if self.work_began else 0,
             "cached_tokens": self.cached_tokens if self.work_began else 0,
+            "cache_write_5m_tokens": self.cache_write_5m_tokens if self.work_began else 0,
+            "cache_write_1h_tokens": self.cache_write_1h_tokens if self.work_began else 0,
             "completion_tokens": self.completion_tokens,
             "reasoning_tokens": self.reasoning_tokens,
             "reported_usage": self.reported_usage,
@@ -126,6 +132,8 @@ class Sums:
     requests: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     cost_nano: int = 0
@@ -135,6 +143,8 @@ class Sums:
         if record.work_began:
             self.prompt_tokens += record.prompt_tokens
             self.cached_tokens += record.cached_tokens
+            self.cache_write_5m_tokens += record.cache_write_5m_tokens
+            self.cache_write_1h_tokens += record.cache_write_1h_tokens
             self.completion_tokens += record.completion_tokens
             self.reasoning_tokens += record.reasoning_tokens
             self.cost_nano += record.cost_nano
