@@ -69,7 +69,6 @@ def _headers(account: Account, carried: Mapping[str, str]) -> list[tuple[str, st
     found = [
         ("anthropic-version", carried.get("anthropic-version", VERSION)),
         ("content-type", "application/json"),
-        ("accept-encoding", "identity"),
     ]
     if account.secret is not None:
         found.append(("x-api-key", account.secret.reveal()))

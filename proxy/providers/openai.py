@@ -50,7 +50,7 @@ class OpenAI:
         carried: Mapping[str, str],
     ) -> Prepared:
         changes = self.formats[endpoint].changes(body, terms)
-        headers = [("content-type", "application/json"), ("accept-encoding", "identity")]
+        headers = [("content-type", "application/json")]
         if account.secret is not None:
             headers.append(("authorization", f"Bearer {account.secret.reveal()}"))
         return Prepared(
