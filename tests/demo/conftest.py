@@ -54,7 +54,10 @@ class Raw:
             "messages": [{"role": "user", "content": "Hi"}],
             "stream": stream,
         } | more
-        with self.connect(fields, x_demo=directives) as connection:
+        return self.ask_at("/v1/chat/completions", fields, directives)
+
+    def ask_at(self, path: str, fields: dict[str, Any], directives: str) -> tuple[bytes, str]:
+        with self.connect(fields, path=path, x_demo=directives) as connection:
             return read_answer(connection)
 
     def events(self, directives: str, **more: Any) -> list[Any]:

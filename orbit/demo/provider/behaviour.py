@@ -15,6 +15,7 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `tokens_per_chunk=N` | tokens in one streamed chunk (1) |
 | `chunks_per_write=N` | streamed chunks handed to the socket at once (1) |
 | `tool_calls=N` | number of tool calls to make when tools are offered; 0 answers with text |
+| `web_searches=N` | web searches to make when a Responses call offers the tool |
 | `echo` | answer with the last user message |
 | `pace_ms=N` | time between chunks; 0 is as fast as it can |
 | `first_ms=N` | time before the first byte |
@@ -87,6 +88,7 @@ class Behaviour:
     tokens_per_chunk: int = 1
     chunks_per_write: int = 1
     tool_calls: int | None = None
+    web_searches: int = 0
     echo: bool = False
     pace_ms: int | None = None
     first_ms: int | None = None
@@ -145,6 +147,7 @@ _HARMLESS = [
     "tokens_per_chunk",
     "chunks_per_write",
     "tool_calls",
+    "web_searches",
     "echo",
     "pace_ms",
     "first_ms",

@@ -1,12 +1,18 @@
 """The models served and what they cost. The provider's own list, on purpose not the gateway's."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+_WEB_SEARCH_NANO = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Prices are nano-USD per million tokens, so that USD 0.15 per million is 150_000_000."""
+    """Prices are nano-USD per million tokens, so that USD 0.15 per million is 150_000_000.
+
+    `unit_nano` is nano-USD for each of what is charged beside tokens.
+    """
 
     id: str
     served_as: str
@@ -18,18 +24,36 @@ class Model:
     max_output_tokens: int
     created: int
     dimensions: int = 0
+    reasons: bool = False
+    unit_nano: Mapping[str, int] = field(default_factory=dict)
 
-    def cost_nano(self, *, prompt: int, cached: int, completion: int) -> int:
+    def cost_nano(self, *, prompt: int, cached: int, completion: int, units: Mapping[str, int]) -> int:
         """What one call costs in nano-USD, rounded up once per call."""
         millionths = (
             (prompt - cached) * self.input_price + cached * self.cached_price + completion * self.output_price
         )
-        return -(-millionths // 1_000_000)
+        beside = sum(count * self.unit_nano.get(unit, 0) for unit, count in units.items())
+        return -(-millionths // 1_000_000) + beside
 
 
-def _chat(name: str, served_as: str, prices: tuple[int, int, int], *, roomy: bool = False) -> Model:
-    context, output = (10_000_000, 1_000_000) if roomy else (128_000, 16_384)
-    return Model(name, served_as, "chat", *prices, context, output, created=1_715_367_049)
+def _chat(
+    name: str,
+    served_as: str,
+    prices: tuple[int, int, int],
+    *,
+    room: tuple[int, int] = (128_000, 16_384),
+    reasons: bool = False,
+) -> Model:
+    return Model(
+        name,
+        served_as,
+        "chat",
+        *prices,
+        *room,
+        created=1_715_367_049,
+        reasons=reasons,
+        unit_nano={"web_searches": _WEB_SEARCH_NANO},
+    )
 
 
 def _embedding(name: str, price: int, dimensions: int) -> Model:
@@ -47,7 +71,21 @@ MODELS: dict[str, Model] = {
             "gpt-4o-2024-08-06",
             (2_500_000_000, 1_250_000_000, 10_000_000_000),
         ),
-        _chat("demo-chat", "demo-chat", _MINI_PRICES, roomy=True),
+        _chat("demo-chat", "demo-chat", _MINI_PRICES, room=(10_000_000, 1_000_000)),
+        _chat(
+            "gpt-5",
+            "gpt-5-2025-08-07",
+            (1_250_000_000, 125_000_000, 10_000_000_000),
+            room=(400_000, 128_000),
+            reasons=True,
+        ),
+        _chat(
+            "o4-mini",
+            "o4-mini-2025-04-16",
+            (1_100_000_000, 275_000_000, 4_400_000_000),
+            room=(200_000, 100_000),
+            reasons=True,
+        ),
         _embedding("text-embedding-3-small", 20_000_000, 1_536),
         _embedding("text-embedding-3-large", 130_000_000, 3_072),
     )

@@ -37,6 +37,8 @@ class Exchange:
         self.behaviour: Behaviour = WELL_BEHAVED
         self.pace = Pace(0, 0, 0)
         self.may_kill = False
+        # Set when work goes on after the answer; whoever does it closes the books.
+        self.outlives_answer = False
         self._heads = heads
         self._wire: Wire | None = None
 

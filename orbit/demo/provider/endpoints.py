@@ -1,0 +1,38 @@
+"""OpenAI's endpoints beside chat, embeddings and models: which path is served by whom."""
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from .desk import Desk, Work
+from .exchange import Exchange
+from .responses import Responses
+
+Endpoint = Callable[[Exchange], Work]
+
+
+class Endpoints:
+    def __init__(self, desk: Desk) -> None:
+        self._responses = Responses(desk)
+        self._fixed: dict[str, Endpoint] = {
+            "/v1/responses": self._responses.create,
+            "/v1/responses/input_tokens": self._responses.count_input,
+        }
+
+    def find(self, method: str, path: str) -> Endpoint | None:
+        if method == "POST" and (endpoint := self._fixed.get(path)):
+            return endpoint
+        found, responses = path.removeprefix("/v1/responses/"), self._responses
+        if found == path:
+            return None
+        response_id, _, what = found.partition("/")
+        response_id = unquote(response_id)
+        match method, what:
+            case "GET", "":
+                return lambda exchange: responses.retrieve(exchange, response_id)
+            case "DELETE", "":
+                return lambda exchange: responses.delete(exchange, response_id)
+            case "POST", "cancel":
+                return lambda exchange: responses.cancel(exchange, response_id)
+            case "GET", "input_items":
+                return lambda exchange: responses.input_items(exchange, response_id)
+        return None
