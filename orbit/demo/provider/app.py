@@ -62,7 +62,6 @@ class Provider:
         self._endpoints = Endpoints(
             Desk(
                 self._fields,
-                self._oracle.remember_fields,
                 self._behave,
                 self._oracle.close,
                 Prose(options.seed),

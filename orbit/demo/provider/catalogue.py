@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+Kind = Literal["chat", "completion", "embedding", "image", "moderation", "speech", "transcription"]
+
 _WEB_SEARCH_NANO = 10_000_000
 
 
@@ -16,7 +18,7 @@ class Model:
 
     id: str
     served_as: str
-    kind: Literal["chat", "embedding"]
+    kind: Kind
     input_price: int
     cached_price: int
     output_price: int
@@ -60,6 +62,20 @@ def _embedding(name: str, price: int, dimensions: int) -> Model:
     return Model(name, name, "embedding", price, price, 0, 8_192, 0, 1_705_948_997, dimensions)
 
 
+def _other(
+    name: str,
+    kind: Kind,
+    prices: tuple[int, int],
+    *,
+    room: tuple[int, int] = (128_000, 0),
+    unit_nano: Mapping[str, int] | None = None,
+) -> Model:
+    taken, made = prices
+    return Model(
+        name, name, kind, taken, taken, made, *room, created=1_715_367_049, unit_nano=unit_nano or {}
+    )
+
+
 _MINI_PRICES = (150_000_000, 75_000_000, 600_000_000)
 
 MODELS: dict[str, Model] = {
@@ -85,6 +101,33 @@ MODELS: dict[str, Model] = {
             (1_100_000_000, 275_000_000, 4_400_000_000),
             room=(200_000, 100_000),
             reasons=True,
+        ),
+        _other("gpt-3.5-turbo-instruct", "completion", (1_500_000_000, 2_000_000_000), room=(4_096, 4_096)),
+        _other("omni-moderation-latest", "moderation", (0, 0)),
+        # Image tokens taken in cost more than text: the difference stands beside.
+        _other(
+            "gpt-image-1",
+            "image",
+            (5_000_000_000, 40_000_000_000),
+            unit_nano={"image_input_tokens": 5_000},
+        ),
+        _other(
+            "gpt-image-1-mini",
+            "image",
+            (2_000_000_000, 8_000_000_000),
+            unit_nano={"image_input_tokens": 500},
+        ),
+        _other(
+            "dall-e-3",
+            "image",
+            (0, 0),
+            unit_nano={"images": 40_000_000, "image_price_steps": 40_000_000},
+        ),
+        _other(
+            "dall-e-2",
+            "image",
+            (0, 0),
+            unit_nano={"images": 16_000_000, "image_price_steps": 2_000_000},
         ),
         _embedding("text-embedding-3-small", 20_000_000, 1_536),
         _embedding("text-embedding-3-large", 130_000_000, 3_072),

@@ -9,6 +9,7 @@ import orjson
 
 from .behaviour import WELL_BEHAVED
 from .exchange import Exchange, asked_refusal
+from .multipart import Form
 from .oracle import Record
 from .prose import Prose
 
@@ -21,10 +22,13 @@ class Desk:
     """`behave` reads the directives of a request: from its fields, from a text, from the header."""
 
     read_json: Callable[[Exchange], Fields]
-    remember_fields: Callable[[Record, Fields], None]
     behave: Callable[[Exchange, Fields, str], None]
     close_books: Callable[[Record, str], None]
     prose: Prose
+
+    def remember_form(self, exchange: Exchange, form: Form) -> None:
+        exchange.record.model_asked = str(form.fields.get("model") or "")
+        exchange.record.fields = form.outline()
 
     def refusal(self, exchange: Exchange, fields: Fields, text: str = "") -> Work:
         """The error that the request asked for, or None: then it is served."""

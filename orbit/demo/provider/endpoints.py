@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from .completions import Completions
 from .desk import Desk, Work
 from .exchange import Exchange
+from .images import Images
+from .moderations import Moderations
 from .responses import Responses
 
 Endpoint = Callable[[Exchange], Work]
@@ -13,7 +16,13 @@ Endpoint = Callable[[Exchange], Work]
 class Endpoints:
     def __init__(self, desk: Desk) -> None:
         self._responses = Responses(desk)
+        images = Images(desk)
         self._fixed: dict[str, Endpoint] = {
+            "/v1/completions": Completions(desk).create,
+            "/v1/images/edits": images.edit,
+            "/v1/images/generations": images.generate,
+            "/v1/images/variations": images.vary,
+            "/v1/moderations": Moderations(desk).create,
             "/v1/responses": self._responses.create,
             "/v1/responses/input_tokens": self._responses.count_input,
         }

@@ -2,8 +2,11 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from . import peers
 from .behaviour import WELL_BEHAVED, Behaviour
@@ -75,12 +78,30 @@ class Exchange:
             extra=extra,
         )
 
-    def answer_at_once(self, status: int, body: bytes, extra: dict[str, str] | None = None) -> None:
-        data = self.head(status, "application/json", length=len(body), extra=extra) + body
+    def answer_at_once(
+        self,
+        status: int,
+        body: bytes,
+        extra: dict[str, str] | None = None,
+        *,
+        content_type: str = "application/json",
+    ) -> None:
+        data = self.head(status, content_type, length=len(body), extra=extra) + body
         self.record.bytes_sent = len(data)
         self.connection.write(data)
 
-    async def answer(self, body: bytes) -> None:
+    def answer_soon(self, body: bytes) -> Coroutine[Any, Any, None] | None:
+        """A plain 200 for work that is done in no time: after the usual delay."""
+        if self.can_answer_at_once:
+            self.answer_at_once(200, body)
+            return None
+        return self._answer_late(body)
+
+    async def _answer_late(self, body: bytes) -> None:
+        await asyncio.sleep(self.pace.first_s)
+        await self.answer(body)
+
+    async def answer(self, body: bytes, *, content_type: str = "application/json") -> None:
         """A plain 200, with the faults that plain answers can have."""
         behaviour = self.behaviour
         extra = None
@@ -88,7 +109,7 @@ class Exchange:
             body = gzip.compress(b" " * (behaviour.gzip_bomb * _MEBIBYTE) + body)
             extra = {"content-encoding": "gzip"}
         announced = max(0, len(body) + behaviour.content_length_off)
-        head = self.head(200, "application/json", length=announced, extra=extra)
+        head = self.head(200, content_type, length=announced, extra=extra)
         if behaviour.kill_peer_after_chunks is not None:
             await self.kill_peer()
         if behaviour.cut_after_chunks is not None:
@@ -125,6 +146,16 @@ class Exchange:
             body = refusal.body()
             head = self.head(refusal.status, "application/json", length=len(body), extra=extra)
             await self.wire.send(head + body)
+
+    def error_event(self) -> tuple[bytes, bytes]:
+        """The name and payload with which a stream of the older kinds breaks off."""
+        error = {
+            "message": "The server had an error while processing your request. Sorry about that!",
+            "type": "server_error",
+            "param": None,
+            "code": self.behaviour.code or None,
+        }
+        return b"error" if self.behaviour.error_event else b"", orjson.dumps({"error": error})
 
     async def kill_peer(self) -> None:
         if not self.may_kill:

@@ -158,6 +158,7 @@ async def _stream(exchange: Exchange, draft: Draft) -> None:
         await stream.begin()
         stream.add(events.opening())
         await stream.play(events.steps())
+        await stream.pause()
         draft.end()
         await stream.end(events.ending(), extra=[events.extra()])
     finally:

@@ -92,6 +92,7 @@ async def follow(exchange: Exchange, stored: Stored, *, after: int) -> None:
         steps = [Step([event], is_content=event[0].endswith(b".delta")) for event in fresh]
         await stream.play(steps, is_all=over)
         if over:
+            await stream.pause()
             await stream.end(ending, extra=[late.extra()])
             return
         await news.wait()

@@ -33,7 +33,7 @@ class ResponseEvents:
 
     def steps(self) -> Iterator[Step]:
         if self._draft.reasoning_tokens:
-            yield Step(unseen=self._draft.reasoning_tokens)
+            yield Step(unseen=self._draft.reasoning_tokens, is_reasoning=True)
         for index, item in enumerate(self._draft.items):
             match item.finished["type"]:
                 case "reasoning":

@@ -14,11 +14,16 @@ Event = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`tokens` are made as it is sent, `unseen` before anything of it is; only content is paced and counted."""
+    """`tokens` are made as it is sent, `unseen` before anything of it is; only content is paced and counted.
+
+    `unseen_pace`: how much of the usual time an unseen token takes.
+    """
 
     events: list[Event] = field(default_factory=list)
     tokens: int = 0
     unseen: int = 0
+    unseen_pace: float = 1
+    is_reasoning: bool = False
     is_content: bool = False
 
 
@@ -59,7 +64,7 @@ class StepStream:
         faults = self._fault_points()
         for step in steps:
             if step.unseen:
-                await self._make_unseen(step.unseen)
+                await self._make_unseen(step)
             if not step.is_content:
                 self.add(step.events)
                 continue
@@ -72,11 +77,14 @@ class StepStream:
         if is_all and any(point >= self._record.chunks for point in faults):
             await self._misbehave(late=True)
 
-    async def end(self, events: list[Event], *, extra: list[Event] | None = None) -> None:
-        """`no_done` leaves the last events out, `after_done` sends something after them."""
+    async def pause(self) -> None:
+        """Between the last content and what follows it, if asked."""
         if self._behaviour.usage_after_ms:
             await self.flush()
             await asyncio.sleep(self._behaviour.usage_after_ms / 1000)
+
+    async def end(self, events: list[Event], *, extra: list[Event] | None = None) -> None:
+        """`no_done` leaves the last events out, `after_done` sends something after them."""
         self.add([] if self._behaviour.no_done else events)
         self.add((extra or []) if self._behaviour.after_done else [])
         self._waiting.append(self._format.end)
@@ -84,15 +92,18 @@ class StepStream:
         if not self._chunked:
             self._exchange.connection.finish()
 
-    async def _make_unseen(self, tokens: int) -> None:
+    async def _make_unseen(self, step: Step) -> None:
         record = self._record
         before = record.completion_tokens
 
         def made(count: int) -> None:
-            record.completion_tokens, record.reasoning_tokens = before + count, count
+            record.completion_tokens = before + count
+            if step.is_reasoning:
+                record.reasoning_tokens = count
 
         await self.flush()
-        await self._exchange.work_unseen(tokens, tokens * self._exchange.pace.per_token_s, made)
+        seconds = step.unseen * step.unseen_pace * self._exchange.pace.per_token_s
+        await self._exchange.work_unseen(step.unseen, seconds, made)
         self._due = asyncio.get_running_loop().time()
 
     async def _before_content(self, faults: frozenset[int]) -> None:
