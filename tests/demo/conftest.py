@@ -61,10 +61,16 @@ class Raw:
             return read_answer(connection)
 
     def events(self, directives: str, **more: Any) -> list[Any]:
-        received, ending = self.ask(directives, **more)
-        assert ending == "complete"
-        payloads = [line[6:] for line in unchunked(received).split(b"\n") if line.startswith(b"data: ")]
-        return [orjson.loads(payload) for payload in payloads if payload != b"[DONE]"]
+        return _payloads(*self.ask(directives, **more))
+
+    def events_at(self, path: str, fields: dict[str, Any], directives: str) -> list[Any]:
+        return _payloads(*self.ask_at(path, fields, directives))
+
+
+def _payloads(received: bytes, ending: str) -> list[Any]:
+    assert ending == "complete"
+    payloads = [line[6:] for line in unchunked(received).split(b"\n") if line.startswith(b"data: ")]
+    return [orjson.loads(payload) for payload in payloads if payload != b"[DONE]"]
 
 
 @pytest.fixture

@@ -129,6 +129,23 @@ MODELS: dict[str, Model] = {
             (0, 0),
             unit_nano={"images": 16_000_000, "image_price_steps": 2_000_000},
         ),
+        _other("tts-1", "speech", (0, 0), unit_nano={"characters": 15_000}),
+        _other("tts-1-hd", "speech", (0, 0), unit_nano={"characters": 30_000}),
+        _other("gpt-4o-mini-tts", "speech", (600_000_000, 12_000_000_000)),
+        _other("whisper-1", "transcription", (0, 0), unit_nano={"seconds": 100_000}),
+        # So do audio tokens.
+        _other(
+            "gpt-4o-transcribe",
+            "transcription",
+            (2_500_000_000, 10_000_000_000),
+            unit_nano={"audio_input_tokens": 3_500},
+        ),
+        _other(
+            "gpt-4o-mini-transcribe",
+            "transcription",
+            (1_250_000_000, 5_000_000_000),
+            unit_nano={"audio_input_tokens": 1_750},
+        ),
         _embedding("text-embedding-3-small", 20_000_000, 1_536),
         _embedding("text-embedding-3-large", 130_000_000, 3_072),
     )

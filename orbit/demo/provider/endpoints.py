@@ -9,6 +9,8 @@ from .exchange import Exchange
 from .images import Images
 from .moderations import Moderations
 from .responses import Responses
+from .speech import Speech
+from .transcripts import Transcripts
 
 Endpoint = Callable[[Exchange], Work]
 
@@ -16,8 +18,11 @@ Endpoint = Callable[[Exchange], Work]
 class Endpoints:
     def __init__(self, desk: Desk) -> None:
         self._responses = Responses(desk)
-        images = Images(desk)
+        images, transcripts = Images(desk), Transcripts(desk)
         self._fixed: dict[str, Endpoint] = {
+            "/v1/audio/speech": Speech(desk).create,
+            "/v1/audio/transcriptions": transcripts.transcribe,
+            "/v1/audio/translations": transcripts.translate,
             "/v1/completions": Completions(desk).create,
             "/v1/images/edits": images.edit,
             "/v1/images/generations": images.generate,

@@ -42,15 +42,15 @@ class StepStream:
         self._writes_waiting = 0
         self._due = 0.0
 
-    async def begin(self) -> None:
+    async def begin(self, content_type: str = "text/event-stream; charset=utf-8") -> None:
         await asyncio.sleep(self._exchange.pace.first_s)
-        head = self._exchange.head(200, "text/event-stream; charset=utf-8", chunked=self._chunked)
-        await self._wire.send(head + (self._format.raw(b"\xef\xbb\xbf") if self._behaviour.bom else b""))
+        head = self._exchange.head(200, content_type, chunked=self._chunked)
+        await self._wire.send(head + self._preamble())
         self._due = asyncio.get_running_loop().time()
 
     def add(self, events: list[Event]) -> None:
         """Leaves with the next write."""
-        self._waiting += [self._format.event(payload, name=name) for name, payload in events]
+        self._waiting += [self._framed(event) for event in events]
 
     async def flush(self) -> None:
         if self._waiting:
@@ -92,6 +92,17 @@ class StepStream:
         if not self._chunked:
             self._exchange.connection.finish()
 
+    def _preamble(self) -> bytes:
+        return self._format.raw(b"\xef\xbb\xbf") if self._behaviour.bom else b""
+
+    def _framed(self, event: Event) -> bytes:
+        name, payload = event
+        return self._format.event(payload, name=name)
+
+    def _before_first(self) -> list[bytes]:
+        size = self._behaviour.long_line
+        return [] if size is None else [self._format.long_comment(size)]
+
     async def _make_unseen(self, step: Step) -> None:
         record = self._record
         before = record.completion_tokens
@@ -107,8 +118,8 @@ class StepStream:
         self._due = asyncio.get_running_loop().time()
 
     async def _before_content(self, faults: frozenset[int]) -> None:
-        if self._behaviour.long_line is not None and not self._record.chunks:
-            self._waiting.append(self._format.long_comment(self._behaviour.long_line))
+        if not self._record.chunks:
+            self._waiting += self._before_first()
         if self._record.chunks in faults:
             await self.flush()
             await self._misbehave()
@@ -162,3 +173,25 @@ class StepStream:
         await self.flush()
         self._record.note = "error event sent"
         await self._wire.close()
+
+
+class RawStream(StepStream):
+    """Bytes that are no events: they have no comments, and nothing but a broken connection tells of an error."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange, list)
+
+    def _preamble(self) -> bytes:
+        return b""
+
+    def _framed(self, event: Event) -> bytes:
+        _, data = event
+        return self._format.raw(data) if data else b""
+
+    def _before_first(self) -> list[bytes]:
+        return []
+
+    async def _send_error(self) -> None:
+        await self.flush()
+        self._record.note = "connection cut for an error"
+        await self._wire.cut()
