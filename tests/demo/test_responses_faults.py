@@ -67,6 +67,9 @@ def test_failed_response_reports_no_usage_and_is_charged(raw: Raw, provider: Pro
     last = _events(received)[-1]
     assert (last["type"], last["response"]["status"], ending) == ("response.failed", "failed", "complete")
     assert last["response"]["usage"] is None
+    assert [event["sequence_number"] for event in _events(received)] == list(
+        range(last["sequence_number"] + 1)
+    )
     assert last["response"]["error"]["code"] == "server_error"
     provider.wait_idle()
     record = provider.requests()[0]
@@ -178,6 +181,14 @@ def test_failed_background_response(client: OpenAI) -> None:
     )
     failed = _until_over(client, made.id)
     assert (failed.status, failed.usage, failed.error.code) == ("failed", None, "server_error")
+
+
+def test_stream_of_a_failed_background_response_ends_with_the_failure(raw: Raw) -> None:
+    events = _events(_ask(raw, "tokens=9 error_after_chunks=2", background=True)[0])
+    names = [event["type"] for event in events]
+    assert names.count("response.output_text.delta") == 2
+    assert names[-1] == "response.failed"
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
 
 
 def test_foreground_response_can_be_neither_cancelled_nor_followed(client: OpenAI) -> None:

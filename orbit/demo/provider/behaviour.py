@@ -3,7 +3,7 @@
 Directives are words, `name=value` or just `name`, given in one or more of (later wins):
 
 1. the model name:            `demo-chat?tokens=200&pace_ms=50`
-2. the last user message, or the first embedding input:   `[[orbit-demo: tokens=50 status=503]]`
+2. the last user message, the prompt, or the first input:   `[[orbit-demo: tokens=50 status=503]]`
 3. a header:                  `x-demo: tokens=50 status=503`
 
 | directive | meaning |
@@ -40,8 +40,8 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `bom` | the stream begins with a byte-order mark |
 | `multiline` | every event has a second, blank `data:` line |
 | `long_line=N` | a comment line of N bytes before the first content chunk |
-| `no_done` | no `data: [DONE]` |
-| `after_done` | one more content event after `[DONE]`, which counts for nothing |
+| `no_done` | no `data: [DONE]`; streams that have none end without their last event |
+| `after_done` | one more content event after the last, which counts for nothing |
 | `obfuscation` | random padding in every chunk |
 | `content_length_off[=N]` | a plain answer announces N bytes too many (1); negative: too few |
 | `gzip_bomb=N` | a plain answer is N MiB of spaces and the JSON, gzipped |

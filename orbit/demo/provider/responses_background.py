@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 from .desk import Desk
 from .exchange import Exchange, Pace
@@ -16,17 +17,26 @@ def start_work(desk: Desk, exchange: Exchange, stored: Stored) -> None:
     events = ResponseEvents(stored.draft)
     stored.add_events(events.opening())
     exchange.outlives_answer = True
-    work = _work(desk, exchange, stored, events, exchange.pace)
+    work = _work(desk, exchange, stored, events, exchange.pace, exchange.behaviour.error_after_chunks)
     stored.work = asyncio.get_running_loop().create_task(work)
+    # Pace and failure are the work's; the streams that follow it hand on what there is.
     exchange.pace = Pace(0, 0, 0)
+    exchange.behaviour = replace(exchange.behaviour, error_after_chunks=None)
 
 
-async def _work(desk: Desk, exchange: Exchange, stored: Stored, events: ResponseEvents, pace: Pace) -> None:
+async def _work(
+    desk: Desk,
+    exchange: Exchange,
+    stored: Stored,
+    events: ResponseEvents,
+    pace: Pace,
+    fails_after: int | None,
+) -> None:
     draft, outcome = stored.draft, "stopped"
     try:
         await asyncio.sleep(pace.first_s)
         stored.add_events(events.started())
-        if await _play(exchange, stored, events, pace):
+        if await _play(exchange, stored, events, pace, fails_after):
             draft.end()
             outcome = "finished"
         else:
@@ -47,10 +57,11 @@ async def _work(desk: Desk, exchange: Exchange, stored: Stored, events: Response
         desk.close_books(exchange.record, outcome)
 
 
-async def _play(exchange: Exchange, stored: Stored, events: ResponseEvents, pace: Pace) -> bool:
+async def _play(
+    exchange: Exchange, stored: Stored, events: ResponseEvents, pace: Pace, fails_after: int | None
+) -> bool:
     """False if it failed on the way, as asked."""
-    record, behaviour = exchange.record, exchange.behaviour
-    pieces = 0
+    record, pieces = exchange.record, 0
 
     def made(tokens: int) -> None:
         record.completion_tokens = record.reasoning_tokens = tokens
@@ -59,14 +70,14 @@ async def _play(exchange: Exchange, stored: Stored, events: ResponseEvents, pace
         if step.unseen:
             await exchange.work_unseen(step.unseen, step.unseen * pace.per_token_s, made)
         if step.is_content:
-            if pieces == behaviour.error_after_chunks:
+            if pieces == fails_after:
                 return False
             pieces += 1
             record.completion_tokens += step.tokens
         stored.add_events(step.events)
         if step.is_content:
             await asyncio.sleep(pace.per_chunk_s)
-    return behaviour.error_after_chunks is None
+    return fails_after is None
 
 
 async def cancel_work(stored: Stored) -> None:
@@ -80,10 +91,9 @@ async def cancel_work(stored: Stored) -> None:
 
 async def follow(exchange: Exchange, stored: Stored, *, after: int) -> None:
     """The events with a higher sequence number than `after`, as they come."""
-    late = ResponseEvents(stored.draft)
-    stream = StepStream(exchange, lambda: [late.error()])
-    await stream.begin()
     sent = after + 1
+    stream = StepStream(exchange, lambda: [ResponseEvents(stored.draft, first=sent).error()])
+    await stream.begin()
     while True:
         news, over = stored.news, stored.draft.is_over
         fresh = stored.events[sent:]
@@ -93,6 +103,6 @@ async def follow(exchange: Exchange, stored: Stored, *, after: int) -> None:
         await stream.play(steps, is_all=over)
         if over:
             await stream.pause()
-            await stream.end(ending, extra=[late.extra()])
+            await stream.end(ending, extra=[ResponseEvents(stored.draft, first=sent).extra()])
             return
         await news.wait()

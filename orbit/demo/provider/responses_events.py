@@ -13,9 +13,10 @@ _PADDING = "aQ3xZ7kLm9TbQ2wE8rT5"
 
 
 class ResponseEvents:
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, *, first: int = 0) -> None:
         self._draft = draft
-        self._number = 0
+        self._number = first
+        self._in_hand = 0
         self._together = draft.behaviour.tokens_per_chunk
         self._chance = random.Random(draft.id)  # noqa: S311
 
@@ -32,6 +33,12 @@ class ResponseEvents:
         return [self._whole("response.in_progress")]
 
     def steps(self) -> Iterator[Step]:
+        for step in self._steps():
+            self._in_hand = len(step.events)
+            yield step
+            self._in_hand = 0
+
+    def _steps(self) -> Iterator[Step]:
         if self._draft.reasoning_tokens:
             yield Step(unseen=self._draft.reasoning_tokens, is_reasoning=True)
         for index, item in enumerate(self._draft.items):
@@ -47,11 +54,13 @@ class ResponseEvents:
 
     def ending(self) -> list[Event]:
         """The last event: completed, incomplete or failed, with the usage."""
+        self._drop_unsent()
         name = f"response.{self._draft.status}"
         kind = self._draft.behaviour.usage
         return [self._whole(name)] * (2 if kind == "twice" else 1)
 
     def error(self) -> Event:
+        self._drop_unsent()
         error = {
             "code": self._draft.behaviour.code or "server_error",
             "message": "The server had an error while processing your request. Sorry about that!",
@@ -63,6 +72,11 @@ class ResponseEvents:
         """An event after the last one, which counts for nothing."""
         place = {"item_id": "msg_late", "output_index": 0, "content_index": 0}
         return self._event("response.output_text.delta", place | {"delta": " and another thing"})
+
+    def _drop_unsent(self) -> None:
+        """A failure comes instead of the step in hand, and takes its number."""
+        self._number -= self._in_hand
+        self._in_hand = 0
 
     # -- one output item
 
