@@ -64,14 +64,23 @@ class Raw:
             "messages": [{"role": "user", "content": "Hi"}],
             "stream": stream,
         } | more
-        with self.connect(fields, x_demo=directives) as connection:
+        return self.ask_at("/v1/chat/completions", fields, directives)
+
+    def ask_at(self, path: str, fields: dict[str, Any], directives: str) -> tuple[bytes, str]:
+        with self.connect(fields, path=path, x_demo=directives) as connection:
             return read_answer(connection)
 
     def events(self, directives: str, **more: Any) -> list[Any]:
-        received, ending = self.ask(directives, **more)
-        assert ending == "complete"
-        payloads = [line[6:] for line in unchunked(received).split(b"\n") if line.startswith(b"data: ")]
-        return [orjson.loads(payload) for payload in payloads if payload != b"[DONE]"]
+        return _payloads(*self.ask(directives, **more))
+
+    def events_at(self, path: str, fields: dict[str, Any], directives: str) -> list[Any]:
+        return _payloads(*self.ask_at(path, fields, directives))
+
+
+def _payloads(received: bytes, ending: str) -> list[Any]:
+    assert ending == "complete"
+    payloads = [line[6:] for line in unchunked(received).split(b"\n") if line.startswith(b"data: ")]
+    return [orjson.loads(payload) for payload in payloads if payload != b"[DONE]"]
 
 
 class RawMessages(Raw):

@@ -40,7 +40,11 @@ def routed(make_tenant: MakeTenant, provider: ProviderHandle) -> Any:
         accounts.append(account("broke", provider, credential={"value": "sk-demo-broke"}))
         accounts.append(account("locked", provider, credential={"value": "sk-wrong"}))
         route = {"alias": FINE, "targets": targets, **fields}
-        return make_tenant(entry={"provider_accounts": accounts, "models": [route, *others]}, limits=limits)
+        return make_tenant(
+            entry={"provider_accounts": accounts, "models": [route, *others]},
+            limits=limits,
+            unpriced_models={"input": "1.00", "output": "2.00"},  # what misbehaves has an odd name
+        )
 
     return make
 

@@ -20,10 +20,13 @@ from .catalogue import MODELS, Model, find_model
 from .chat import Chat
 from .chat_request import read_chat_request, text_of
 from .connection import Connection, PeerGone, Request
+from .desk import Desk
 from .embeddings import EmbeddingRequest, Vectors, read_embedding_request
+from .endpoints import Endpoints
 from .exchange import Exchange, Pace, asked_refusal
 from .heads import Heads
-from .oracle import Oracle, Record
+from .oracle import Oracle
+from .prose import Prose
 from .refusals import Refusal, bad_request, refusal_of_status
 from .usage import usage_of
 from .wire import CutShort
@@ -58,6 +61,14 @@ class Provider:
         self._chat = Chat(options.seed)
         self._vectors = Vectors(options.seed)
         self._anthropic = AnthropicSurface(options.seed, self._prepare)
+        self._endpoints = Endpoints(
+            Desk(
+                self._fields,
+                self._behave,
+                self._oracle.close,
+                Prose(options.seed),
+            )
+        )
         self._faults_seen: Counter[str] = Counter()
         self._chance = random.Random(options.seed)  # noqa: S311
         self.stopping = False
@@ -90,12 +101,13 @@ class Provider:
             self._oracle.close(record, "failed")
             return None
         if work is None:
-            self._oracle.close(record, "finished")
+            if not exchange.outlives_answer:
+                self._oracle.close(record, "finished")
             return None
-        return self._supervised(record, work)
+        return self._supervised(exchange, work)
 
-    async def _supervised(self, record: Record, work: Coroutine[Any, Any, None]) -> None:
-        outcome = "failed"
+    async def _supervised(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        record, outcome = exchange.record, "failed"
         try:
             await work
             outcome = "finished" if record.status == 200 else "refused"
@@ -107,7 +119,8 @@ class Provider:
             outcome = "stopped" if self.stopping else "hung_up"
             raise
         finally:
-            self._oracle.close(record, outcome)
+            if not exchange.outlives_answer:
+                self._oracle.close(record, outcome)
 
     # -- the vendor's surface
 
@@ -138,6 +151,8 @@ class Provider:
                     )
                 exchange.answer_at_once(200, orjson.dumps(_model_json(model)))
                 return None
+        if endpoint := self._endpoints.find(request.method, request.path.rstrip("/")):
+            return endpoint(exchange)
         message = f"Invalid URL ({request.method} {request.path})"
         raise Refusal(404, message, code="unknown_url")
 

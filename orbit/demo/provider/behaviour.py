@@ -3,7 +3,7 @@
 Directives are words, `name=value` or just `name`, given in one or more of (later wins):
 
 1. the model name:            `demo-chat?tokens=200&pace_ms=50`
-2. the last user message, or the first embedding input:   `[[orbit-demo: tokens=50 status=503]]`
+2. the last user message, the prompt, or the first input:   `[[orbit-demo: tokens=50 status=503]]`
 3. a header:                  `x-demo: tokens=50 status=503`
 
 (M) marks what only the Messages format has; elsewhere it changes nothing.
@@ -22,6 +22,7 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `preamble=N` | tokens of text before the tool calls (M) |
 | `stop_reason=WORD` | end with this reason, such as `refusal` or `pause_turn` (M) |
 | `ping_every=N` | a ping after every N content chunks (M) |
+| `web_searches=N` | web searches to make when a Responses call offers the tool |
 | `echo` | answer with the last user message |
 | `pace_ms=N` | time between chunks; 0 is as fast as it can |
 | `first_ms=N` | time before the first byte |
@@ -47,8 +48,8 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `bom` | the stream begins with a byte-order mark |
 | `multiline` | every event has a second, blank `data:` line |
 | `long_line=N` | a comment line of N bytes before the first content chunk |
-| `no_done` | no `data: [DONE]` |
-| `after_done` | one more content event after `[DONE]`, which counts for nothing |
+| `no_done` | no `data: [DONE]`; streams that have none end without their last event |
+| `after_done` | one more content event after the last, which counts for nothing |
 | `obfuscation` | random padding in every chunk |
 | `content_length_off[=N]` | a plain answer announces N bytes too many (1); negative: too few |
 | `gzip_bomb=N` | a plain answer is N MiB of spaces and the JSON, gzipped |
@@ -103,6 +104,7 @@ class Behaviour:
     preamble: int = 0
     stop_reason: str = ""
     ping_every: int = 0
+    web_searches: int = 0
     echo: bool = False
     pace_ms: int | None = None
     first_ms: int | None = None
@@ -167,6 +169,7 @@ _HARMLESS = [
     "preamble",
     "stop_reason",
     "ping_every",
+    "web_searches",
     "echo",
     "pace_ms",
     "first_ms",

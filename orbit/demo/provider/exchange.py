@@ -2,8 +2,11 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from . import peers
 from .behaviour import WELL_BEHAVED, Behaviour
@@ -39,6 +42,8 @@ class Exchange:
         self.pace = Pace(0, 0, 0)
         self.may_kill = False
         self.vendor: Vendor = _vendor_of(request)
+        # Set when work goes on after the answer; whoever does it closes the books.
+        self.outlives_answer = False
         self._heads = heads
         self._wire: Wire | None = None
 
@@ -76,8 +81,15 @@ class Exchange:
             extra=extra,
         )
 
-    def answer_at_once(self, status: int, body: bytes, extra: dict[str, str] | None = None) -> None:
-        data = self.head(status, "application/json", length=len(body), extra=extra) + body
+    def answer_at_once(
+        self,
+        status: int,
+        body: bytes,
+        extra: dict[str, str] | None = None,
+        *,
+        content_type: str = "application/json",
+    ) -> None:
+        data = self.head(status, content_type, length=len(body), extra=extra) + body
         self.record.bytes_sent = len(data)
         self.connection.write(data)
 
@@ -93,7 +105,18 @@ class Exchange:
         await asyncio.sleep(self.pace.first_s)
         await self.answer(body)
 
-    async def answer(self, body: bytes) -> None:
+    def answer_soon(self, body: bytes) -> Coroutine[Any, Any, None] | None:
+        """A plain 200 for work that is done in no time: after the usual delay."""
+        if self.can_answer_at_once:
+            self.answer_at_once(200, body)
+            return None
+        return self._answer_late(body)
+
+    async def _answer_late(self, body: bytes) -> None:
+        await asyncio.sleep(self.pace.first_s)
+        await self.answer(body)
+
+    async def answer(self, body: bytes, *, content_type: str = "application/json") -> None:
         """A plain 200, with the faults that plain answers can have."""
         behaviour = self.behaviour
         extra = None
@@ -101,7 +124,7 @@ class Exchange:
             body = gzip.compress(b" " * (behaviour.gzip_bomb * _MEBIBYTE) + body)
             extra = {"content-encoding": "gzip"}
         announced = max(0, len(body) + behaviour.content_length_off)
-        head = self.head(200, "application/json", length=announced, extra=extra)
+        head = self.head(200, content_type, length=announced, extra=extra)
         if behaviour.kill_peer_after_chunks is not None:
             await self.kill_peer()
         if behaviour.cut_after_chunks is not None:
@@ -146,6 +169,16 @@ class Exchange:
 
     def _error_headers(self, refusal: Refusal) -> dict[str, str]:
         return {} if self.vendor == "openai" else retry_advice(refusal)
+
+    def error_event(self) -> tuple[bytes, bytes]:
+        """The name and payload with which a stream of the older kinds breaks off."""
+        error = {
+            "message": "The server had an error while processing your request. Sorry about that!",
+            "type": "server_error",
+            "param": None,
+            "code": self.behaviour.code or None,
+        }
+        return b"error" if self.behaviour.error_event else b"", orjson.dumps({"error": error})
 
     async def kill_peer(self) -> None:
         if not self.may_kill:

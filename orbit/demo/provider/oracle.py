@@ -47,6 +47,8 @@ class Record:
     cache_write_1h_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    # What is charged beside tokens, such as web searches, images, seconds and characters.
+    units: dict[str, int] = field(default_factory=dict)
     reported_usage: list[Any] = field(default_factory=list)
     status: int | None = None
     chunks: int = 0
@@ -67,6 +69,7 @@ class Record:
             completion=self.completion_tokens,
             written_5m=self.cache_write_5m_tokens,
             written_1h=self.cache_write_1h_tokens,
+            units=self.units,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -89,6 +92,7 @@ class Record:
             "cache_write_1h_tokens": self.cache_write_1h_tokens if self.work_began else 0,
             "completion_tokens": self.completion_tokens,
             "reasoning_tokens": self.reasoning_tokens,
+            "units": self.units,
             "reported_usage": self.reported_usage,
             "cost_nano": self.cost_nano,
             "chunks": self.chunks,
@@ -137,6 +141,7 @@ class Sums:
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     cost_nano: int = 0
+    units: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         self.requests += 1
@@ -148,8 +153,9 @@ class Sums:
             self.completion_tokens += record.completion_tokens
             self.reasoning_tokens += record.reasoning_tokens
             self.cost_nano += record.cost_nano
+            self.units.update(record.units)
 
-    def as_json(self) -> dict[str, int]:
+    def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
