@@ -49,6 +49,7 @@ TRANSLATED = frozenset(
 # Hints whose loss changes no answer. What follows them is not in the answer either.
 LEFT_OUT = frozenset({"cache_control", "diagnostics"})
 REFUSED = {
+    "betas": "it stands in a header",
     "billing_policy": "whom Anthropic bills means nothing to it",
     "compaction": "it does not summarize conversations",
     "container": "containers are Anthropic's own",
