@@ -18,6 +18,7 @@ from typing_extensions import get_type_hints
 
 from proxy.formats.base import Terms
 from proxy.translation.messages_to_chat import MessagesToChat, Options, messages_to_chat
+from tenants.untranslatable import Dropping
 
 FIXTURES = Path(__file__).parent / "fixtures" / "messages_to_chat"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -34,7 +35,12 @@ def fixture(name: str) -> dict[str, Any]:
 
 
 def terms(*, stream: bool = False, drop: Iterable[str] = ()) -> Terms:
-    return Terms(model="gpt-x", output_cap=500, stream=stream, drop=frozenset(drop))
+    return Terms(
+        model="gpt-x",
+        output_cap=500,
+        stream=stream,
+        drop=Dropping((None if "*" in drop else frozenset(drop),)),
+    )
 
 
 def translated(options: Options | None = None, settled: Terms | None = None, **fields: Any) -> MessagesToChat:
