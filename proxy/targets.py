@@ -122,6 +122,7 @@ def aimed(request: Request, alias: str, target: Target, spares: tuple[Target, ..
         translated = TRANSLATIONS[request.endpoint, spoken](body, terms)
         body = translated.body
         size = len(bodies.encode(body))
+    PROVIDERS[target.account.kind].check(spoken, body, terms)
     asked = Asked(
         model=target.model,
         body=body,

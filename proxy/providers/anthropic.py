@@ -20,6 +20,9 @@ class Anthropic:
     dialect = "anthropic"
     id_header = "request-id"
 
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        """Takes all that its formats have."""
+
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         if status == 402 or _spent(error):
             return Trouble.NO_MONEY

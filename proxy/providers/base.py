@@ -27,6 +27,10 @@ class Provider(Protocol):
     dialect: str  # of its errors, see proxy.surfaces
     id_header: str  # in which it names a request
 
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        """Goes through `terms.cannot` for what this provider lacks of a format that it speaks."""
+        ...
+
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         """Why it did not take a call, by its error object; None when the call itself is at fault."""
         ...

@@ -35,6 +35,9 @@ class OpenAI:
     dialect = "openai"
     id_header = "x-request-id"
 
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        """Takes all that its formats have."""
+
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         if status == 402 or (status in (403, 429) and not NO_MONEY.isdisjoint(_names(error))):
             return Trouble.NO_MONEY
@@ -73,10 +76,6 @@ class OpenAI:
             return False
         modalities = body.get("modalities")
         return not isinstance(modalities, list) or all(one == "text" for one in modalities)
-
-
-class OpenAICompatible(OpenAI):
-    formats: Mapping[str, Format] = {"chat/completions": Chat("max_tokens"), "embeddings": Embeddings()}
 
 
 def _names(error: Mapping[str, Any]) -> list[str]:
