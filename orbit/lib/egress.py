@@ -2,7 +2,7 @@
 
 A destination is parsed once, resolved once, every address of it vetted, and the connection goes to a
 vetted address with the name's own TLS check. No redirects, no proxies of the environment, no cookies, no
-decompression. `python -m orbit.launcher.hygiene` refuses any other client (docs/decisions/0011-one-way-out.md).
+decompression. `python -m orbit.launcher.hygiene` refuses any other client (docs/decisions/0012-one-way-out.md).
 """
 
 from __future__ import annotations
