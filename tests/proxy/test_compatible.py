@@ -106,9 +106,10 @@ def test_field_of_another_name_is_renamed() -> None:
 def test_what_a_server_lacks_is_refused_by_name_or_dropped_where_the_policy_says(
     served_by: Any, api_of: ApiOf, provider: ProviderHandle, kind: str, field: str, value: int
 ) -> None:
-    answer = api_of(served_by(kind)).chat(**{field: value})
+    fields: dict[str, Any] = {field: value}
+    answer = api_of(served_by(kind)).chat(**fields)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
-    answer = api_of(served_by(kind, untranslatable="drop")).chat(**{field: value})
+    answer = api_of(served_by(kind, untranslatable="drop")).chat(**fields)
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-orbit-dropped"] == field
     assert field not in sent(provider)
