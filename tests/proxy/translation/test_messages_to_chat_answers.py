@@ -142,6 +142,11 @@ def test_arguments_that_are_no_object_are_held_back_in_a_stream_until_they_can_b
     assert found["content"][0]["input"] == {"INVALID_JSON": "[1, 2]"}
 
 
+def test_escape_that_is_cut_is_still_one() -> None:
+    found = accumulated(streamed(translated(), [piece(0, '{"a": "\\', "f"), piece(0, '"}"}'), piece(0, " ")]))
+    assert found["content"][0]["input"] == {"a": '"}'}
+
+
 def test_arguments_that_were_cut_end_as_they_came() -> None:
     found = accumulated(streamed(translated(), [piece(0, '{"a": 1, "b": "x', "f"), chunk("length")]))
     assert found["content"][0]["input"] == {"a": 1}
