@@ -119,6 +119,7 @@ def aimed(request: Request, alias: str, target: Target, spares: tuple[Target, ..
     body: Mapping[str, Any] = request.body
     size, translated = len(request.raw), None
     if spoken != request.endpoint:
+        terms.chat = PROVIDERS[target.account.kind].chat_options(target.model)
         translated = TRANSLATIONS[request.endpoint, spoken](body, terms)
         body = translated.body
         size = len(bodies.encode(body))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from orbit.lib.errors import Code, OrbitError
 from proxy.context import Usage
+from proxy.formats.chat_options import USUAL, Options
 from proxy.output import Output
 from tenants.untranslatable import REFUSING, Dropping
 
@@ -29,6 +30,7 @@ class Terms:
     wants_usage: bool = False  # whether the client asked for usage in a stream of chat completions
     drop: Dropping = REFUSING
     dropped: list[str] = field(default_factory=list)
+    chat: Options = USUAL  # how the target's chat completions differ, for translations to them
 
     def cannot(self, path: str, why: str) -> None:
         """`path` has no counterpart: INVALID_REQUEST that names it, or noted where it may be left out."""

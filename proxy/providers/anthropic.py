@@ -8,10 +8,12 @@ from typing import Any
 from proxy import body as bodies
 from proxy.context import Account
 from proxy.formats.base import Format, Terms
+from proxy.formats.chat_options import SIGNATURE, USUAL, Options
 from proxy.formats.messages import Messages
 from proxy.health import Trouble
 from proxy.providers.base import Prepared, trouble_of
 
+MARK = SIGNATURE.encode()
 VERSION = "2023-06-01"  # of the API, for calls whose client names none
 
 
@@ -37,6 +39,8 @@ class Anthropic:
         terms: Terms,
         carried: Mapping[str, str],
     ) -> Prepared:
+        if raw is not None and MARK in raw:
+            body, raw = without_marked(body), None
         changes = self.formats[endpoint].changes(body, terms)
         return Prepared(
             url=f"{account.base_url}/{endpoint}",
@@ -50,6 +54,9 @@ class Anthropic:
         return Prepared(
             f"{account.base_url}/messages/count_tokens", _headers(account, carried), bodies.encode({**body})
         )
+
+    def chat_options(self, model: str) -> Options:
+        return USUAL  # it speaks none
 
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Not with thinking, of which only a summary shows."""
@@ -66,6 +73,22 @@ def _spent(error: Mapping[str, Any]) -> bool:
     return error.get("type") == "billing_error" or (
         isinstance(message, str) and "credit balance is too low" in message
     )
+
+
+def without_marked(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what another provider's model thought, and a translation of ours wrote down as thinking: its signature
+    is our own, and Anthropic would refuse it."""
+    messages = [
+        {**message, "content": [block for block in message["content"] if not _is_marked(block)]}
+        if isinstance(message.get("content"), list)
+        else message
+        for message in body["messages"]
+    ]
+    return {**body, "messages": messages}
+
+
+def _is_marked(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "thinking" and block.get("signature") == SIGNATURE
 
 
 def _headers(account: Account, carried: Mapping[str, str]) -> list[tuple[str, str]]:

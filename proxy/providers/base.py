@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from proxy.context import Account
 from proxy.formats.base import Format, Terms
+from proxy.formats.chat_options import Options
 from proxy.health import Trouble
 
 
@@ -54,6 +55,10 @@ class Provider(Protocol):
         self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
     ) -> Prepared | None:
         """The request that has a message's input counted; None where the provider does not count."""
+        ...
+
+    def chat_options(self, model: str) -> Options:
+        """How its chat completions differ for those who are translated to them."""
         ...
 
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proxy.context import Account
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
+from proxy.formats.chat_options import Options
 from proxy.formats.embeddings import Embeddings
 from proxy.providers.base import Prepared
 from proxy.providers.openai import OpenAI
@@ -26,6 +27,8 @@ class Row:
     renamed: Mapping[str, str] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
     strict: bool = False
+    user_field: str | None = "user"
+    short_ids: bool = False  # ids of tool calls must be nine letters and digits
     asks_usage: bool = True  # whether usage comes in a stream only when it is asked for
 
 
@@ -46,6 +49,8 @@ ROWS: Mapping[str, Row] = {
         renamed={"seed": "random_seed"},
         lacks=frozenset({"logit_bias", "logprobs", "top_logprobs", "store", "modalities", "audio"}),
         strict=True,
+        user_field=None,
+        short_ids=True,
         asks_usage=False,
     ),
     "openrouter": Row(endpoints=("chat/completions", "completions")),
@@ -62,6 +67,11 @@ class Compatible(OpenAI):
             "embeddings": Embeddings(),
         }
         self.formats = {name: spoken[name] for name in row.endpoints if name in spoken}
+
+    def chat_options(self, model: str) -> Options:
+        return replace(
+            super().chat_options(model), user_field=self.row.user_field, short_ids=self.row.short_ids
+        )
 
     def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
         if endpoint == "chat/completions":

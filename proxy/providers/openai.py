@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from proxy import body as bodies
 from proxy.context import Account
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
+from proxy.formats.chat_options import USUAL, Options
 from proxy.formats.embeddings import Embeddings
 from proxy.health import Trouble
 from proxy.providers.base import Prepared, trouble_of
@@ -17,6 +19,8 @@ from proxy.providers.base import Prepared, trouble_of
 HIDES_REASONING = ("o1", "o3", "o4", "gpt-5", "codex", "gemini-2.5", "gemini-3", "grok-4", "grok-code")
 
 
+SHOWS_REASONING = ("gpt-oss", "deepseek-r", "magistral", "qwen3", "qwq")  # these think aloud
+NO_EFFORTS = frozenset[str]()
 # What an error says when the account has no money, or has used up what its owner allows.
 NO_MONEY = frozenset(
     {
@@ -67,15 +71,26 @@ class OpenAI:
     ) -> Prepared | None:
         return None
 
+    def chat_options(self, model: str) -> Options:
+        return USUAL if reasons(model) else replace(USUAL, efforts=NO_EFFORTS)
+
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Not with hidden reasoning, sound, or a prediction whose rejected tokens are charged."""
-        name = model.lower().rsplit("/", 1)[-1].removeprefix("ft:")
-        if name.startswith(HIDES_REASONING) or body.get("reasoning_effort") not in (None, "none"):
+        if _plain(model).startswith(HIDES_REASONING) or body.get("reasoning_effort") not in (None, "none"):
             return False
         if any(body.get(field) for field in ("reasoning", "thinking", "prediction", "audio")):
             return False
         modalities = body.get("modalities")
         return not isinstance(modalities, list) or all(one == "text" for one in modalities)
+
+
+def reasons(model: str) -> bool:
+    """Whether a model takes an effort of reasoning, as far as its name tells."""
+    return _plain(model).startswith((*HIDES_REASONING, *SHOWS_REASONING))
+
+
+def _plain(model: str) -> str:
+    return model.lower().rsplit("/", 1)[-1].removeprefix("ft:")
 
 
 def _names(error: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
+from proxy.formats.chat_options import SIGNATURE
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import LIMITS, Api, ApiOf
 
@@ -195,3 +196,23 @@ def test_chat_completions_are_served_by_claude(api: Api, both: Tenant, stream: b
         assert answer.json()["usage"]["completion_tokens"] == 9
     (event,) = both.events()
     assert (event["surface"], event["output_tokens"], event["usage_source"]) == ("openai", 9, "provider")
+
+
+def test_another_models_thinking_does_not_travel_to_claude(api: Api, provider: ProviderHandle) -> None:
+    """A conversation may change models: our own mark is no signature of Anthropic's."""
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": SIGNATURE}
+    turns = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "Hi."}]},
+        {"role": "user", "content": "And now? [[orbit-demo: tokens=5]]"},
+    ]
+    answer = ask(api, messages=turns)
+    assert answer.status_code == 200, answer.text
+    sent = provider.requests()[-1]["fields"]
+    assert sent["messages"][1]["content"] == [{"type": "text", "text": "Hi."}]
+
+
+def test_models_that_do_not_reason_are_not_asked_to(api: Api, provider: ProviderHandle) -> None:
+    answer = ask(api, model=GPT, thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000)
+    assert answer.status_code == 200, answer.text
+    assert "reasoning_effort" not in provider.requests()[-1]["fields"]

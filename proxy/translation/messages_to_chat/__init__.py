@@ -12,16 +12,16 @@ from uuid import uuid4
 from proxy.formats.base import Terms
 from proxy.translation.messages_to_chat.answer import answer_of
 from proxy.translation.messages_to_chat.names import Names
-from proxy.translation.messages_to_chat.options import SIGNATURE, USUAL, Options
 from proxy.translation.messages_to_chat.request import request_of
 from proxy.translation.messages_to_chat.stream import MessagesStream
 from proxy.translation.messages_to_chat.written import Written
 
-__all__ = ["SIGNATURE", "MessagesToChat", "Options", "messages_to_chat"]
+__all__ = ["MessagesToChat", "messages_to_chat"]
 
 
 class MessagesToChat:
-    def __init__(self, body: Mapping[str, Any], terms: Terms, options: Options) -> None:
+    def __init__(self, body: Mapping[str, Any], terms: Terms) -> None:
+        options = terms.chat
         self.names = Names()
         self.body = request_of(body, terms, options, self.names)
         self.model = terms.model
@@ -38,8 +38,8 @@ class MessagesToChat:
         return Written(self.seed, self.names, self.show_thinking)
 
 
-def messages_to_chat(body: Mapping[str, Any], terms: Terms, options: Options = USUAL) -> MessagesToChat:
-    return MessagesToChat(body, terms, options)
+def messages_to_chat(body: Mapping[str, Any], terms: Terms) -> MessagesToChat:
+    return MessagesToChat(body, terms)
 
 
 def _unwanted(body: Mapping[str, Any]) -> bool:

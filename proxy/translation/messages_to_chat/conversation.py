@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from proxy.formats.base import Terms
+from proxy.formats.chat_options import SIGNATURE, Options
 from proxy.translation.messages_to_chat.content import (
     BREAK,
     FIELDS,
@@ -30,7 +31,6 @@ from proxy.translation.messages_to_chat.fields import (
     wrong,
 )
 from proxy.translation.messages_to_chat.names import Names, sent_id
-from proxy.translation.messages_to_chat.options import SIGNATURE, Options
 
 MESSAGE = frozenset({"role", "content", "clear_at", "output_config"})
 

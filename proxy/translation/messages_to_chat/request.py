@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from proxy.formats.base import Terms
+from proxy.formats.chat_options import EFFORTS, Options
 from proxy.translation.messages_to_chat.content import BREAK
 from proxy.translation.messages_to_chat.conversation import Conversation, system_texts
 from proxy.translation.messages_to_chat.fields import (
@@ -20,7 +21,6 @@ from proxy.translation.messages_to_chat.fields import (
     wrong,
 )
 from proxy.translation.messages_to_chat.names import Names
-from proxy.translation.messages_to_chat.options import EFFORTS, Options
 from proxy.translation.messages_to_chat.schema import fits_strict
 from proxy.translation.messages_to_chat.tools import Tools
 

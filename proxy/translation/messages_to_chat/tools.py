@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from proxy.formats.base import Terms
+from proxy.formats.chat_options import Options
 from proxy.translation.messages_to_chat.fields import note, object_of, objects, only, text_of, wrong
 from proxy.translation.messages_to_chat.names import Names
-from proxy.translation.messages_to_chat.options import Options
 from proxy.translation.messages_to_chat.schema import fits_strict
 
 # eager_input_streaming is a hint: chat completions always stream arguments as they come.

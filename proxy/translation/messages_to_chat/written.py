@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.formats.base import Unreadable
+from proxy.formats.chat_options import SIGNATURE
 from proxy.translation.messages_to_chat.arguments import Arguments, parsed
 from proxy.translation.messages_to_chat.names import Names, given_id
-from proxy.translation.messages_to_chat.options import SIGNATURE
 
 MOST_CALLS = 128
 DEPTH = 8  # of parts inside parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,8 @@ from pydantic import TypeAdapter
 from typing_extensions import get_type_hints
 
 from proxy.formats.base import Terms
-from proxy.translation.messages_to_chat import MessagesToChat, Options, messages_to_chat
+from proxy.formats.chat_options import Options
+from proxy.translation.messages_to_chat import MessagesToChat, messages_to_chat
 from tenants.untranslatable import Dropping
 
 FIXTURES = Path(__file__).parent / "fixtures" / "messages_to_chat"
@@ -47,7 +49,7 @@ def translated(options: Options | None = None, settled: Terms | None = None, **f
     """A request of these fields, judged by OpenAI's own types."""
     body = {"model": "alias", "max_tokens": 1000, "messages": HELLO, **fields}
     settled = settled or terms()
-    made = messages_to_chat(body, settled, options or Options())
+    made = messages_to_chat(body, replace(settled, chat=options or Options(), dropped=settled.dropped))
     sent = orjson.loads(orjson.dumps(made.body))
     walk((STREAMED if settled.stream else PLAIN).validate_python(sent))
     assert sent.keys() <= FIELDS

@@ -9,7 +9,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from proxy.formats.base import Unreadable
-from proxy.translation.messages_to_chat import SIGNATURE
+from proxy.formats.chat_options import SIGNATURE
 from proxy.translation.messages_to_chat.written import MOST_CALLS
 from tests.proxy.translation.messages_to_chat import (
     FIXTURES,

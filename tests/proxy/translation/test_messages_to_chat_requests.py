@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orbit.lib.errors import Code, OrbitError
 from proxy.formats.chat import Chat
-from proxy.translation.messages_to_chat import SIGNATURE, Options, messages_to_chat
+from proxy.formats.chat_options import SIGNATURE, Options
+from proxy.translation.messages_to_chat import messages_to_chat
 from tests.proxy.translation.messages_to_chat import HELLO, fixture, sent, terms, translated
 
 Block = dict[str, Any]
@@ -364,7 +366,8 @@ def test_sampling_and_stops() -> None:
     assert "stop" not in sent(stop_sequences=[])
     assert refused(top_k=4) == "top_k"
     assert refused(stop_sequences=list("abcde")) == "stop_sequences[4]"
-    assert messages_to_chat({"messages": HELLO, "top_k": 4}, terms(), Options(top_k=True)).body["top_k"] == 4
+    settled = replace(terms(), chat=Options(top_k=True))
+    assert messages_to_chat({"messages": HELLO, "top_k": 4}, settled).body["top_k"] == 4
 
 
 def test_dropping_the_fifth_stop_keeps_the_others() -> None:
