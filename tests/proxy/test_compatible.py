@@ -37,6 +37,21 @@ def served_by(make_tenant: MakeTenant, provider: ProviderHandle) -> Any:
     return make
 
 
+@pytest.mark.cell(
+    surface="OpenAI chat",
+    provider=(
+        "openai_compatible",
+        "vllm",
+        "ollama",
+        "groq",
+        "together",
+        "deepseek",
+        "xai",
+        "mistral",
+        "openrouter",
+    ),
+    feature=("plain", "streaming"),
+)
 @pytest.mark.parametrize("kind", sorted(ROWS))
 @pytest.mark.parametrize("stream", [False, True])
 def test_every_row_serves_and_is_charged(

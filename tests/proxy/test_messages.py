@@ -53,6 +53,7 @@ def events_of(answer: httpx2.Response) -> list[dict[str, Any]]:
     return [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
 
 
+@pytest.mark.cell(surface="Anthropic Messages", provider=("anthropic", "openai"), feature="plain")
 @pytest.mark.parametrize("model", [CLAUDE, GPT])
 def test_plain_message_is_charged_as_the_provider_says(api: Api, both: Tenant, model: str) -> None:
     answer = ask(api, "tokens=20", model=model)
@@ -67,6 +68,7 @@ def test_plain_message_is_charged_as_the_provider_says(api: Api, both: Tenant, m
     assert event["cost_nano"] == int(answer.headers["x-orbit-cost-nano"]) > 0
 
 
+@pytest.mark.cell(surface="Anthropic Messages", provider=("anthropic", "openai"), feature="streaming")
 @pytest.mark.parametrize("model", [CLAUDE, GPT])
 def test_streamed_message_is_charged_as_the_provider_says(api: Api, both: Tenant, model: str) -> None:
     answer = ask(api, "tokens=20", model=model, stream=True)
@@ -78,6 +80,7 @@ def test_streamed_message_is_charged_as_the_provider_says(api: Api, both: Tenant
     assert (event["status"], event["usage_source"], event["output_tokens"]) == ("settled", "provider", 20)
 
 
+@pytest.mark.cell(surface="Anthropic Messages", provider="anthropic", feature="prompt caching")
 def test_cache_is_charged_at_its_own_prices(api: Api, both: Tenant, provider: ProviderHandle) -> None:
     long = [{"type": "text", "text": "All work and no play. " * 400, "cache_control": {"type": "ephemeral"}}]
     for _ in range(2):
@@ -109,6 +112,9 @@ def test_max_tokens_is_demanded_and_reserved(api: Api, both: Tenant) -> None:
     assert both.events()[0]["reserved"]["output_tokens"] == 77
 
 
+@pytest.mark.cell(
+    surface="Anthropic Messages", provider=("anthropic", "openai"), feature="errors of the provider"
+)
 @pytest.mark.parametrize("model", [CLAUDE, GPT])
 @pytest.mark.parametrize(("status", "code"), [(401, 502), (503, 502), (429, 429)])
 def test_providers_errors_come_in_anthropics_shape(api: Api, model: str, status: int, code: int) -> None:
@@ -119,6 +125,7 @@ def test_providers_errors_come_in_anthropics_shape(api: Api, model: str, status:
     assert isinstance(error["error"]["message"], str)
 
 
+@pytest.mark.cell(surface="Anthropic Messages", provider=("anthropic", "openai"), feature="broken streams")
 @pytest.mark.parametrize("model", [CLAUDE, GPT])
 def test_stream_that_breaks_off_ends_with_an_error_event(api: Api, both: Tenant, model: str) -> None:
     answer = ask(api, "tokens=30", "fin_after_chunks=5", model=model, stream=True)
@@ -131,6 +138,7 @@ def test_stream_that_breaks_off_ends_with_an_error_event(api: Api, both: Tenant,
     assert event["output_tokens"] >= 4
 
 
+@pytest.mark.cell(surface="Anthropic Messages", provider=("anthropic", "openai"), feature="count_tokens")
 @pytest.mark.parametrize(("model", "source"), [(CLAUDE, "provider"), (GPT, "estimated")])
 def test_tokens_are_counted_for_nothing(api: Api, both: Tenant, model: str, source: str) -> None:
     body = {"model": model, "messages": [{"role": "user", "content": "Hello, how are you today?"}]}
@@ -179,6 +187,7 @@ def test_policy_may_let_it_be_dropped_and_a_header_lists_it(
     assert answer.headers["x-orbit-dropped"] == "top_k"
 
 
+@pytest.mark.cell(surface="OpenAI chat", provider="anthropic", feature=("plain", "streaming"))
 @pytest.mark.parametrize("stream", [False, True])
 def test_chat_completions_are_served_by_claude(api: Api, both: Tenant, stream: bool) -> None:
     answer = api.chat(

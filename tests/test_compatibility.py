@@ -1,0 +1,15 @@
+"""docs/compatibility.md says what tests show, no more and no less."""
+
+from __future__ import annotations
+
+from tests.compatibility import PAGE, cells, page
+
+
+def test_page_is_what_the_tests_show() -> None:
+    assert PAGE.read_text() == page(cells()), "run: python -m tests.compatibility"
+
+
+def test_both_surfaces_reach_both_kinds_of_provider() -> None:
+    pairs = {(cell.surface, cell.provider) for cell in cells()}
+    wanted = {"OpenAI chat", "Anthropic Messages"}
+    assert {(surface, kind) for surface in wanted for kind in ("openai", "anthropic")} <= pairs
