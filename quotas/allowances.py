@@ -16,6 +16,7 @@ USES = 10
 MOST_USES = 1_000_000  # far over what any call can use, and exact wherever it is counted
 SEARCHES: Mapping[str, int] = {"web_searches": USES}
 _FIELDS = ("web_search_options", "search_parameters", "plugins")  # OpenAI, xAI, OpenRouter
+_ASKING = frozenset({"tools", *_FIELDS})
 # By the beginning of a tool's type. Anthropic's fetching of pages costs their tokens alone.
 _UNITS = {
     "file_search": "file_searches",
@@ -28,6 +29,8 @@ _FREE = ("tool_search", "web_fetch")
 
 def allowance(body: Mapping[str, Any], model: str) -> Mapping[str, int]:
     """Of each unit, for requests that offer its tools and models that always search."""
+    if _ASKING.isdisjoint(body) and "search" not in model and "sonar" not in model:
+        return NOTHING  # nearly every call
     found = Counter(dict(_of_tools(body)))
     if any(body.get(name) is not None for name in _FIELDS) or "search" in model or "sonar" in model:
         found |= Counter(SEARCHES)

@@ -85,6 +85,8 @@ def _tokens(asked: Asked) -> Need:
 def _answers(asked: Asked) -> int:
     """How often the provider writes up to the cap: completions have several prompts, and drafts beside what they show."""
     prompt = asked.body.get("prompt")
+    if prompt is None:
+        return max(asked.choices, number(asked.body, "best_of", 1))
     prompts = sum(isinstance(one, str | list) for one in prompt) if isinstance(prompt, list) else 1
     return max(asked.choices, number(asked.body, "best_of", 1)) * max(prompts, 1)
 

@@ -9,6 +9,7 @@ from quotas.allowances import kind_of
 
 POINTERS = ("previous_response_id", "conversation")
 FETCHING = ("web_", "file_search", "code_", "computer", "browser_", "image_generation", "mcp", "shell", "x_")
+_HINTS = frozenset({*POINTERS, "prompt", "background_options", "input"})
 SETTINGS = ("web_search_options", "search_parameters", "plugins", "mcp_servers")
 
 
@@ -16,6 +17,8 @@ def unseen_input(body: Mapping[str, Any]) -> bool:
     """Whether the provider adds what it keeps: earlier turns, stored prompts, referenced items. How much of them
     there is cannot be known: only the model's window bounds such an input.
     """
+    if _HINTS.isdisjoint(body):
+        return False  # nearly every call
     if any(body.get(name) is not None for name in POINTERS):
         return True
     prompt, options = body.get("prompt"), body.get("background_options")

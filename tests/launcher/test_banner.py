@@ -35,4 +35,5 @@ def test_snippets_can_be_pasted() -> None:
     words = shlex.split(curl.replace("\\\n", " "))
     assert words[1] == "http://127.0.0.1:8080/v1/chat/completions"
     assert json.loads(words[-1])["model"] == "m"
-    ast.parse(text[text.index("# pip install openai") :])
+    python = text[text.index("# pip install openai") : text.index("\n\nAnthropic")]
+    ast.parse(python)
