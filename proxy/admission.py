@@ -51,6 +51,7 @@ class Admission:
     call: Call
     lease: Lease
     opened: dict[str, Any]
+    written: bytes  # `opened` as the store was given it
     plan: Plan = ()
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -65,7 +66,11 @@ class Admission:
 
     def opening(self) -> bytes:
         """The opening event as a journal keeps it."""
-        return orjson.dumps({**self.opened, "admitted_us": self.lease.admitted_us})
+        return b'%b,"admitted_us":%d}' % (self.written[:-1], self.lease.admitted_us)
+
+    def holds(self, lease: Lease, opened: dict[str, Any], written: bytes) -> None:
+        """The reservation became another one."""
+        self.lease, self.opened, self.written = lease, opened, written
 
 
 class _Away(Exception):
@@ -105,16 +110,17 @@ class Admissions:
             if never is not None and not rough:
                 raise exceeds(never.for_user(call.end_user), amounts, now_us)
             opened = events.opening(call, reserved_json(amounts))
+            written = orjson.dumps(opened)
             try:
-                decision = None if never else await self._ask(call, chain, amounts, opened, rough)
+                decision = None if never else await self._ask(call, chain, amounts, written, rough)
             except _Away:
                 try:
-                    return self._locally(call, chain, amounts, opened, plan)
+                    decision = self._locally(call, chain, amounts)
                 except OrbitError:
                     self._give_back(call, chain)
                     raise
             if isinstance(decision, Lease):
-                return Admission(call, decision, opened, plan)
+                return Admission(call, decision, opened, written, plan)
             if never or (rough and decision is not None and decision.standing.limit.by_estimate):
                 amounts, rough = await self._counted(call), False
             elif decision is not None:
@@ -137,7 +143,7 @@ class Admissions:
         return amounts, False
 
     async def _ask(
-        self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any], rough: bool
+        self, call: Call, chain: Chain, amounts: Amounts, event: bytes, rough: bool
     ) -> Lease | Refusal | None:
         """The store's decision; None after something was put in order there, and it must be asked again."""
         arguments: dict[str, Any] = {
@@ -145,7 +151,7 @@ class Admissions:
             "amounts": amounts,
             "version": call.principal.organization.version,
             "generation": call.principal.key.generation,
-            "event": orjson.dumps(opened),
+            "event": event,
             "refusal": describe_caller(call),
             "rough": rough,
             "end_user": call.end_user,
@@ -194,9 +200,7 @@ class Admissions:
         if self.doubts.pop(call.request_id, ...) is None:
             self.supervisor.spawn(work(), "give-back")
 
-    def _locally(
-        self, call: Call, chain: Chain, amounts: Amounts, opened: dict[str, Any], plan: Plan
-    ) -> Admission:
+    def _locally(self, call: Call, chain: Chain, amounts: Amounts) -> Lease:
         """What this worker may admit by itself while the store is away; it is charged when that is back."""
         policy, now_us = call.principal.policy, self.engine.clock_us()
         assert policy is not None
@@ -212,10 +216,9 @@ class Admissions:
             raise refused_locally(outcome, now_us)
         if outcome is not None:
             raise unavailable()
-        lease = Lease(
+        return Lease(
             str(call.request_id), chain, chain.user(call.end_user), now_us, amounts, figures=(), local=True
         )
-        return Admission(call, lease, opened, plan)
 
     async def retarget(self, admission: Admission, call: Call) -> bool:
         """Moves the reservation to another target. False when its limits have no room for the call.
@@ -226,11 +229,12 @@ class Admissions:
         amounts, rough = await self._needs(call)
         while True:
             opened = events.opening(call, reserved_json(amounts))
+            written = orjson.dumps(opened)
             chain = call.principal.chain(call.model, self.engine.clock_us())
             arguments: dict[str, Any] = {
                 "version": call.principal.organization.version,
                 "generation": call.principal.key.generation,
-                "event": orjson.dumps(opened),
+                "event": written,
                 "refusal": describe_caller(call),
                 "end_user": call.end_user,
             }
@@ -243,7 +247,8 @@ class Admissions:
                 logger.warning("the reservation of %s is not moved: %s", admission.lease.id, error)
                 return False
             if isinstance(moved, Lease):
-                admission.call, admission.lease, admission.opened = call, moved, opened
+                admission.call = call
+                admission.holds(moved, opened, written)
                 return True
             if not (rough and moved.standing.limit.by_estimate):
                 return False

@@ -15,12 +15,14 @@ from proxy.call import Call, Request
 from proxy.context import EffectivePolicy, Principal
 from proxy.health import Health
 from proxy.routing import Plan, Stop, planned
+from proxy.surfaces import ANTHROPIC
 from proxy.surfaces.base import Surface
 from proxy.targets import aimed, resolve
 
 # Headers of a client that go on to a provider whose format it speaks.
 CARRIED = (b"anthropic-version", b"anthropic-beta")
 CARRIED_LENGTH = 1_000
+NOTHING: Mapping[str, str] = {}
 SESSIONS = (b"x-orbit-session", b"x-claude-code-session-id")  # what a conversation is known by
 
 
@@ -61,7 +63,7 @@ def make_call(
         end_user=asking.end_user(body, headers, endpoint),
         tags=asking.tags(body, headers, endpoint),
         files=(),
-        carried=carried(headers),
+        carried=carried(headers) if surface is ANTHROPIC else NOTHING,
         client_ip=client_ip,
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
         started=time.monotonic(),

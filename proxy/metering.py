@@ -159,16 +159,17 @@ class Meter:
         more = Amounts(0, want, max(0, total.cost_nano - held.cost_nano))
         total = Amounts(held.input_tokens, total.output_tokens, held.cost_nano + more.cost_nano)
         opened = events.holding(admission.opened, reserved_json(total))
+        written = orjson.dumps(opened)
         found = await self.engine.extend(
             lease,
             more,
-            event=orjson.dumps(opened),
+            event=written,
             refusal=describe_caller(call),
             end_user=call.end_user,
         )
         if isinstance(found, Refusal):
             return found
-        admission.lease, admission.opened = found, opened
+        admission.holds(found, opened, written)
         self.journal.grown(lease.shard, lease.id, admission.opening())
         return None
 

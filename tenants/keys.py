@@ -5,10 +5,15 @@ The checksum lets garbage be refused without a look at the database, and secret 
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import string
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
 from zlib import crc32
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 PREFIX = "orb_"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -16,6 +21,7 @@ _RANDOM = 43  # characters; 256 bits
 _CHECKSUM = 6  # characters; 62^6 > 2^32
 LENGTH = len(PREFIX) + _RANDOM + _CHECKSUM
 LEAST_PEPPER = 16
+_BLOCK = 64  # bytes that SHA-256 takes at once
 
 
 def new_key() -> str:
@@ -36,7 +42,19 @@ def digest(text: str, pepper: str) -> bytes:
     """What is stored of a key, and what it is found by."""
     if len(pepper) < LEAST_PEPPER:
         raise ValueError(f"ORBIT_KEY_PEPPER must have at least {LEAST_PEPPER} characters.")
-    return hmac.digest(pepper.encode(), text.encode(), "sha256")
+    # HMAC with SHA-256, whose two halves of the pepper are taken in once: this is paid by every request
+    inner, outer = (half.copy() for half in _halves(pepper))
+    inner.update(text.encode())
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(maxsize=8)
+def _halves(pepper: str) -> tuple[Hash, Hash]:
+    """SHA-256 of the padded pepper, as RFC 2104 begins its two."""
+    key = pepper.encode()
+    key = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return sha256(bytes(one ^ 0x36 for one in key)), sha256(bytes(one ^ 0x5C for one in key))
 
 
 def hint(text: str) -> str:

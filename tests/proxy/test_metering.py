@@ -98,7 +98,7 @@ def stream(held: int, cap: int = 100_000, price: int = 0, **store: Any) -> Strea
     chain = Chain.at(0, "o", "k", [], Calendar(), 0)
     amounts = Amounts(10, held, held * price // 1_000_000)
     lease = Lease("l", chain, "", 0, amounts, ())
-    admission = Admission(cast("Any", call), lease, {"detail": {}})
+    admission = Admission(cast("Any", call), lease, {"detail": {}}, b"{}")
     made, output = Store(**store), Output("gpt-4o-mini")
     grown: list[int] = []
     journal = SimpleNamespace(grown=lambda shard, lease, event: grown.append(shard))

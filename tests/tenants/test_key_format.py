@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import string
 
 import pytest
@@ -72,3 +73,9 @@ def test_without_a_pepper_nothing_is_digested() -> None:
 def test_the_hint_shows_first_and_last_characters() -> None:
     key = keys.new_key()
     assert keys.hint(key) == f"{key[:7]}…{key[-3:]}"
+
+
+@pytest.mark.parametrize("pepper", ["p" * 16, "p" * 64, "é" * 40, "p" * 200])
+def test_digest_is_hmac_with_sha_256(pepper: str) -> None:
+    key = keys.new_key()
+    assert keys.digest(key, pepper) == hmac.digest(pepper.encode(), key.encode(), "sha256")
