@@ -216,10 +216,10 @@ class Endings:
         return self.failed(admission, UNKNOWN_ANSWER)
 
     def cut(self, admission: Admission, code: Code) -> None:
-        """Stopped by us before an answer: what was reserved may have been used."""
-        self.settler.settle(
-            admission, Outcome("provider_failed", _reserved(admission), "estimated", code=code.value)
-        )
+        """Stopped by us before an answer: what was reserved may have been used, unless nobody is at work."""
+        idle = not admission.attempts or admission.attempt.ended is not None
+        usage, source = (NOTHING, "provider") if idle else (_reserved(admission), "estimated")
+        self.settler.settle(admission, Outcome("provider_failed", usage, source, code=code.value))
 
     def failed(self, admission: Admission, error: OrbitError) -> Reply:
         reply = admission.call.request.surface.error_reply(error, str(admission.call.request_id))

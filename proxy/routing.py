@@ -37,11 +37,16 @@ def planned(principal: Principal, route: ModelRoute, endpoint: str, token: str, 
     `token` keeps what belongs together on one target; "" leaves it to chance. What rests comes last. A fallback is
     an alias of its own, tried only by keys that may use it.
     """
-    own = ready(serving(route, endpoint))
-    if len(own) == 1 and not route.fallbacks and health.spotless:
-        return (Stop(route.alias, own[0]),)
+    targets = serving(route, endpoint)
+    if not route.fallbacks:
+        targets = ready(targets)
+        if len(targets) == 1 and health.spotless:
+            return (Stop(route.alias, targets[0]),)
+    own = [one for one in targets if one.account.ready]
     stops = [Stop(route.alias, one) for one in _ordered(own, token)]
     stops += [stop for alias in route.fallbacks for stop in _fallback(principal, alias, endpoint, token)]
+    if not stops:
+        ready(targets)
     if health.spotless:
         return tuple(stops)
     rests = {id(stop): health.resting(stop.target) for stop in stops}
@@ -69,10 +74,12 @@ def _fallback(principal: Principal, alias: str, endpoint: str, token: str) -> li
 
 
 def _ordered(targets: Sequence[Target], token: str) -> Sequence[Target]:
-    """Drawn by weight: by chance, or always alike for one token (rendezvous hashing). Weight 0 comes after all others."""
+    """Drawn by weight: by chance, or always alike for one token (rendezvous hashing). Those of weight 0 follow as they
+    stand."""
     if len(targets) == 1:
         return targets
-    return sorted(targets, key=lambda one: (one.weight == 0, _distance(one, token)))
+    shared = sorted((one for one in targets if one.weight), key=lambda one: _distance(one, token))
+    return shared + [one for one in targets if not one.weight]
 
 
 def _distance(target: Target, token: str) -> float:
@@ -81,7 +88,7 @@ def _distance(target: Target, token: str) -> float:
         drawn = (int.from_bytes(blake2b(name, digest_size=7).digest(), "big") + 1) / (2**56 + 1)
     else:
         drawn = 1.0 - random.random()  # noqa: S311 - spreads load
-    return -math.log(drawn) / (target.weight or 1)
+    return -math.log(drawn) / target.weight
 
 
 @dataclass(slots=True)

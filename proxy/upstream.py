@@ -104,9 +104,6 @@ class Tries:
         request, account = call.request, call.target.account
         provider = PROVIDERS[account.kind]
         self.format = provider.formats[call.spoken]
-        self.admission.attempts.append(Attempt(account.name, call.target.model, provider.id_header))
-        upstream.health.begins(call.target)
-        upstream.budget.begins(account.id)
         call.terms.stream = self.stream
         prepared = provider.prepare(
             account,
@@ -116,6 +113,9 @@ class Tries:
             call.terms,
             request.carried if call.translated is None else {},
         )
+        self.admission.attempts.append(Attempt(account.name, call.target.model, provider.id_header))
+        upstream.health.begins(call.target)
+        upstream.budget.begins(account.id)
         route = call.principal.organization.models.get(call.model, request.route)
         exchange = upstream.egress.open(
             account.id, "POST", prepared.url, prepared.headers, prepared.body, route.timeouts
