@@ -10,6 +10,7 @@ from proxy.context import Account
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
 from proxy.formats.embeddings import Embeddings
+from proxy.formats.responses import Responses
 from proxy.health import Trouble
 from proxy.providers.base import Prepared, trouble_of
 
@@ -31,7 +32,11 @@ NO_MONEY = frozenset(
 
 
 class OpenAI:
-    formats: Mapping[str, Format] = {"chat/completions": Chat(), "embeddings": Embeddings()}
+    formats: Mapping[str, Format] = {
+        "chat/completions": Chat(),
+        "embeddings": Embeddings(),
+        "responses": Responses(),
+    }
     dialect = "openai"
     id_header = "x-request-id"
 
