@@ -47,6 +47,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "forget expired objects": {
+            "task": "tenants.tasks.forget_expired_objects",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
     },
 )
 # Connections go back to the process's pool before each task; Celery's own way would close the pool each time.

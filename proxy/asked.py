@@ -97,6 +97,19 @@ def _message(body: Mapping[str, Any]) -> Asked:
     return Asked(flag(body, "stream"), output=output)
 
 
+def _response(body: Mapping[str, Any]) -> Asked:
+    given = body.get("input")
+    items = given if isinstance(given, list) else []
+    if not isinstance(given, str | list | None) or not all(isinstance(one, dict) for one in items):
+        raise bad("input", "must be a text, or a list of items")
+    stream, stored = flag(body, "stream"), flag(body, "store") or body.get("store") is None
+    if flag(body, "background") and not stored:
+        raise bad("background", "needs a response that is stored: leave 'store' out")
+    if body.get("stream_options") is not None and not stream:
+        raise bad("stream_options", "is only allowed when stream is true")
+    return Asked(stream, output=integer(body, "max_output_tokens", 1, MOST_OUTPUT))
+
+
 def _count(body: Mapping[str, Any]) -> Asked:
     _messages(body)
     return Asked(output=0)
@@ -107,6 +120,7 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Any]], Asked]] = {
     "embeddings": _embeddings,
     "messages": _message,
     "messages/count_tokens": _count,
+    "responses": _response,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -38,10 +38,11 @@ def make_call(
     headers: Mapping[bytes, bytes],
     client_ip: str | None,
     health: Health,
+    accounts: Container[str] | None = None,
 ) -> tuple[Call, Plan]:
     """A request with everything about it checked, aimed at its first target, and where it may go after that.
 
-    Nothing is reserved yet.
+    Nothing is reserved yet. `accounts` are the only ones that have what it refers to.
     """
     if policy.max_body_bytes is not None and len(raw) > policy.max_body_bytes:
         raise OrbitError(
@@ -69,6 +70,14 @@ def make_call(
         started=time.monotonic(),
     )
     plan = planned(principal, route, endpoint, _token(request, headers), health)
+    if accounts is not None:
+        plan = tuple(stop for stop in plan if stop.target.account.id in accounts)
+        if not plan:
+            raise OrbitError(
+                Code.NOT_FOUND,
+                "The model is not served by the account that has what the body refers to.",
+                param="model",
+            )
     first = plan[0]
     return aimed(request, first.alias, first.target, _spares(plan, first)), plan[1:]
 

@@ -26,7 +26,7 @@ from proxy.settlement import Outcome, Settler
 from proxy.upstream import error_of
 from quotas import estimate, tokens
 from quotas.rates import NOTHING as NOTHING_APART
-from quotas.unseen import fetches_input
+from quotas.unseen import fetches_input, unseen_input
 
 logger = logging.getLogger(__name__)
 
@@ -43,26 +43,49 @@ class Endings:
     settler: Settler
     outputs: Outputs
 
-    async def plain(self, admission: Admission, spoken: Format, content: bytes, content_type: str) -> Reply:
-        """A plain answer of the provider, passed on as it is, or as the client's format has it."""
-        parsed, call = _parsed(content), admission.call
-        if parsed is None or isinstance(parsed.get("error"), dict):
+    async def plain(
+        self,
+        admission: Admission,
+        spoken: Format,
+        content: bytes,
+        content_type: str,
+        withheld: OrbitError | None = None,
+    ) -> Reply:
+        """A plain answer of the provider, passed on as it is, or as the client's format has it.
+
+        One that is `withheld` is charged, and the client gets the error.
+        """
+        parsed, call = parsed_object(content), admission.call
+        if parsed is None or (isinstance(parsed.get("error"), dict) and parsed.get("object") != "response"):
             return self.unreadable(admission)
+        outcome = await self._whole_outcome(admission, spoken, parsed)
+        if withheld is not None:
+            self._settle(admission, replace(outcome, code=withheld.code.value))
+            return self.failed(admission, withheld)
+        if call.translated is None:
+            return self._answer(admission, outcome, content, content_type)
+        return self._in_clients_words(admission, outcome, parsed)
+
+    async def followed(self, admission: Admission, spoken: Format, answer: Mapping[str, Any]) -> None:
+        """What became of a call after its client was answered."""
+        self._settle(admission, await self._whole_outcome(admission, spoken, answer))
+
+    async def _whole_outcome(
+        self, admission: Admission, spoken: Format, parsed: Mapping[str, Any]
+    ) -> Outcome:
+        call = admission.call
         usage, source = spoken.usage(parsed), "provider"
         if usage is None:
             text, target = spoken.output_text(parsed), call.target
             made = await tokens.count_off_loop(text, target.model, target.padding)
             usage, source = await _estimated(call, made), "estimated"
-        outcome = Outcome(
+        return Outcome(
             status="settled",
             usage=possible(usage, call),
             usage_source=source,
             http_status=admission.attempt.http_status,
             finish_reason=spoken.finish_reason(parsed),
         )
-        if call.translated is None:
-            return self._answer(admission, outcome, content, content_type)
-        return self._in_clients_words(admission, outcome, parsed)
 
     async def assembled(self, admission: Admission, spoken: Format, end: End, meter: Meter | None) -> Reply:
         """The plain answer out of a stream. One that a limit cut ends as if `max_tokens` had cut it."""
@@ -107,6 +130,10 @@ class Endings:
     async def stream(self, admission: Admission, end: End, channel: Channel, meter: Meter | None) -> None:
         """Settles before the client gets the last event."""
         self._settle(admission, await self._outcome(admission, end, meter))
+        self.told(admission, end, channel)
+
+    def told(self, admission: Admission, end: End, channel: Channel) -> None:
+        """The last that a client gets of a stream."""
         channel.give(end.last)
         if end.error is not None:
             surface, call = admission.call.request.surface, admission.call
@@ -163,15 +190,7 @@ class Endings:
     def provider_refused(self, admission: Admission, answer: Answer, content: bytes) -> Reply:
         """The provider's own error. Its credentials' troubles are ours, not the client's."""
         status, told = answer.status, error_of(content)
-        if status in (401, 403):
-            error = OrbitError(
-                Code.UPSTREAM_CREDENTIALS,
-                "The provider refused the account's credential. Ask your admins to renew it.",
-            )
-        elif status >= 500 or status < 400 or not told:
-            error = OrbitError(Code.UPSTREAM_ERROR, f"The provider answered with status {status}.")
-        else:
-            error = None
+        error = ours(status, told)
         code = error.code.value if error else _provider_code(told)
         self.settler.settle(admission, Outcome("provider_failed", NOTHING, "provider", status, code))
         if error is not None:
@@ -226,6 +245,18 @@ class Endings:
         return Reply(reply.status, reply.headers + response_headers.route(admission), reply.body)
 
 
+def ours(status: int, told: Mapping[str, Any]) -> OrbitError | None:
+    """The error that stands for a provider's; None for one that the client may see as it came."""
+    if status in (401, 403):
+        return OrbitError(
+            Code.UPSTREAM_CREDENTIALS,
+            "The provider refused the account's credential. Ask your admins to renew it.",
+        )
+    if status >= 500 or status < 400 or not told:
+        return OrbitError(Code.UPSTREAM_ERROR, f"The provider answered with status {status}.")
+    return None
+
+
 async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     """What a stream used, and where the figure comes from."""
     usage, output = progress.usage, progress.output
@@ -243,7 +274,12 @@ async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
 
 
 async def _estimated(call: Call, made: int) -> Usage:
-    """Counted by ourselves, when the provider does not say: the input, and the output that was seen."""
+    """Counted by ourselves, when the provider does not say: the input, and the output that was seen.
+
+    Of earlier turns that the provider adds by itself there may be as much as was reserved.
+    """
+    if unseen_input(call.body):
+        return Usage(call.input_bound, made)
     given = await estimate.exact(call.body, call.target.model, call.target.padding)
     return Usage(min(given, call.input_bound), made)
 
@@ -273,7 +309,8 @@ def _reserved(admission: Admission) -> Usage:
     return Usage(admission.reserved.input_tokens, admission.reserved.output_tokens)
 
 
-def _parsed(content: bytes) -> Mapping[str, Any] | None:
+def parsed_object(content: bytes) -> Mapping[str, Any] | None:
+    """None for what is no JSON object."""
     try:
         found = orjson.loads(content)
     except orjson.JSONDecodeError:

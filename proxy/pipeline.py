@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from orbit.lib.egress import read_all
@@ -14,6 +15,7 @@ from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError
 from proxy import headers as response_headers
 from proxy.admission import Admission
+from proxy.background import Background
 from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Headers, Reply
@@ -21,9 +23,11 @@ from proxy.endings import Endings
 from proxy.formats.base import Format, Listener, Progress
 from proxy.learning import Outputs
 from proxy.metering import Meter
+from proxy.objects import keeps
 from proxy.output import Output
 from proxy.relay import Relay
 from proxy.settlement import Settler
+from proxy.stored import Stored, outlives
 from proxy.translation.backward import Backward
 from proxy.upstream import NOT_WORKED, Tries, Upstream
 
@@ -46,6 +50,8 @@ class Pipeline:
         self.settler = settler
         self.endings = Endings(settler, outputs)
         self.max_answer_bytes = max_answer_bytes
+        background = Background(upstream.egress, self.endings, max_answer_bytes)
+        self.stored = Stored(upstream.admissions.snapshots, self.endings, background)
 
     async def run(self, admission: Admission) -> Reply | Streamed:
         """Sends the call and returns what the client gets of it."""
@@ -106,6 +112,8 @@ class Pipeline:
     async def _whole(self, admission: Admission, taken: Tries, content: bytes) -> Reply:
         """An answer that is no stream."""
         content_type = taken.answer.header("content-type") or "application/json"
+        if keeps(admission.call):
+            return await self.stored.plain(admission, taken.format, content, content_type)
         return await self.endings.plain(admission, taken.format, content, content_type)
 
     # streams
@@ -142,19 +150,29 @@ class Pipeline:
                 await read_all(taken.answer, self.max_answer_bytes)
                 begun.set_result(self.endings.unreadable(admission))
                 return
-            content_type = taken.answer.header("content-type") or ""
-            begun.set_result(response_headers.answered(admission, content_type))
+            head = response_headers.answered(admission, taken.answer.header("content-type") or "")
             progress = _progress(admission.call)
             relay = self._relay(admission, _heard(admission.call, taken.format), taken.answer, progress)
             relay.channel = channel
             channel.keep_alive(admission.call.request.surface.keep_alive, KEEP_ALIVE_S)
             relay.meter = meter = self._meter(admission, progress) if is_metered(admission) else None
+            relay.outlives = outlives(admission.call)
+            begin = partial(_begin, begun, head)
+            if keeps(admission.call):
+                relay.keep = self.stored.keeper(admission, progress, begin)
+            else:
+                begin()
             end = await relay.run()
+            if end.error is not None:
+                _begin(begun, self.endings.failed(admission, end.error))
+            begin()
             if end.whole:
                 await self.endings.stream(admission, end, channel, meter)
                 channel.end()
                 await _read_out(taken.answer)
                 return
+        if self.stored.left_behind(admission, end, channel):
+            return
         # a provider that goes on for nobody is stopped before we count what it wrote
         await self.endings.stream(admission, end, channel, meter)
 
@@ -178,6 +196,12 @@ class Pipeline:
             admission,
             progress.output,
         )
+
+
+def _begin(begun: asyncio.Future[Reply | Headers], what: Reply | Headers) -> None:
+    """The client gets its answer's head, unless it has one."""
+    if not begun.done():
+        begun.set_result(what)
 
 
 def is_metered(admission: Admission) -> bool:

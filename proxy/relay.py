@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
@@ -16,6 +16,7 @@ from proxy.channel import Channel, ClientGone
 from proxy.context import Usage
 from proxy.formats.base import Listener, Progress, Unreadable
 from proxy.metering import LimitReached, Meter
+from proxy.objects import Withheld
 from proxy.sse import Decoder, Event, TooLong
 from quotas import estimate
 
@@ -43,7 +44,11 @@ class End:
 
 @dataclass
 class Relay:
-    """`channel` is None for a client that waits for a plain answer, of at most `most_bytes` as they come."""
+    """`channel` is None for a client that waits for a plain answer, of at most `most_bytes` as they come.
+
+    `keep` is awaited before anything leaves: Withheld ends the stream there. The provider of a call that `outlives`
+    its client goes on without it.
+    """
 
     call: Call
     heard: Listener
@@ -54,6 +59,8 @@ class Relay:
     channel: Channel | None = None
     meter: Meter | None = None
     most_bytes: float = inf
+    keep: Callable[[], Awaitable[None]] | None = None
+    outlives: bool = False
     decoder: Decoder = field(default_factory=Decoder)
     events: Iterator[Event] = field(default_factory=lambda: iter(()))  # received, and not yet looked at
     received: int = 0
@@ -77,7 +84,7 @@ class Relay:
                 _uncancel()
                 self.status = "client_gone"
                 await self._go_on_alone()
-        except LimitReached as reached:
+        except (LimitReached, Withheld) as reached:
             self.error = reached.error
         except (EgressError, TooLong, Unreadable) as error:
             self.attempt.error = type(error).__name__
@@ -102,6 +109,8 @@ class Relay:
             out = self._seen(events) if self.meter is None else await self._metered(events, self.meter)
             if not piece:
                 out += self.heard.on_end(progress)
+            if self.keep is not None:
+                await self.keep()
             if progress.done or not piece:
                 self.last = out
                 return
@@ -144,6 +153,9 @@ class Relay:
 
     async def _go_on_alone(self) -> None:
         """What is done for a client who left: counts what has come already, or reads on as the policy allows."""
+        if self.outlives:
+            await self._read_out()
+            return
         policy = self.call.principal.policy
         drain = policy.drain if policy is not None else None
         if drain is None:
@@ -160,6 +172,15 @@ class Relay:
                         return
         except TimeoutError:
             await self._catch_up()
+
+    async def _read_out(self) -> None:
+        """Reads all that the provider says, for its figures."""
+        await self._unrelayed(self.events)
+        while not self.progress.done:
+            piece = await self._piece()
+            await self._unrelayed(self.decoder.feed(piece) if piece else self.decoder.finish())
+            if not piece:
+                return
 
     async def _catch_up(self) -> None:
         """Stops the provider, and takes note of what it wrote and nobody has looked at."""

@@ -26,6 +26,7 @@ class Route:
 
 TABLE = (
     Route("POST", "/v1/chat/completions", "chat/completions", OPENAI, views.CallView),
+    Route("POST", "/v1/responses", "responses", OPENAI, views.CallView),
     Route("POST", "/v1/embeddings", "embeddings", OPENAI, views.CallView),
     Route("POST", "/v1/messages", "messages", ANTHROPIC, views.CallView),
     Route("POST", "/v1/messages/count_tokens", "messages/count_tokens", ANTHROPIC, views.CountTokens),

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
-from proxy import counting, listing, reads
+from proxy import counting, listing, objects, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
 from proxy.calls import carried, make_call
@@ -79,7 +79,7 @@ class ProxyView(APIView, ABC):
             except Stale:
                 raw.principal = await raw.runtime.snapshots.refresh(raw.digest)
             except OrbitError as error:
-                if asked or error.code not in PERHAPS_OLD or not await _renewed(raw):
+                if asked or error.code not in PERHAPS_OLD or not await renewed(raw):
                     return self.surface.error_reply(error, str(raw.request_id))
                 asked = True
         return self.surface.error_reply(unavailable(), str(raw.request_id))
@@ -101,17 +101,20 @@ class CallView(ProxyView):
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         principal = cast("Principal", request.user)
         assert principal.policy is not None
+        body = bodies.decode(raw.body)
+        accounts = await objects.named_by(raw, principal, self.endpoint, body)
         call, plan = make_call(
             request_id=raw.request_id,
             principal=principal,
             policy=principal.policy,
             surface=self.surface,
             endpoint=self.endpoint,
-            body=bodies.decode(raw.body),
+            body=body,
             raw=raw.body,
             headers=raw.header_map,
             client_ip=raw.client_ip,
             health=raw.runtime.health,
+            accounts=accounts,
         )
         admission = await LimitThrottle().reserve(request, call, plan)
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
@@ -124,7 +127,7 @@ class FreshView(ProxyView):
     more: Headers = []
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
-        await _renewed(raw)
+        await renewed(raw)
         return await super()._respond(raw, **path)
 
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
@@ -186,7 +189,7 @@ class OwnRequest(FreshView):
         return event
 
 
-async def _renewed(raw: GatewayRequest) -> bool:
+async def renewed(raw: GatewayRequest) -> bool:
     """Whether there is something newer about the key than what it was judged by; the request then has it."""
     before, raw.principal = raw.principal, await reads.fresh(raw)
     return raw.principal is not before

@@ -362,3 +362,37 @@ class ModelFallback(models.Model):
 
     def __str__(self) -> str:
         return str(self.fallback_id)
+
+
+class ProviderObject(models.Model):
+    """What a provider keeps for a key's project: a response, or an item of one. Its id opens it to nobody else."""
+
+    class Kind(models.TextChoices):
+        RESPONSE = "response"
+        ITEM = "item"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    key_id = models.UUIDField()  # that asked for it; whichever key of the project may use it
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    object_id = models.CharField(max_length=200)
+    response_id = models.CharField(max_length=200)  # whose item it is, and with which it goes
+    model = models.CharField(max_length=200)  # the alias that it was asked of
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = ScopedManager["ProviderObject"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "object_id"], name="provider_object_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["response", "item"]), name="provider_object_kind"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["account", "response_id"], name="provider_object_parts")]
+
+    def __str__(self) -> str:
+        return self.object_id

@@ -33,6 +33,7 @@ class Code(StrEnum):
     LIMITER_UNAVAILABLE = "limiter_unavailable"
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
     AUTH_UNAVAILABLE = "auth_unavailable"
+    OBJECTS_UNAVAILABLE = "objects_unavailable"
     OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting_down"
     INTERNAL_ERROR = "internal_error"
@@ -63,6 +64,7 @@ STATUS: dict[Code, int] = {
     Code.LIMITER_UNAVAILABLE: 503,
     Code.CREDENTIALS_UNAVAILABLE: 503,
     Code.AUTH_UNAVAILABLE: 503,
+    Code.OBJECTS_UNAVAILABLE: 503,
     Code.OVERLOADED: 503,
     Code.SHUTTING_DOWN: 503,
     Code.INTERNAL_ERROR: 500,

@@ -51,6 +51,8 @@ ORBIT_UPSTREAM_CLIENT = env.choice("ORBIT_UPSTREAM_CLIENT", ("wire", "httpx2"))
 ORBIT_CONNECT_TIMEOUT_S = env.integer("ORBIT_CONNECT_TIMEOUT_S", 5, low=1, high=60)
 ORBIT_FIRST_BYTE_TIMEOUT_S = env.integer("ORBIT_FIRST_BYTE_TIMEOUT_S", 300, low=1, high=3600)
 ORBIT_IDLE_TIMEOUT_S = env.integer("ORBIT_IDLE_TIMEOUT_S", 120, low=1, high=3600)
+# Seconds that a response in the background is followed; then it is charged what was reserved.
+ORBIT_BACKGROUND_S = env.integer("ORBIT_BACKGROUND_S", 3600, low=1, high=86_400)
 # Largest request body and plain provider answer that we take, in bytes.
 ORBIT_MAX_BODY_BYTES = env.integer("ORBIT_MAX_BODY_BYTES", 20_000_000, low=1_000)
 ORBIT_MAX_ANSWER_BYTES = env.integer("ORBIT_MAX_ANSWER_BYTES", 100_000_000, low=1_000)

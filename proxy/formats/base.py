@@ -72,6 +72,8 @@ class Progress:
         default_factory=dict
     )  # what was said of the usage, where it comes in parts
     assembly: Assembly | None = None  # only for a client that asked for a plain answer
+    named: dict[str, str] = field(default_factory=dict)  # ids of what the provider keeps, and their kinds
+    unkept: dict[str, str] = field(default_factory=dict)  # those of them whose owner is not written down yet
     done: bool = False
     failed: bool = False
 

@@ -5,6 +5,7 @@ from tenants.services.issued_keys import change_key, issue_key, revoke_key
 from tenants.services.organizations import add_member, create_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
 from tenants.services.projects import archive_project, save_project
+from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Saved
 
@@ -20,7 +21,10 @@ __all__ = [
     "delete_model",
     "delete_models",
     "delete_policy",
+    "forget_response",
     "issue_key",
+    "keep_objects",
+    "owned_objects",
     "revoke_key",
     "save_account",
     "save_model",

@@ -24,8 +24,17 @@ from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPositio
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
 from quotas.models import DirtyBucket, UsageBucket
-from tenants.models import ApiKey, Membership, Organization, Person, Policy, PolicyRevision, Project
-from tenants.services import add_member, create_organization, save_policy, save_project
+from tenants.models import (
+    ApiKey,
+    Membership,
+    Organization,
+    Person,
+    Policy,
+    PolicyRevision,
+    Project,
+    ProviderAccount,
+)
+from tenants.services import add_member, create_organization, keep_objects, save_policy, save_project
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
@@ -62,9 +71,26 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
         add_member(organization_id=organization_id, person=person, role="owner", actor="test")
         _fill_ledger(organization_id, name)
+        _keep_response(organization_id, name)
         return organization_id
 
     return made
+
+
+def _keep_response(organization_id: UUID, slug: str) -> None:
+    """What only calls leave behind."""
+    with access.scope(organization_id=organization_id):
+        key = ApiKey.objects.all()[0]
+        account_id = ProviderAccount.objects.values_list("pk", flat=True)[0]
+    keep_objects(
+        organization_id=organization_id,
+        project_id=key.project_id,
+        key_id=key.pk,
+        account_id=account_id,
+        model="fast",
+        response_id=f"resp_{slug}",
+        objects={f"resp_{slug}": "response", f"msg_{slug}": "item"},
+    )
 
 
 def _fill_ledger(organization_id: UUID, slug: str) -> None:

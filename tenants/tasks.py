@@ -1,0 +1,27 @@
+"""What providers have let go of by now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from orbit.lib import access
+from tenants.models import ProviderObject
+
+AT_ONCE = 10_000  # of one organization; what is left, the next run takes
+
+
+@shared_task(name="tenants.tasks.forget_expired_objects", time_limit=120)
+def forget_expired_objects() -> int:
+    """Deletes the rows of objects that have outlived their time; returns how many."""
+    now, deleted = datetime.now(UTC), 0
+    with access.operator():
+        expired = ProviderObject.objects.filter(expires_at__lte=now)
+        organizations = list(expired.values_list("organization_id", flat=True).distinct())
+    for organization_id in organizations:
+        with access.scope(organization_id=organization_id):
+            rows = ProviderObject.objects.filter(organization_id=organization_id, expires_at__lte=now)
+            some = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+            deleted += ProviderObject.objects.filter(pk__in=some).delete()[0]
+    return deleted
