@@ -16,6 +16,7 @@ from proxy import body as bodies
 from proxy import counting, listing, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
+from proxy.asked_media import USUAL_MODELS
 from proxy.calls import carried, make_call
 from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
@@ -101,14 +102,15 @@ class CallView(ProxyView):
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         principal = cast("Principal", request.user)
         assert principal.policy is not None
+        body, sent = self.decoded(raw)
         call, plan = make_call(
             request_id=raw.request_id,
             principal=principal,
             policy=principal.policy,
             surface=self.surface,
             endpoint=self.endpoint,
-            body=bodies.decode(raw.body),
-            raw=raw.body,
+            body=body,
+            raw=sent,
             headers=raw.header_map,
             client_ip=raw.client_ip,
             health=raw.runtime.health,
@@ -116,6 +118,14 @@ class CallView(ProxyView):
         admission = await LimitThrottle().reserve(request, call, plan)
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome
+
+    def decoded(self, raw: GatewayRequest) -> tuple[dict[str, Any], bytes]:
+        """The body, and the bytes that say the same."""
+        body, usual = bodies.decode(raw.body), USUAL_MODELS.get(self.endpoint)
+        if usual is None or body.get("model") is not None:
+            return body, raw.body
+        body["model"] = usual
+        return body, bodies.encode(body)
 
 
 class FreshView(ProxyView):

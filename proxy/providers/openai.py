@@ -10,6 +10,7 @@ from proxy.context import Account
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
 from proxy.formats.embeddings import Embeddings
+from proxy.formats.others import OTHERS
 from proxy.health import Trouble
 from proxy.providers.base import Prepared, trouble_of
 
@@ -31,7 +32,7 @@ NO_MONEY = frozenset(
 
 
 class OpenAI:
-    formats: Mapping[str, Format] = {"chat/completions": Chat(), "embeddings": Embeddings()}
+    formats: Mapping[str, Format] = {"chat/completions": Chat(), "embeddings": Embeddings(), **OTHERS}
     dialect = "openai"
     id_header = "x-request-id"
 
@@ -76,7 +77,11 @@ class OpenAI:
 
 
 class OpenAICompatible(OpenAI):
-    formats: Mapping[str, Format] = {"chat/completions": Chat("max_tokens"), "embeddings": Embeddings()}
+    formats: Mapping[str, Format] = {
+        "chat/completions": Chat("max_tokens"),
+        "embeddings": Embeddings(),
+        **OTHERS,
+    }
 
 
 def _names(error: Mapping[str, Any]) -> list[str]:
