@@ -29,7 +29,7 @@ from proxy.routing import Plan
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
 from proxy.targets import fitted
-from quotas import estimate, keys, recovery, seeds
+from quotas import classes, estimate, keys, recovery, seeds
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Gone, Missing, OutsideWindows, Stale
 from quotas.limits import FOREVER, Amounts, Limit
@@ -259,6 +259,8 @@ class Admissions:
         return amounts_of(call, input_tokens, call.output_most if learned is None else learned)
 
     async def _counted(self, call: Call) -> Amounts:
+        if not classes.in_texts(call.endpoint):  # nothing is known better than the bound
+            return self._amounts(call, call.input_bound)
         counted = await estimate.exact(call.body, call.target.model, call.target.padding)
         return self._amounts(call, min(counted, call.input_bound))
 

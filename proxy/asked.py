@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from orbit.lib.errors import Code, OrbitError
+from proxy import asked_media
+from proxy.fields import MOST_CHOICES, MOST_OUTPUT, Asked, bad, flag, integer, stream_of
 
 # Fields of other gateways and SDKs that could choose where a call goes, or with whose credential.
 STEERING = frozenset(
@@ -31,19 +31,8 @@ STEERING = frozenset(
         "vertex_credentials",
     ]
 )
-MOST_CHOICES = 128
-MOST_OUTPUT = 10_000_000  # tokens of one answer: over what any model writes
 TAGS = 16
 TAG = re.compile(r"^[\w.:/ -]{1,64}$")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """`output` is the most tokens of one choice that the client wants, None where it does not say."""
-
-    stream: bool = False
-    choices: int = 1
-    output: int | None = None
 
 
 def asked(endpoint: str, body: Mapping[str, Any]) -> Asked:
@@ -57,21 +46,10 @@ def asked(endpoint: str, body: Mapping[str, Any]) -> Asked:
     return CHECKS[endpoint](body)
 
 
-def bad(param: str, what: str) -> OrbitError:
-    return OrbitError(Code.INVALID_REQUEST, f"{param!r} {what}.", param=param)
-
-
 def _chat(body: Mapping[str, Any]) -> Asked:
     _messages(body)
     choices = integer(body, "n", 1, MOST_CHOICES) or 1
-    options = body.get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        raise bad("stream_options", "must be an object")
-    if options and not isinstance(options.get("include_usage"), bool | None):
-        raise bad("stream_options.include_usage", "must be true or false")
-    stream = flag(body, "stream")
-    if options is not None and not stream:
-        raise bad("stream_options", "is only allowed when stream is true")
+    stream = stream_of(body)
     wanted = [
         one
         for name in ("max_completion_tokens", "max_tokens")
@@ -121,6 +99,7 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Any]], Asked]] = {
     "messages": _message,
     "messages/count_tokens": _count,
     "responses": _response,
+    **asked_media.CHECKS,
 }
 
 
@@ -128,22 +107,6 @@ def _messages(body: Mapping[str, Any]) -> None:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(one, dict) for one in messages):
         raise bad("messages", "must be a list of at least one message")
-
-
-def flag(body: Mapping[str, Any], name: str) -> bool:
-    value = body.get(name)
-    if not isinstance(value, bool | None):
-        raise bad(name, "must be true or false")
-    return bool(value)
-
-
-def integer(body: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise bad(name, f"must be a whole number from {low} to {high}")
-    return value
 
 
 def end_user(body: Mapping[str, Any], headers: Mapping[bytes, bytes], endpoint: str) -> str | None:

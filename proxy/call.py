@@ -11,7 +11,7 @@ from proxy.context import ModelRoute, Principal, Target
 from proxy.formats.base import Terms
 from proxy.surfaces.base import Surface
 from proxy.translation.base import Translated
-from quotas.needs import File, Need
+from quotas.needs import Asked, File, Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,11 @@ class Call:
     @property
     def choices(self) -> int:
         return self.request.choices
+
+    @property
+    def asked(self) -> Asked:
+        """As its class of price knows it."""
+        return Asked(self.target.model, self.body, self.request.files, choices=self.choices)
 
     @property
     def end_user(self) -> str | None:

@@ -18,13 +18,15 @@ from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Headers, Reply, Usage
 from proxy.formats.base import Format, Progress, Unreadable
+from proxy.formats.media import Media
 from proxy.learning import Outputs
 from proxy.metering import Meter
 from proxy.providers import PROVIDERS
 from proxy.relay import End
 from proxy.settlement import Outcome, Settler
 from proxy.upstream import error_of
-from quotas import estimate, tokens
+from quotas import classes, estimate, tokens
+from quotas.needs import WHOLE, Made
 from quotas.rates import NOTHING as NOTHING_APART
 from quotas.unseen import fetches_input, unseen_input
 
@@ -55,7 +57,8 @@ class Endings:
 
         One that is `withheld` is charged, and the client gets the error.
         """
-        parsed, call = parsed_object(content), admission.call
+        call = admission.call
+        parsed = spoken.read(content, content_type) if isinstance(spoken, Media) else parsed_object(content)
         if parsed is None or (isinstance(parsed.get("error"), dict) and parsed.get("object") != "response"):
             return self.unreadable(admission)
         outcome = await self._whole_outcome(admission, spoken, parsed)
@@ -76,9 +79,7 @@ class Endings:
         call = admission.call
         usage, source = spoken.usage(parsed), "provider"
         if usage is None:
-            text, target = spoken.output_text(parsed), call.target
-            made = await tokens.count_off_loop(text, target.model, target.padding)
-            usage, source = await _estimated(call, made), "estimated"
+            usage, source = charged(call, await _seen(call, spoken, parsed)), "estimated"
         return Outcome(
             status="settled",
             usage=possible(usage, call),
@@ -262,26 +263,59 @@ async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     usage, output = progress.usage, progress.output
     if usage is not None and progress.complete:
         return usage, "provider"
+    if not classes.in_texts(call.endpoint):
+        return (charged(call, progress.made or Made()), "estimated") if usage is None else (usage, "partial")
     try:
         made = await output.tokens()
         if usage is None:
-            return await _estimated(call, made), "estimated"
+            return charged(call, await _counted(call, made)), "estimated"
     except asyncio.CancelledError:  # no time left to count: what it can be at most
         made = output.bound
         if usage is None:
-            return Usage(call.input_bound, made), "estimated"
+            return charged(call, Made(call.input_bound, made)), "estimated"
     return replace(usage, output_tokens=made), "partial"
 
 
-async def _estimated(call: Call, made: int) -> Usage:
-    """Counted by ourselves, when the provider does not say: the input, and the output that was seen.
+async def _seen(call: Call, spoken: Format, answer: Mapping[str, Any]) -> Made:
+    """What a plain answer without usage shows of the work done."""
+    if isinstance(spoken, Media):
+        return spoken.made(answer)
+    text, target = spoken.output_text(answer), call.target
+    return await _counted(call, await tokens.count_off_loop(text, target.model, target.padding))
+
+
+async def _counted(call: Call, made: int) -> Made:
+    """Counted by ourselves: the input, and the output that was seen.
 
     Of earlier turns that the provider adds by itself there may be as much as was reserved.
     """
     if unseen_input(call.body):
-        return Usage(call.input_bound, made)
+        return Made(call.input_bound, made)
     given = await estimate.exact(call.body, call.target.model, call.target.padding)
-    return Usage(min(given, call.input_bound), made)
+    return Made(min(given, call.input_bound), made)
+
+
+def charged(call: Call, made: Made) -> Usage:
+    """What is charged for an answer without usage. Tools of the provider that it may have used are not in it."""
+    need = classes.settled(call.endpoint, call.asked, call.need, made)
+    return Usage(need.input_tokens, need.output_tokens, units=_of_whole(need.units))
+
+
+def _of_whole(units: Mapping[str, int]) -> Mapping[str, int]:
+    """The units that calls are charged by in place of tokens."""
+    return {name: count for name, count in units.items() if name in WHOLE} if units else NOTHING_APART
+
+
+def completed(usage: Usage, call: Call, made: Made) -> Usage:
+    """With the units that the call is charged by, where the provider's usage does not tell them."""
+    rates = call.target.rates
+    if rates is None or not call.need.units:
+        return usage
+    missing = {name for name in WHOLE & call.need.units.keys() if name in rates.units} - usage.units.keys()
+    if not missing:
+        return usage
+    known = classes.settled(call.endpoint, call.asked, call.need, made).units
+    return replace(usage, units={**usage.units, **{name: known[name] for name in missing}})
 
 
 def possible(usage: Usage, call: Call) -> Usage:
@@ -302,11 +336,19 @@ def possible(usage: Usage, call: Call) -> Usage:
         usage = replace(
             usage, output_tokens=most, reasoning=reasoning, anomaly="more output than was allowed"
         )
+    bounds = call.need.units
+    if any(name in WHOLE and count > bounds.get(name, count) for name, count in usage.units.items()):
+        units = {
+            name: min(count, bounds[name]) if name in WHOLE and name in bounds else count
+            for name, count in usage.units.items()
+        }
+        usage = replace(usage, units=units, anomaly="more units than the request can need")
     return usage
 
 
 def _reserved(admission: Admission) -> Usage:
-    return Usage(admission.reserved.input_tokens, admission.reserved.output_tokens)
+    amounts, units = admission.reserved, _of_whole(admission.call.need.units)
+    return Usage(amounts.input_tokens, amounts.output_tokens, units=units)
 
 
 def parsed_object(content: bytes) -> Mapping[str, Any] | None:

@@ -215,7 +215,7 @@ def _heard(call: Call, spoken: Format) -> Listener:
 
 
 def _progress(call: Call) -> Progress:
-    return Progress(Output(call.target.model, call.target.padding))
+    return Progress(Output(call.target.model, call.target.padding), choices=call.choices)
 
 
 def _is_stream(answer: Answer) -> bool:

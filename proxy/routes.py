@@ -27,6 +27,8 @@ class Route:
 TABLE = (
     Route("POST", "/v1/chat/completions", "chat/completions", OPENAI, views.CallView),
     Route("POST", "/v1/responses", "responses", OPENAI, views.CallView),
+    Route("POST", "/v1/completions", "completions", OPENAI, views.CallView),
+    Route("POST", "/v1/moderations", "moderations", OPENAI, views.CallView),
     Route("POST", "/v1/embeddings", "embeddings", OPENAI, views.CallView),
     Route("POST", "/v1/messages", "messages", ANTHROPIC, views.CallView),
     Route("POST", "/v1/messages/count_tokens", "messages/count_tokens", ANTHROPIC, views.CountTokens),

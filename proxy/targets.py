@@ -9,10 +9,10 @@ from typing import Any
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
-from proxy.asked import bad
 from proxy.call import Call, Request
 from proxy.checks import matches
 from proxy.context import EffectivePolicy, ModelRoute, Principal, Target
+from proxy.fields import bad
 from proxy.formats.base import Terms
 from proxy.providers import PROVIDERS
 from proxy.translation import TRANSLATIONS
@@ -147,6 +147,8 @@ async def fitted(call: Call) -> Call:
     window = facts.context_window
     if window is None or call.need.input_tokens + cap <= window or call.spoken not in WINDOWED:
         return call
+    if _several(call.body):  # each has the window to itself
+        return call
     given = await estimate.least(call.body, call.target.model)
     room = fits(facts, given, cap)
     if room is None:
@@ -159,6 +161,12 @@ async def fitted(call: Call) -> Call:
         return call
     need = replace(call.need, output_tokens=call.need.output_tokens * room // cap)
     return replace(call, terms=replace(call.terms, output_cap=room), need=need)
+
+
+def _several(body: Mapping[str, Any]) -> bool:
+    """Whether there is more than one text, or list of tokens, to be completed or embedded."""
+    given = body.get("prompt", body.get("input"))
+    return isinstance(given, list) and len(given) > 1 and all(isinstance(one, str | list) for one in given)
 
 
 def _output_cap(request: Request, policy: EffectivePolicy, target: Target) -> int:

@@ -16,6 +16,7 @@ from proxy import body as bodies
 from proxy import counting, listing, objects, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
+from proxy.asked_media import USUAL_MODELS
 from proxy.calls import carried, make_call
 from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
@@ -101,7 +102,7 @@ class CallView(ProxyView):
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         principal = cast("Principal", request.user)
         assert principal.policy is not None
-        body = bodies.decode(raw.body)
+        body, sent = self.decoded(raw)
         accounts = await objects.named_by(raw, principal, self.endpoint, body)
         call, plan = make_call(
             request_id=raw.request_id,
@@ -110,7 +111,7 @@ class CallView(ProxyView):
             surface=self.surface,
             endpoint=self.endpoint,
             body=body,
-            raw=raw.body,
+            raw=sent,
             headers=raw.header_map,
             client_ip=raw.client_ip,
             health=raw.runtime.health,
@@ -119,6 +120,14 @@ class CallView(ProxyView):
         admission = await LimitThrottle().reserve(request, call, plan)
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome
+
+    def decoded(self, raw: GatewayRequest) -> tuple[dict[str, Any], bytes]:
+        """The body, and the bytes that say the same."""
+        body, usual = bodies.decode(raw.body), USUAL_MODELS.get(self.endpoint)
+        if usual is None or body.get("model") is not None:
+            return body, raw.body
+        body["model"] = usual
+        return body, bodies.encode(body)
 
 
 class FreshView(ProxyView):

@@ -42,6 +42,11 @@ def class_of(endpoint: str) -> Class:
     return CLASSES[endpoint]
 
 
+def in_texts(endpoint: str) -> bool:
+    """Whether what it is charged by is in its texts, where we can count it ourselves."""
+    return class_of(endpoint) in (Class.TOKENS, Class.EMBEDDING)
+
+
 def need(endpoint: str, asked: Asked) -> Need:
     return _NEEDS[class_of(endpoint)](asked)
 

@@ -10,6 +10,7 @@ from orbit.lib.errors import Code, OrbitError
 from proxy.context import Usage
 from proxy.formats.chat_options import USUAL, Options
 from proxy.output import Output
+from quotas.needs import Made
 from tenants.untranslatable import REFUSING, Dropping
 
 
@@ -71,6 +72,9 @@ class Progress:
     figures: Mapping[str, Any] = field(
         default_factory=dict
     )  # what was said of the usage, where it comes in parts
+    made: Made | None = None  # of a stream that is no text: what was seen of the work done
+    choices: int = 1  # that were asked for
+    ended: int = 0  # of them, in formats whose streams tell
     assembly: Assembly | None = None  # only for a client that asked for a plain answer
     named: dict[str, str] = field(default_factory=dict)  # ids of what the provider keeps, and their kinds
     unkept: dict[str, str] = field(default_factory=dict)  # those of them whose owner is not written down yet

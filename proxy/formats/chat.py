@@ -97,7 +97,7 @@ class Chat:
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
                 progress.finish_reason = reason
-            _take_text(choice, progress)
+            self.take_text(choice, progress)
         usage = self.usage(chunk)
         if usage is not None and (
             progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
@@ -105,6 +105,25 @@ class Chat:
             progress.usage = usage  # a count that runs along only grows; one that shrinks is wrong
             progress.output.believe(usage.output_tokens)
         return event if wants_usage or "usage" not in chunk else _without_usage(event, chunk, choices)
+
+    def take_text(self, choice: Mapping[str, Any], progress: Progress) -> None:
+        """Notes what a choice of a chunk has written."""
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            return
+        output = progress.output
+        for name, value in delta.items():
+            if value and name in WRITTEN:
+                if isinstance(value, str):
+                    output.add(value)
+                    continue
+                for text in _texts(name, value):
+                    output.add(text)
+                if name == "tool_calls":
+                    index = choice.get("index")
+                    output.calls.update(
+                        (str(index), _number(call)) for call in value if isinstance(call, dict)
+                    )
 
     def on_end(self, progress: Progress) -> bytes:
         return b""  # many servers end without [DONE]
@@ -123,23 +142,6 @@ def _without_usage(event: bytes, chunk: dict[str, Any], choices: list[dict[str, 
 def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     choices = answer.get("choices")
     return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-
-
-def _take_text(choice: Mapping[str, Any], progress: Progress) -> None:
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        return
-    output = progress.output
-    for name, value in delta.items():
-        if value and name in WRITTEN:
-            if isinstance(value, str):
-                output.add(value)
-                continue
-            for text in _texts(name, value):
-                output.add(text)
-            if name == "tool_calls":
-                index = choice.get("index")
-                output.calls.update((str(index), _number(call)) for call in value if isinstance(call, dict))
 
 
 def _number(call: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
 from proxy.formats.chat_options import Options
 from proxy.formats.embeddings import Embeddings
+from proxy.formats.others import OTHERS
 from proxy.providers.base import Prepared
 from proxy.providers.openai import OpenAI
 
@@ -33,7 +34,7 @@ class Row:
 
 
 ROWS: Mapping[str, Row] = {
-    "openai_compatible": Row(),
+    "openai_compatible": Row(endpoints=("chat/completions", "embeddings", *OTHERS)),
     "vllm": Row(),
     "ollama": Row(lacks=frozenset({"logit_bias", "n"})),
     "groq": Row(
@@ -65,6 +66,7 @@ class Compatible(OpenAI):
         spoken: dict[str, Format] = {
             "chat/completions": Chat(row.cap_field, row.asks_usage),
             "embeddings": Embeddings(),
+            **OTHERS,
         }
         self.formats = {name: spoken[name] for name in row.endpoints if name in spoken}
 

@@ -12,6 +12,7 @@ from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat
 from proxy.formats.chat_options import USUAL, Options
 from proxy.formats.embeddings import Embeddings
+from proxy.formats.others import OTHERS
 from proxy.formats.responses import Responses
 from proxy.health import Trouble
 from proxy.providers.base import Prepared, trouble_of
@@ -40,6 +41,7 @@ class OpenAI:
         "chat/completions": Chat(),
         "embeddings": Embeddings(),
         "responses": Responses(),
+        **OTHERS,
     }
     dialect = "openai"
     id_header = "x-request-id"

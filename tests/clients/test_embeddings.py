@@ -41,6 +41,17 @@ def test_embeddings_of_tokens_and_of_a_chosen_width(
     assert event["input_tokens"] == 4
 
 
+def test_texts_that_fit_one_by_one_are_not_refused_together(
+    client: OpenAI, tenant: Tenant, provider: ProviderHandle
+) -> None:
+    """The model's window is 8,192 tokens; each text has its own."""
+    client.embeddings.create(
+        model="text-embedding-3-small", input=["seven words that are no long story"] * 1_500
+    )
+    [event] = agreed(tenant, provider)
+    assert event["input_tokens"] > 8_192
+
+
 def test_asynchronous_client_embeds(gateway: Gateway, tenant: Tenant, provider: ProviderHandle) -> None:
     async def ask() -> int:
         async with AsyncOpenAI(base_url=gateway.base_url, api_key=tenant.key, max_retries=0) as client:
