@@ -20,7 +20,7 @@ setup-dev:
 test: setup-dev ## the test suite, on servers of its own (ARGS= for pytest)
 	@$(VENV)/python -m pytest $(ARGS)
 
-check: setup-dev ## style, types, import direction, migrations, requirements
+check: setup-dev ## style, types, import direction, migrations, requirements, one way out
 	$(VENV)/ruff check --quiet .
 	$(VENV)/ruff format --check --quiet .
 	$(VENV)/mypy

@@ -28,8 +28,8 @@ from proxy.learning import Outputs
 from proxy.routing import Plan
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
+from proxy.targets import fitted
 from quotas import estimate, keys, recovery, seeds
-from quotas.allowances import allowance
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Gone, Missing, OutsideWindows, Stale
 from quotas.limits import FOREVER, Amounts, Limit
@@ -94,6 +94,7 @@ class Admissions:
         The first try takes an upper bound from the body's bytes; only where that finds no room are the
         tokens counted and tried again.
         """
+        call = await fitted(call)
         await self.outputs.ready(call)
         amounts, rough = await self._needs(call)
         gives_up = time.monotonic() + PATIENCE_S
@@ -217,22 +218,27 @@ class Admissions:
         return Admission(call, lease, opened, plan)
 
     async def retarget(self, admission: Admission, call: Call) -> bool:
-        """Moves the reservation to another target. False when its limits have no room for the call."""
+        """Moves the reservation to another target. False when its limits have no room for the call.
+
+        OrbitError when the target is too small for it.
+        """
+        call = await fitted(call)
         amounts, rough = await self._needs(call)
         while True:
             opened = events.opening(call, reserved_json(amounts))
             chain = call.principal.chain(call.model, self.engine.clock_us())
+            arguments: dict[str, Any] = {
+                "version": call.principal.organization.version,
+                "generation": call.principal.key.generation,
+                "event": orjson.dumps(opened),
+                "refusal": describe_caller(call),
+                "end_user": call.end_user,
+            }
             try:
-                moved = await self.engine.retarget(
-                    admission.lease,
-                    chain,
-                    amounts,
-                    version=call.principal.organization.version,
-                    generation=call.principal.key.generation,
-                    event=orjson.dumps(opened),
-                    refusal=describe_caller(call),
-                    end_user=call.end_user,
-                )
+                try:
+                    moved = await self.engine.retarget(admission.lease, chain, amounts, **arguments)
+                except StoreUnavailable:  # the reply may have been lost: the same again gives the same
+                    moved = await self.engine.retarget(admission.lease, chain, amounts, **arguments)
             except (Stale, Gone, StoreUnavailable, StoreError) as error:
                 logger.warning("the reservation of %s is not moved: %s", admission.lease.id, error)
                 return False
@@ -245,7 +251,7 @@ class Admissions:
 
     def _amounts(self, call: Call, input_tokens: int) -> Amounts:
         learned = self.outputs.learned_output(call)
-        return amounts_of(call, input_tokens, call.output_cap * call.choices if learned is None else learned)
+        return amounts_of(call, input_tokens, call.output_most if learned is None else learned)
 
     async def _counted(self, call: Call) -> Amounts:
         counted = await estimate.exact(call.body, call.target.model, call.target.padding)
@@ -320,7 +326,7 @@ def _most_nano(call: Call, target: Target, input_tokens: int, output_tokens: int
     return target.rates.most_nano(
         input_tokens,
         output_tokens,
-        units=allowance(call.body, target.model),
+        units=call.need.units,
         service_tier=call.body.get("service_tier"),
         at_us=time.time_ns() // 1000,
     )

@@ -11,6 +11,7 @@ from proxy.context import ModelRoute, Principal, Target
 from proxy.formats.base import Terms
 from proxy.surfaces.base import Surface
 from proxy.translation.base import Translated
+from quotas.needs import File, Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Request:
     choices: int
     end_user: str | None
     tags: Mapping[str, str]
+    files: tuple[File, ...]  # of a form
     carried: Mapping[str, str]  # headers that a provider of the same format may see
     client_ip: str | None
     user_agent: str | None
@@ -46,7 +48,7 @@ class Call:
     body: Mapping[str, Any]  # in that format
     translated: Translated | None
     terms: Terms
-    input_bound: int
+    need: Need  # the most that it can use
     spares: tuple[Target, ...] = ()  # others of the same alias, of which the dearest is reserved
 
     @property
@@ -74,6 +76,10 @@ class Call:
         return self.request.end_user
 
     @property
-    def output_cap(self) -> int:
-        """Of one choice."""
-        return self.terms.output_cap
+    def input_bound(self) -> int:
+        return self.need.input_tokens
+
+    @property
+    def output_most(self) -> int:
+        """Of all its choices together."""
+        return self.need.output_tokens

@@ -21,6 +21,7 @@ from proxy.targets import aimed, resolve
 # Headers of a client that go on to a provider whose format it speaks.
 CARRIED = (b"anthropic-version", b"anthropic-beta")
 CARRIED_LENGTH = 1_000
+SESSIONS = (b"x-orbit-session", b"x-claude-code-session-id")  # what a conversation is known by
 
 
 def make_call(
@@ -59,6 +60,7 @@ def make_call(
         choices=asked.choices,
         end_user=asking.end_user(body, headers, endpoint),
         tags=asking.tags(body, headers, endpoint),
+        files=(),
         carried=carried(headers),
         client_ip=client_ip,
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
@@ -91,7 +93,8 @@ def _token(request: Request, headers: Mapping[bytes, bytes]) -> str:
         return key
     if kind == "end_user":
         return f"{key}\n{request.end_user or ''}"
-    named = headers.get(b"x-orbit-session", b"").decode("latin-1") or request.body.get("prompt_cache_key")
+    session = next((headers[name] for name in SESSIONS if headers.get(name)), b"")
+    named = session.decode("latin-1") or request.body.get("prompt_cache_key")
     return f"{key}\n{named if isinstance(named, str) and named else _beginning(request.body)}"
 
 

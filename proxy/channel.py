@@ -19,6 +19,8 @@ class Channel:
         self.size = 0
         self.ended = False
         self.abandoned = False
+        self.quiet = False  # whether nothing was given since the last look
+        self._timer: asyncio.TimerHandle | None = None
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
 
@@ -38,12 +40,21 @@ class Channel:
     def give(self, piece: bytes) -> None:
         """The same without waiting, for the last pieces."""
         if not self.abandoned and piece:
+            self.quiet = False
             self.pieces.append(piece)
             self.size += len(piece)
             self._wake(self._readable)
 
+    def keep_alive(self, event: bytes, every_s: float) -> None:
+        """Gives the event whenever nothing else came for about so long, so that nobody on the way gives the stream up."""
+        if self.quiet:
+            self.give(event)
+        self.quiet = True
+        self._timer = asyncio.get_running_loop().call_later(every_s, self.keep_alive, event, every_s)
+
     def end(self) -> None:
         self.ended = True
+        self._stop_keeping()
         self._wake(self._readable)
 
     async def get(self) -> bytes:
@@ -61,8 +72,14 @@ class Channel:
 
     def abandon(self) -> None:
         self.abandoned = True
+        self._stop_keeping()
         self.pieces.clear()
         self._wake(self._writable)
+
+    def _stop_keeping(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     @staticmethod
     def _wake(waiter: asyncio.Future[None] | None) -> None:

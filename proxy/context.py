@@ -16,6 +16,7 @@ from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
 from quotas.rates import NOTHING, Rates
 from tenants.secrets import Secret
+from tenants.untranslatable import REFUSING, Dropping
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -127,7 +128,7 @@ class EffectivePolicy:
     output_reserve: str = "bound"  # or learned
     drain: Drain | None = None  # None stops the provider when the client leaves
     on_store_failure: str = "closed"  # or local_share
-    drop: frozenset[str] = frozenset()  # fields that a translation may leave out, "*" for all
+    drop: Dropping = REFUSING  # what a translation may leave out
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from proxy.relay import End
 from proxy.settlement import Outcome, Settler
 from proxy.upstream import error_of
 from quotas import estimate, tokens
-from quotas.allowances import allowance
 from quotas.rates import NOTHING as NOTHING_APART
+from quotas.unseen import fetches_input
 
 logger = logging.getLogger(__name__)
 
@@ -250,8 +250,7 @@ async def _estimated(call: Call, made: int) -> Usage:
 
 def possible(usage: Usage, call: Call) -> Usage:
     """The provider was sent so much, and told how much it may write: what it says beyond is cut, and the event says so."""
-    searches = allowance(call.body, call.target.model)  # what those find is input that nobody sent
-    if usage.input_tokens > call.input_bound and not searches:
+    if usage.input_tokens > call.input_bound and not fetches_input(call.body):
         # of a figure that cannot be, the parts mean nothing
         usage = replace(
             usage,
@@ -261,7 +260,7 @@ def possible(usage: Usage, call: Call) -> Usage:
             parts=NOTHING_APART,
             anomaly="more input than was sent",
         )
-    most = call.output_cap * call.choices
+    most = call.output_most
     if usage.output_tokens > most:
         reasoning = None if usage.reasoning is None else min(usage.reasoning, most)
         usage = replace(

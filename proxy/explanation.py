@@ -15,6 +15,7 @@ from proxy.context import Principal, Target
 from proxy.targets import default_output, priced, ready, resolve, serving
 from quotas.forecast import Obstacle, obstacle, reported
 from quotas.limits import Amounts
+from quotas.needs import Need
 from quotas.status import LimitStatus, Reading, readings
 
 WRITING = ("chat/completions", "completions", "responses", "messages")  # endpoints whose answers are text
@@ -95,7 +96,7 @@ def _need(principal: Principal, question: Question) -> Amounts:
     anywhere = replace(principal.policy, networks=()) if principal.policy else None
     policy = check_policy(replace(principal, policy=anywhere), question.endpoint, None)
     route = resolve(principal, question.model)
-    target = priced(policy, question.model, ready(serving(route, question.endpoint))[0])
+    target = ready(serving(route, question.endpoint))[0]
     given, most = question.input_tokens, policy.max_input_tokens
     if most is not None and given > most:
         raise OrbitError(
@@ -103,6 +104,7 @@ def _need(principal: Principal, question: Question) -> Amounts:
             f"The input has {given} tokens; the policy of this key allows {most}.",
         )
     made = _output(principal, question, target)
+    target = priced(policy, question.model, target, question.endpoint, Need(given, made))
     return Amounts(given, made, target.rates.most_nano(given, made) if target.rates else 0)
 
 
@@ -111,7 +113,7 @@ def _output(principal: Principal, question: Question, target: Target) -> int:
         return 0
     assert principal.policy is not None
     asked, most = question.max_output_tokens, principal.policy.max_output_tokens
-    return default_output(principal.policy, target.model) if asked is None else min(asked, most or asked)
+    return default_output(principal.policy, target) if asked is None else min(asked, most or asked)
 
 
 def _code(full: Obstacle) -> str:

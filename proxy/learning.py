@@ -109,7 +109,7 @@ class Outputs:
         if usual is None:
             return None
         learned = max(1, usual) * call.choices
-        return learned if learned < call.output_cap * call.choices else None
+        return learned if learned < call.output_most else None
 
     def note(self, call: Call, output_tokens: int) -> None:
         """A call of such a policy ended well with so much output, of all choices."""

@@ -71,7 +71,7 @@ class Meter:
 
     def __post_init__(self) -> None:
         call = self.admission.call
-        self.most = call.output_cap * call.choices  # the provider was told so: nobody needs to hold more
+        self.most = call.output_most  # the provider was told so: nobody needs to hold more
         self._look_later()
 
     @property

@@ -27,6 +27,7 @@ from proxy.settlement import Settler
 from proxy.translation.backward import Backward
 from proxy.upstream import NOT_WORKED, Tries, Upstream
 
+KEEP_ALIVE_S = 15.0
 GOODBYE_S = 1.0  # a provider that has not closed its stream by then is left
 
 
@@ -146,6 +147,7 @@ class Pipeline:
             progress = _progress(admission.call)
             relay = self._relay(admission, _heard(admission.call, taken.format), taken.answer, progress)
             relay.channel = channel
+            channel.keep_alive(admission.call.request.surface.keep_alive, KEEP_ALIVE_S)
             relay.meter = meter = self._meter(admission, progress) if is_metered(admission) else None
             end = await relay.run()
             if end.whole:
@@ -180,8 +182,7 @@ class Pipeline:
 
 def is_metered(admission: Admission) -> bool:
     """Whether less is held than the provider may write."""
-    call = admission.call
-    return admission.reserved.output_tokens < call.output_cap * call.choices
+    return admission.reserved.output_tokens < admission.call.output_most
 
 
 def _heard(call: Call, spoken: Format) -> Listener:

@@ -28,6 +28,7 @@ TABLE = (
     Route("POST", "/v1/chat/completions", "chat/completions", OPENAI, views.CallView),
     Route("POST", "/v1/embeddings", "embeddings", OPENAI, views.CallView),
     Route("POST", "/v1/messages", "messages", ANTHROPIC, views.CallView),
+    Route("POST", "/v1/messages/count_tokens", "messages/count_tokens", ANTHROPIC, views.CountTokens),
     Route("GET", "/v1/models", "models", None, views.Models),
     Route("GET", "/v1/models/{name}", "models", None, views.Model),
     Route("GET", "/v1/orbit/limits", "orbit/limits", OPENAI, views.OwnLimits),

@@ -51,6 +51,7 @@ from tenants.models import (
     ProviderAccount,
 )
 from tenants.secrets import CredentialUnavailable, resolve
+from tenants.untranslatable import dropping
 
 T = TypeVar("T")
 
@@ -333,6 +334,7 @@ def effective_policy(
         output_reserve=_nearest(documents, "output_reserve") or "bound",
         drain=_drain(_nearest(documents, "on_disconnect")),
         on_store_failure=_on_store_failure(documents),
+        drop=dropping(documents),
     )
 
 

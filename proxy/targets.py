@@ -9,27 +9,22 @@ from typing import Any
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
+from proxy.asked import bad
 from proxy.call import Call, Request
 from proxy.checks import matches
 from proxy.context import EffectivePolicy, ModelRoute, Principal, Target
 from proxy.formats.base import Terms
 from proxy.providers import PROVIDERS
 from proxy.translation import TRANSLATIONS
-from quotas import estimate
+from quotas import classes, estimate
+from quotas.catalogue import fits
+from quotas.media import CONTEXT
+from quotas.needs import Asked, Need
+from quotas.rates import Rates
 
-# Output that a model may produce when neither request nor policy names a maximum; longest prefix wins.
-MODEL_OUTPUT = {
-    "gpt-3.5": 4_096,
-    "gpt-4": 8_192,
-    "gpt-4-turbo": 4_096,
-    "gpt-4o": 16_384,
-    "gpt-4.1": 32_768,
-    "gpt-5": 128_000,
-    "o1": 100_000,
-    "o3": 100_000,
-    "o4": 100_000,
-}
-USUAL_OUTPUT = 16_384
+USUAL_OUTPUT = 16_384  # that is reserved where neither request, policy nor catalogue names a maximum
+WINDOWED = ("chat/completions", "completions", "responses", "messages", "embeddings")
+FREE = Rates.parse({"input": 0, "output": 0}, "free")  # of endpoints that nobody charges for
 
 
 def allowed_models(principal: Principal) -> list[str]:
@@ -94,9 +89,11 @@ def ready(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     return found
 
 
-def priced(policy: EffectivePolicy, alias: str, target: Target) -> Target:
+def priced(policy: EffectivePolicy, alias: str, target: Target, endpoint: str, need: Need) -> Target:
     """The target with the price that counts. MODEL_UNPRICED where a cost limit applies and there is none."""
-    if target.rates is not None and target.rates.at(time.time_ns() // 1000).priced:
+    if classes.class_of(endpoint) is classes.Class.FREE:
+        return replace(target, rates=FREE)
+    if target.rates is not None and classes.priced(target.rates.at(time.time_ns() // 1000), need):
         return target
     costly = any(limit.meter == "cost" and limit.applies_to(alias) for limit in policy.limits)
     if policy.ceiling is not None:
@@ -115,43 +112,68 @@ def aimed(request: Request, alias: str, target: Target, spares: tuple[Target, ..
     """The request for one target. OrbitError when it cannot be said there, or its price is not known."""
     policy = request.principal.policy
     assert policy is not None
-    target = priced(policy, alias, target)
     spoken = format_for(target, request.endpoint)
     assert spoken is not None
-    terms = Terms(
-        target.model,
-        _output_cap(request, policy, target.model),
-        wants_usage=_wants_usage(request.body),
-        drop=policy.drop,
-    )
+    cap = _output_cap(request, policy, target)
+    terms = Terms(target.model, cap, wants_usage=_wants_usage(request.body), drop=policy.drop)
     body: Mapping[str, Any] = request.body
     size, translated = len(request.raw), None
     if spoken != request.endpoint:
         translated = TRANSLATIONS[request.endpoint, spoken](body, terms)
         body = translated.body
         size = len(bodies.encode(body))
-    bound = estimate.bound(body, size, target.model)
-    return Call(request, alias, target, spoken, body, translated, terms, bound, spares)
+    PROVIDERS[target.account.kind].check(spoken, body, terms)
+    asked = Asked(
+        model=target.model,
+        body=body,
+        files=request.files,
+        input_bound=estimate.bound(body, size, target.model),
+        output_cap=cap,
+        choices=request.choices,
+        window=target.facts.context_window or CONTEXT,
+    )
+    field = classes.refused_field(request.endpoint, asked)
+    if field is not None:
+        raise bad(field, "is not accepted: nothing bounds what it costs")
+    need = classes.need(request.endpoint, asked)
+    target = priced(policy, alias, target, request.endpoint, need)
+    return Call(request, alias, target, spoken, body, translated, terms, need, spares)
 
 
-def _output_cap(request: Request, policy: EffectivePolicy, model: str) -> int:
+async def fitted(call: Call) -> Call:
+    """The call with an output that its model's window has room for. CONTEXT_LENGTH_EXCEEDED when there is none."""
+    facts, cap = call.target.facts, call.terms.output_cap
+    window = facts.context_window
+    if window is None or call.need.input_tokens + cap <= window or call.spoken not in WINDOWED:
+        return call
+    given = await estimate.least(call.body, call.target.model)
+    room = fits(facts, given, cap)
+    if room is None:
+        raise OrbitError(
+            Code.CONTEXT_LENGTH_EXCEEDED,
+            f"The input has at least {given} tokens; the context window of {call.target.model} is {window}.",
+            param="messages" if "messages" in call.request.body else "input",
+        )
+    if room == cap:
+        return call
+    need = replace(call.need, output_tokens=call.need.output_tokens * room // cap)
+    return replace(call, terms=replace(call.terms, output_cap=room), need=need)
+
+
+def _output_cap(request: Request, policy: EffectivePolicy, target: Target) -> int:
     """The most tokens of one choice that the provider may write, and that are reserved: of every choice."""
-    wanted = request.output
-    if wanted is None:
-        return default_output(policy, model)
-    return min(wanted, policy.max_output_tokens or wanted)
+    if request.output is None:
+        return default_output(policy, target)
+    return _least(request.output, policy.max_output_tokens, target.facts.max_output)
 
 
-def default_output(policy: EffectivePolicy, model: str) -> int:
+def default_output(policy: EffectivePolicy, target: Target) -> int:
     """What is reserved, and sent as the cap, for a request that names no maximum."""
-    most = _model_output(model)
-    return min(most, policy.max_output_tokens or most)
+    return _least(target.facts.max_output or USUAL_OUTPUT, policy.max_output_tokens)
 
 
-def _model_output(model: str) -> int:
-    name = model.rsplit("/", 1)[-1].lower()
-    known = [prefix for prefix in MODEL_OUTPUT if name.startswith(prefix)]
-    return MODEL_OUTPUT[max(known, key=len)] if known else USUAL_OUTPUT
+def _least(value: int, *others: int | None) -> int:
+    return min(value, *(one for one in others if one is not None)) if any(others) else value
 
 
 def _wants_usage(body: Mapping[str, Any]) -> bool:

@@ -116,7 +116,10 @@ class Tries:
             call.terms,
             request.carried if call.translated is None else {},
         )
-        exchange = upstream.egress.open(account.id, "POST", prepared.url, prepared.headers, prepared.body)
+        route = call.principal.organization.models.get(call.model, request.route)
+        exchange = upstream.egress.open(
+            account.id, "POST", prepared.url, prepared.headers, prepared.body, route.timeouts
+        )
         self.answer = await exchange.__aenter__()
         self.exchange = exchange
         self.admission.attempt.answered(self.answer)
@@ -159,10 +162,11 @@ class Tries:
             admission.plan = tuple(rest)
             try:
                 call = aimed(admission.call.request, stop.alias, stop.target)
+                moved = await self.upstream.admissions.retarget(admission, call)
             except OrbitError as error:
                 logger.info("%s is no way out: %s", stop.target.model, error.message)
                 continue
-            if await self.upstream.admissions.retarget(admission, call):
+            if moved:
                 self.upstream.settler.moved(admission)
                 self.repeated = 0
                 return True

@@ -13,10 +13,11 @@ from rest_framework.views import APIView
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
-from proxy import listing, reads
+from proxy import counting, listing, reads
 from proxy.admission import unavailable
-from proxy.calls import make_call
-from proxy.context import Principal, Reply
+from proxy.asked import asked
+from proxy.calls import carried, make_call
+from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.permissions import PolicyPermission
 from proxy.pipeline import Streamed
@@ -118,7 +119,9 @@ class CallView(ProxyView):
 
 
 class FreshView(ProxyView):
-    """A read that reserves nothing: whether the key still holds is asked of the store."""
+    """What reserves nothing: whether the key still holds is asked of the store."""
+
+    more: Headers = []
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         await _renewed(raw)
@@ -129,7 +132,7 @@ class FreshView(ProxyView):
 
     def _json(self, value: dict[str, Any], raw: GatewayRequest) -> Reply:
         head = [(b"content-type", b"application/json"), *self.surface.request_id_headers(str(raw.request_id))]
-        return Reply(200, head, orjson.dumps(value))
+        return Reply(200, head + self.more, orjson.dumps(value))
 
     @abstractmethod
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
@@ -144,6 +147,19 @@ class Models(FreshView):
 class Model(FreshView):
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         return listing.one(resolve(principal, path["name"]), principal, self.surface)
+
+
+class CountTokens(FreshView):
+    """Free, counted by nobody, and without an event."""
+
+    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
+        body = bodies.decode(raw.body)
+        asked(self.endpoint, body)
+        found, source = await counting.counted(
+            principal, body, carried(raw.header_map), raw.runtime.pipeline.upstream.egress
+        )
+        self.more = [(b"x-orbit-usage-source", source.encode())]
+        return {"input_tokens": found}
 
 
 class OwnLimits(FreshView):

@@ -45,7 +45,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             "currency": organization.currency,
             "calendar": {field: getattr(organization, field) for field in _CALENDAR_FIELDS},
             "provider_accounts": [_account(account) for account in ProviderAccount.objects.order_by("name")],
-            "models": [_model(model) for model in models.order_by("alias")],
+            "models": [_model(model) for model in models.order_by("alias") if model.targets.all()],
             **{section.field: section.export() for section in registry.sections.values()},
             "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
             "policy": organization.policy.name if organization.policy else None,

@@ -23,6 +23,9 @@ class Dropping:
         return bool(self.policies) and all(fields is None or fields & around for fields in self.policies)
 
 
+REFUSING = Dropping()
+
+
 def dropping(documents: Iterable[Mapping[str, Any]]) -> Dropping:
     """Of the policies over a key: what one refuses is refused."""
     return Dropping(tuple(_of(document.get("untranslatable", "refuse")) for document in documents))

@@ -88,7 +88,11 @@ def make_tenant(provider: ProviderHandle) -> MakeTenant:
                     "credential": {"value": "sk-demo-tests"},
                 }
             ],
-            "models": [{"alias": one, "targets": [{"account": "demo", "model": one}]} for one in ALIASES],
+            # no retries: most tests mean one try when they make one
+            "models": [
+                {"alias": one, "targets": [{"account": "demo", "model": one}], "retries": 0}
+                for one in ALIASES
+            ],
             "policies": [{"name": "default", **policy}],
             "policy": "default",
             "projects": [{"slug": "app", "name": "App", "keys": [{"name": "main"}]}],

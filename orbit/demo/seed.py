@@ -16,7 +16,11 @@ ORGANIZATION = "demo"
 EMAIL = "demo@orbit.localhost"
 MODEL = "gpt-4o-mini"
 _PROJECT, _KEY = "chatbot", "production"
-_MODELS = (MODEL, "gpt-4o", "text-embedding-3-small")
+_OPENAI, _CLAUDE = "demo-provider", "demo-claude"  # accounts, both at the demo provider
+_MODELS = {
+    **dict.fromkeys((MODEL, "gpt-4o", "gpt-5", "text-embedding-3-small"), _OPENAI),
+    **dict.fromkeys(("claude-haiku-4-5", "claude-sonnet-4-6"), _CLAUDE),
+}
 _ACTOR = "manage.py seed_demo"
 # The demo provider takes any key.
 _CREDENTIAL = "sk-demo-orbit-gateway"
@@ -42,16 +46,24 @@ def document(provider_url: str) -> dict[str, Any]:
                 "name": "Demo organization",
                 "provider_accounts": [
                     {
-                        "name": "demo-provider",
-                        "kind": "openai_compatible",
+                        "name": name,
+                        "kind": kind,
                         "base_url": provider_url,
-                        "prices_as": "openai",
+                        "prices_as": kind,
                         "credential": {"value": _CREDENTIAL},
                     }
+                    for name, kind in ((_OPENAI, "openai"), (_CLAUDE, "anthropic"))
                 ],
                 "models": [
-                    {"alias": model, "targets": [{"account": "demo-provider", "model": model}]}
-                    for model in _MODELS
+                    *(
+                        {"alias": model, "targets": [{"account": account, "model": model}]}
+                        for model, account in _MODELS.items()
+                    ),
+                    {
+                        "alias": "assistant",
+                        "targets": [{"account": _OPENAI, "model": MODEL}],
+                        "fallbacks": ["claude-haiku-4-5"],
+                    },
                 ],
                 "policies": [
                     {
@@ -86,7 +98,7 @@ def seed(*, provider_url: str, renew: bool = False) -> Seeded:
         outcome = apply(wanted, actor=_ACTOR)
         key = {one.project: one.secret for one in outcome.keys}.get(_PROJECT)
     else:
-        key = _mended(existing, wanted["organizations"][0]["provider_accounts"][0])
+        key = _mended(existing, wanted["organizations"][0]["provider_accounts"])
     password = secrets.token_urlsafe(12)
     person, created = ensure_person(email=EMAIL, password=password, name="Demo", operator=True)
     if renew and not created:
@@ -98,17 +110,18 @@ def seed(*, provider_url: str, renew: bool = False) -> Seeded:
     return Seeded(ORGANIZATION, EMAIL, password if created or renew else None, key, MODEL)
 
 
-def _mended(organization: Organization, account: dict[str, Any]) -> str | None:
+def _mended(organization: Organization, accounts: list[dict[str, Any]]) -> str | None:
     """What this start needs of an organization that its user may have changed: the provider's address and a key."""
-    save_account(
-        organization_id=organization.id,
-        name=account["name"],
-        kind=account["kind"],
-        base_url=account["base_url"],
-        prices_as=account["prices_as"],
-        credential=NewCredential(value=_CREDENTIAL),
-        actor=_ACTOR,
-    )
+    for account in accounts:
+        save_account(
+            organization_id=organization.id,
+            name=account["name"],
+            kind=account["kind"],
+            base_url=account["base_url"],
+            prices_as=account["prices_as"],
+            credential=NewCredential(value=_CREDENTIAL),
+            actor=_ACTOR,
+        )
     with access.scope(organization_id=organization.id):
         if ApiKey.objects.filter(project__slug=_PROJECT, name=_KEY, revoked_at=None).exists():
             return None

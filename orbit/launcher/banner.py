@@ -64,4 +64,7 @@ from openai import OpenAI
 client = OpenAI(base_url="{url}/v1", api_key="{demo.key}")
 answer = client.chat.completions.create(model="{demo.model}", messages=[{{"role": "user", "content": "Say hello."}}])
 print(answer.choices[0].message.content)
+
+Anthropic's SDK, and coding agents built on it, take ANTHROPIC_BASE_URL={url} and ANTHROPIC_AUTH_TOKEN={demo.key}
+(models claude-haiku-4-5 and claude-sonnet-4-6). Any model answers on either surface.
 """

@@ -1,4 +1,5 @@
-"""Checks of the repository itself, for `make check`: requirements in step, nothing of one machine in a file."""
+"""Checks of the repository itself, for `make check`: requirements in step, nothing of one machine in a file,
+one way out."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from orbit.launcher.outbound import outbound_faults
 from orbit.launcher.state import PROJECT
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ \\;]+)")
@@ -22,7 +24,11 @@ _TEXT = {".py", ".txt", ".in", ".md", ".toml", ".yml", ".yaml", ".html", ".css",
 
 
 def main() -> None:
-    found = [*requirement_faults(PROJECT / "requirements"), *machine_faults(PROJECT)]
+    found = [
+        *requirement_faults(PROJECT / "requirements"),
+        *machine_faults(PROJECT),
+        *outbound_faults(PROJECT),
+    ]
     for fault in found:
         print(fault, file=sys.stderr)
     sys.exit(1 if found else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,9 +15,14 @@ class EgressError(Exception):
 
 
 class NotAllowed(EgressError):
-    """The address may not be reached from here."""
+    """The address may not be reached from here. `remedy` says what may be written instead, if anything."""
 
     worked = False
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
 
 
 class NotConnected(EgressError):
@@ -38,6 +43,8 @@ class TooLarge(EgressError):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
+    """How long one exchange may take: to connect (TLS included), to the answer's head, between pieces, in all."""
+
     connect_s: float
     first_byte_s: float
     idle_s: float
@@ -46,12 +53,12 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A vetted place: where the connection goes, and under which name."""
+    """A vetted place: the addresses that the connection may go to, best first, and under which name."""
 
     scheme: str
     host: str
     port: int
-    address: str
+    addresses: tuple[str, ...]
 
     @property
     def authority(self) -> str:
@@ -68,6 +75,10 @@ class Answer(Protocol):
 
     def header(self, name: str) -> str | None: ...
 
+    def headers(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of these (lower-case) headers that came."""
+        ...
+
     async def read(self) -> bytes: ...
 
     def hang_up(self) -> AsyncIterator[bytes]:
@@ -76,10 +87,19 @@ class Answer(Protocol):
 
 
 class Pool(Protocol):
-    """Connections to one destination for one account."""
+    """Connections to one destination for one account. `path` is what the request line holds, query included."""
 
     def open(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes, first_byte_s: float
+        self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes, timeouts: Timeouts
     ) -> AbstractAsyncContextManager[Answer]: ...
 
     async def close(self) -> None: ...
+
+
+def encoded(content_encoding: str | None, transfer_encoding: str | None) -> Broken | None:
+    """We ask for plain bytes and decode nothing: an answer that is packed all the same is not read."""
+    if content_encoding is not None and content_encoding.strip().lower() not in ("", "identity"):
+        return Broken("the answer is encoded, which was not asked for")
+    if transfer_encoding is not None and transfer_encoding.strip().lower() != "chunked":
+        return Broken("the answer is transferred in a coding other than chunked")
+    return None

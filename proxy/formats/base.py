@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from orbit.lib.errors import Code, OrbitError
 from proxy.context import Usage
 from proxy.output import Output
+from tenants.untranslatable import REFUSING, Dropping
 
 
 class Unreadable(ValueError):
@@ -19,20 +20,19 @@ class Unreadable(ValueError):
 class Terms:
     """What is settled about a call before its body is written for one target.
 
-    `drop` names the fields that may be left out where the target's format has no words for them, `"*"` all such;
-    what was left out is in `dropped`.
+    `drop` says what may be left out where the target's format has no words for it; what was is in `dropped`.
     """
 
     model: str
     output_cap: int  # of one choice: so much is reserved, and the provider is told
     stream: bool = False  # whether the provider is asked for a stream
     wants_usage: bool = False  # whether the client asked for usage in a stream of chat completions
-    drop: frozenset[str] = frozenset()
+    drop: Dropping = REFUSING
     dropped: list[str] = field(default_factory=list)
 
     def cannot(self, path: str, why: str) -> None:
         """`path` has no counterpart: INVALID_REQUEST that names it, or noted where it may be left out."""
-        if "*" not in self.drop and path.partition("[")[0].partition(".")[0] not in self.drop:
+        if not self.drop.allows(path):
             raise OrbitError(
                 Code.INVALID_REQUEST,
                 f"{path!r} cannot be sent to the provider of this model: {why}. Leave it out, or use a model of "

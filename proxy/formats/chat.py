@@ -17,10 +17,12 @@ WRITTEN = frozenset({"content", "refusal", "reasoning_content", "reasoning", "to
 
 
 class Chat:
-    """`cap_field` is how the output is capped where the client names no maximum."""
+    """`cap_field` is how the output is capped where the client names no maximum; `asks_usage` whether a stream has to be
+    asked for its usage."""
 
-    def __init__(self, cap_field: str = "max_completion_tokens") -> None:
+    def __init__(self, cap_field: str = "max_completion_tokens", asks_usage: bool = True) -> None:
         self.cap_field = cap_field
+        self.asks_usage = asks_usage
 
     def changes(self, body: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
         changes: dict[str, Any] = {}
@@ -31,7 +33,7 @@ class Chat:
             if body.get("stream") is not True:  # the client wants a plain answer of it
                 changes["stream"] = True
             options = body.get("stream_options") or {}
-            if options.get("include_usage") is not True:
+            if self.asks_usage and options.get("include_usage") is not True:
                 changes["stream_options"] = {**options, "include_usage": True}
         return changes
 

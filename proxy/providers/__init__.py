@@ -1,11 +1,12 @@
-"""The registry of adapters: one line a kind of account."""
+"""The registry of adapters: one line a kind of account (`tenants.kinds`)."""
 
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.base import Provider
-from proxy.providers.openai import OpenAI, OpenAICompatible
+from proxy.providers.compatible import ROWS, Compatible
+from proxy.providers.openai import OpenAI
 
 PROVIDERS: dict[str, Provider] = {
     "openai": OpenAI(),
     "anthropic": Anthropic(),
-    "openai_compatible": OpenAICompatible(),
+    **{kind: Compatible(row) for kind, row in ROWS.items()},
 }

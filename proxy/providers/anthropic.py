@@ -20,6 +20,9 @@ class Anthropic:
     dialect = "anthropic"
     id_header = "request-id"
 
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        """Takes all that its formats have."""
+
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         if status == 402 or _spent(error):
             return Trouble.NO_MONEY
@@ -35,19 +38,17 @@ class Anthropic:
         carried: Mapping[str, str],
     ) -> Prepared:
         changes = self.formats[endpoint].changes(body, terms)
-        headers = [
-            ("anthropic-version", carried.get("anthropic-version", VERSION)),
-            ("content-type", "application/json"),
-            ("accept-encoding", "identity"),
-        ]
-        if account.secret is not None:
-            headers.append(("x-api-key", account.secret.reveal()))
-        if "anthropic-beta" in carried:
-            headers.append(("anthropic-beta", carried["anthropic-beta"]))
         return Prepared(
             url=f"{account.base_url}/{endpoint}",
-            headers=headers,
+            headers=_headers(account, carried),
             body=bodies.encode({**body, **changes}) if changes or raw is None else raw,
+        )
+
+    def counting(
+        self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
+    ) -> Prepared | None:
+        return Prepared(
+            f"{account.base_url}/messages/count_tokens", _headers(account, carried), bodies.encode({**body})
         )
 
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
@@ -65,3 +66,15 @@ def _spent(error: Mapping[str, Any]) -> bool:
     return error.get("type") == "billing_error" or (
         isinstance(message, str) and "credit balance is too low" in message
     )
+
+
+def _headers(account: Account, carried: Mapping[str, str]) -> list[tuple[str, str]]:
+    found = [
+        ("anthropic-version", carried.get("anthropic-version", VERSION)),
+        ("content-type", "application/json"),
+    ]
+    if account.secret is not None:
+        found.append(("x-api-key", account.secret.reveal()))
+    if "anthropic-beta" in carried:
+        found.append(("anthropic-beta", carried["anthropic-beta"]))
+    return found

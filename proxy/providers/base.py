@@ -27,6 +27,10 @@ class Provider(Protocol):
     dialect: str  # of its errors, see proxy.surfaces
     id_header: str  # in which it names a request
 
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        """Goes through `terms.cannot` for what this provider lacks of a format that it speaks."""
+        ...
+
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         """Why it did not take a call, by its error object; None when the call itself is at fault."""
         ...
@@ -44,6 +48,12 @@ class Provider(Protocol):
 
         `carried` are the client's headers that a provider of the same format may see.
         """
+        ...
+
+    def counting(
+        self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
+    ) -> Prepared | None:
+        """The request that has a message's input counted; None where the provider does not count."""
         ...
 
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:

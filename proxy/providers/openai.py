@@ -35,6 +35,9 @@ class OpenAI:
     dialect = "openai"
     id_header = "x-request-id"
 
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        """Takes all that its formats have."""
+
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         if status == 402 or (status in (403, 429) and not NO_MONEY.isdisjoint(_names(error))):
             return Trouble.NO_MONEY
@@ -50,7 +53,7 @@ class OpenAI:
         carried: Mapping[str, str],
     ) -> Prepared:
         changes = self.formats[endpoint].changes(body, terms)
-        headers = [("content-type", "application/json"), ("accept-encoding", "identity")]
+        headers = [("content-type", "application/json")]
         if account.secret is not None:
             headers.append(("authorization", f"Bearer {account.secret.reveal()}"))
         return Prepared(
@@ -58,6 +61,11 @@ class OpenAI:
             headers=headers,
             body=bodies.encode({**body, **changes}) if changes or raw is None else raw,
         )
+
+    def counting(
+        self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
+    ) -> Prepared | None:
+        return None
 
     def shows_output(self, model: str, body: Mapping[str, Any]) -> bool:
         """Not with hidden reasoning, sound, or a prediction whose rejected tokens are charged."""
@@ -68,10 +76,6 @@ class OpenAI:
             return False
         modalities = body.get("modalities")
         return not isinstance(modalities, list) or all(one == "text" for one in modalities)
-
-
-class OpenAICompatible(OpenAI):
-    formats: Mapping[str, Format] = {"chat/completions": Chat("max_tokens"), "embeddings": Embeddings()}
 
 
 def _names(error: Mapping[str, Any]) -> list[str]:

@@ -31,6 +31,7 @@ class AnthropicSurface(Surface):
     name = "anthropic"
     id_header = b"request-id"
     dialects = frozenset({"anthropic"})
+    keep_alive = b'event: ping\ndata: {"type":"ping"}\n\n'
 
     def error_body(self, error: OrbitError, request_id: str) -> dict[str, Any]:
         told: dict[str, Any] = {

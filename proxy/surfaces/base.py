@@ -18,6 +18,7 @@ SOON_S = 5.0  # clients that try again by themselves wait about so long in all
 class Surface(ABC):
     name: str
     id_header: bytes  # under which the surface's own SDKs look for a request's id
+    keep_alive = b": keep-alive\n\n"  # what a stream may hold at any time, and no client takes for content
     dialects: frozenset[
         str
     ]  # of providers whose error bodies a client of this surface understands as they are

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from orbit.lib import clock, money
+from orbit.lib import clock, money, targets
 from orbit.lib.errors import InputError
+from orbit.lib.exchange import NotAllowed
 
 NOT_YET = "not supported yet"
 ENDPOINTS = (
@@ -43,9 +43,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
 _UPSTREAM_MODEL = re.compile(r"[!-~]{1,200}")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,7}")
-_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.?")
-# How address parsers read a host whose last label is a number: 127.1, 0x7f000001, 2130706433.
-_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -197,59 +194,16 @@ def zoned(value: object) -> datetime:
 def base_url(text: str, private_targets: Iterable[str]) -> str:
     """`text` without a trailing slash when a provider may be there. `private_targets` are `host:port`.
 
-    What a name stands for is vetted when it is called, by `orbit.lib.egress`.
+    What a name stands for is vetted when it is called, by `orbit.lib.egress`; all else is refused there as here.
     """
+    if "?" in text:
+        raise InputError("", "must not hold a query", f"write {text.partition('?')[0]}")
     try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise InputError("", "is no address", "such as https://api.openai.com/v1") from None
-    if (
-        parts.scheme not in {"http", "https"}
-        or not host
-        or not text.isascii()
-        or not text.isprintable()
-        or " " in text
-    ):
-        raise InputError("", "must read https://host/path", "such as https://api.openai.com/v1")
-    if parts.username is not None or parts.password is not None:
-        raise InputError("", "must not hold a user name or password", "store it as the credential")
-    if "?" in text or "#" in text or "\\" in text:
-        raise InputError("", "must not hold a query, a fragment or a backslash")
-    effective = port if port is not None else {"http": 80, "https": 443}[parts.scheme]
-    bracketed = f"[{host}]" if ":" in host else host
-    if f"{bracketed}:{effective}" not in {target.lower() for target in private_targets}:
-        _check_public(parts.scheme, host)
-    where = bracketed if port is None else f"{bracketed}:{port}"
-    return f"{parts.scheme}://{where}{parts.path}".rstrip("/")
-
-
-def _check_public(scheme: str, host: str) -> None:
-    if scheme != "https":
-        raise InputError("", "must be https", "or the operator lists its host:port in ORBIT_PRIVATE_TARGETS")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        if _NUMERIC.fullmatch(host) or not _HOST.fullmatch(host):
-            raise InputError("", f"{host!r} is no host name", "such as api.openai.com") from None
-        private = host.rstrip(".").rpartition(".")[2] in {"localhost", "local", "internal"}
-    else:
-        private = not _is_public(address)
-    if private:
-        raise InputError(
-            "", f"{host} is a private address", "the operator may list its host:port in ORBIT_PRIVATE_TARGETS"
-        )
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Global unicast, also where an IPv6 address wraps an IPv4 one."""
-    if isinstance(address, ipaddress.IPv6Address):
-        wrapped = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if wrapped is None and address in ipaddress.IPv6Network("64:ff9b::/96"):
-            wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if wrapped is not None:
-            return _is_public(wrapped)
-    return address.is_global and not address.is_multicast
+        origin, path = targets.split(text)
+        where = targets.parse_origin(origin, targets.listed(private_targets)).origin
+    except NotAllowed as error:
+        raise InputError("", error.message, error.remedy) from None
+    return f"{where}{path}".rstrip("/")
 
 
 def _hyphened(text: str) -> str:

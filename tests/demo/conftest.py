@@ -4,11 +4,13 @@ from typing import Any
 
 import orjson
 import pytest
+from anthropic import Anthropic
 from openai import OpenAI
 
 from orbit.demo.provider.process import ProviderHandle, running_provider
 
 KEY = "sk-demo-tests"
+VERSION = "2026-10-21"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,14 @@ def provider(shared_provider: ProviderHandle) -> ProviderHandle:
 @pytest.fixture
 def client(provider: ProviderHandle) -> Iterator[OpenAI]:
     with OpenAI(base_url=provider.base_url, api_key=KEY, max_retries=0, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(provider: ProviderHandle) -> Iterator[Anthropic]:
+    # Anthropic's clients add the /v1 themselves.
+    address = provider.base_url.removesuffix("/v1")
+    with Anthropic(base_url=address, api_key=KEY, max_retries=0, timeout=10) as client:
         yield client
 
 
@@ -54,14 +64,55 @@ class Raw:
             "messages": [{"role": "user", "content": "Hi"}],
             "stream": stream,
         } | more
-        with self.connect(fields, x_demo=directives) as connection:
+        return self.ask_at("/v1/chat/completions", fields, directives)
+
+    def ask_at(self, path: str, fields: dict[str, Any], directives: str) -> tuple[bytes, str]:
+        with self.connect(fields, path=path, x_demo=directives) as connection:
             return read_answer(connection)
 
     def events(self, directives: str, **more: Any) -> list[Any]:
-        received, ending = self.ask(directives, **more)
-        assert ending == "complete"
-        payloads = [line[6:] for line in unchunked(received).split(b"\n") if line.startswith(b"data: ")]
-        return [orjson.loads(payload) for payload in payloads if payload != b"[DONE]"]
+        return _payloads(*self.ask(directives, **more))
+
+    def events_at(self, path: str, fields: dict[str, Any], directives: str) -> list[Any]:
+        return _payloads(*self.ask_at(path, fields, directives))
+
+
+def _payloads(received: bytes, ending: str) -> list[Any]:
+    assert ending == "complete"
+    payloads = [line[6:] for line in unchunked(received).split(b"\n") if line.startswith(b"data: ")]
+    return [orjson.loads(payload) for payload in payloads if payload != b"[DONE]"]
+
+
+class RawMessages(Raw):
+    """The same in Anthropic's format."""
+
+    def ask(self, directives: str, *, stream: bool = True, **more: Any) -> tuple[bytes, str]:
+        fields = {
+            "model": "demo-claude",
+            "max_tokens": 1_000,
+            "messages": [{"role": "user", "content": "Hi"}],
+            "stream": stream,
+        } | more
+        with self.post(fields, x_demo=directives) as connection:
+            return read_answer(connection)
+
+    def post(self, fields: dict[str, Any], **headers: str) -> socket.socket:
+        headers = {"anthropic_version": VERSION} | headers
+        return self.connect(fields, path="/v1/messages", **headers)
+
+    def refused(self, fields: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
+        """The status and the error of a request that is not served."""
+        with self.post(fields, **headers) as connection:
+            received, _ = read_answer(connection)
+        body = orjson.loads(received.partition(b"\r\n\r\n")[2])
+        assert body["type"] == "error"
+        assert body["request_id"].encode() in received.partition(b"\r\n\r\n")[0]
+        return int(received.split()[1]), body["error"]
+
+
+@pytest.fixture
+def raw_messages(provider: ProviderHandle) -> RawMessages:
+    return RawMessages(provider)
 
 
 @pytest.fixture
@@ -89,8 +140,8 @@ def _is_complete(received: bytes) -> bool:
         return False
     if b"transfer-encoding: chunked" in head:
         return body.endswith(b"0\r\n\r\n")
-    length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length"))
-    return len(body) == int(length.split(b": ")[1])
+    lengths = [line for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+    return bool(lengths) and len(body) == int(lengths[0].split(b": ")[1])
 
 
 def unchunked(received: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from orbit.asgi import Application
 from orbit.lib.errors import Code, OrbitError
-from proxy import body, reads, views
+from proxy import body, listing, reads, views
 from proxy.admission import Admissions
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.permissions import PolicyPermission
@@ -116,7 +116,8 @@ def test_fault_of_our_own_tells_nothing(
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gpt-4o", "/v1/orbit/limits"])
 def test_fault_in_a_read_tells_nothing(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(reads, "limits", broken_later)
-    monkeypatch.setattr(views, "allowed_models", broken)
+    monkeypatch.setattr(listing, "page", broken)
+    monkeypatch.setattr(listing, "one", broken)
     status, _, content = asked(tenant.key, path=path)
     assert status == 500
     assert CANARY not in content.decode()

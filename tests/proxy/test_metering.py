@@ -20,6 +20,7 @@ from quotas import tokens
 from quotas.chain import Chain, Lease, Refusal, Standing
 from quotas.engine import Gone
 from quotas.limits import Amounts, Calendar, Limit
+from quotas.needs import Need
 from quotas.prices import Rates
 
 LIMIT = Limit("daily", "key", "k", "app/main", "output_tokens", "day", 10_000, 10_000)
@@ -90,8 +91,9 @@ def stream(held: int, cap: int = 100_000, price: int = 0, **store: Any) -> Strea
     rates = Rates.parse({"input": 0, "output": price}, "1")
     target = SimpleNamespace(model="gpt-4o-mini", rates=rates)
     call = SimpleNamespace(
-        output_cap=cap, choices=1, target=target, end_user=None, principal=None, model="m", body={}
-    )
+        output_most=cap, need=Need(10, cap), target=target, spares=(), end_user=None, principal=None,
+        model="m", body={},
+    )  # fmt: skip
     call.principal = SimpleNamespace(refusals={"m": b"{}"})
     chain = Chain.at(0, "o", "k", [], Calendar(), 0)
     amounts = Amounts(10, held, held * price // 1_000_000)

@@ -36,6 +36,8 @@ def test_the_same_again_changes_nothing(organization: Organization) -> None:
     "moved",
     [
         {"base_url": "https://elsewhere.example.com/v1"},
+        {"base_url": "https://api.openai.com:8443/v1"},
+        {"base_url": "https://api.openai.com/v2"},
         {"kind": "openai_compatible", "prices_as": "openai"},
     ],
 )
@@ -45,6 +47,56 @@ def test_another_destination_voids_the_secret(organization: Organization, moved:
     assert "credential" in saved.fields
     assert saved.row.credential_sealed is None
     assert saved.row.credential_hint == ""
+
+
+@pytest.mark.parametrize("url", ["https://API.openai.com/v1/", "HTTPS://api.openai.com:443/v1"])
+def test_the_same_destination_in_other_words_keeps_the_secret(organization: Organization, url: str) -> None:
+    _save(organization, credential=NewCredential(value=SECRET))
+    assert not _save(organization, base_url=url).changed
+    with access.scope(organization_id=organization.id):
+        assert resolve(ProviderAccount.objects.get()).reveal() == SECRET
+
+
+def test_a_voided_secret_does_not_come_back_with_its_destination(organization: Organization) -> None:
+    _save(organization, credential=NewCredential(value=SECRET))
+    _save(organization, base_url="https://elsewhere.example.com/v1")
+    saved = _save(organization)
+    assert saved.row.base_url == "https://api.openai.com/v1"
+    assert (saved.row.credential_sealed, saved.row.credential_ref) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "message", "remedy"),
+    [
+        ("http://api.openai.com/v1", "must be https", "ORBIT_PRIVATE_TARGETS"),
+        ("https://10.0.0.1/v1", "is a private address", "ORBIT_PRIVATE_TARGETS"),
+        ("https://intranet/v1", "is a private address", "ORBIT_PRIVATE_TARGETS"),
+        ("https://sk-secret@api.openai.com/v1", "must not hold a user name", "store it as the credential"),
+        ("https://api.openai.com./v1", "must not end its host with a dot", "write api.openai.com"),
+        (
+            "https://api.openai.com/v1?key=sk-secret",
+            "must not hold a query",
+            "write https://api.openai.com/v1",
+        ),
+        ("https://api.openai.com/v1/../x", "must not hold . or ..", "such as https://api.openai.com/v1"),
+        ("api.openai.com/v1", "must read https://host/path", "such as https://api.openai.com/v1"),
+        ("https://0x7f.1/", "is no host name", "such as api.openai.com"),
+    ],
+)
+def test_a_refused_address_names_its_field_and_a_remedy_and_keeps_what_was(
+    organization: Organization, url: str, message: str, remedy: str
+) -> None:
+    _save(organization, credential=NewCredential(value=SECRET))
+    with pytest.raises(InputError) as caught:
+        _save(organization, base_url=url)
+    assert caught.value.path == "base_url"
+    assert message in caught.value.message
+    assert remedy in caught.value.suggestion
+    assert "sk-secret" not in str(caught.value)
+    with access.scope(organization_id=organization.id):
+        account = ProviderAccount.objects.get()
+        assert account.base_url == "https://api.openai.com/v1"
+        assert resolve(account).reveal() == SECRET
 
 
 def test_another_destination_voids_the_reference(organization: Organization) -> None:

@@ -6,7 +6,7 @@ import random
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,19 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
+from .anthropic_surface import AnthropicSurface
 from .behaviour import WELL_BEHAVED, Behaviour, parse_behaviour
 from .catalogue import MODELS, Model, find_model
 from .chat import Chat
 from .chat_request import read_chat_request, text_of
 from .connection import Connection, PeerGone, Request
+from .desk import Desk
 from .embeddings import EmbeddingRequest, Vectors, read_embedding_request
+from .endpoints import Endpoints
 from .exchange import Exchange, Pace, asked_refusal
 from .heads import Heads
-from .oracle import Oracle, Record
+from .oracle import Oracle
+from .prose import Prose
 from .refusals import Refusal, bad_request, refusal_of_status
 from .usage import usage_of
 from .wire import CutShort
@@ -56,6 +60,15 @@ class Provider:
         self._heads = Heads()
         self._chat = Chat(options.seed)
         self._vectors = Vectors(options.seed)
+        self._anthropic = AnthropicSurface(options.seed, self._prepare)
+        self._endpoints = Endpoints(
+            Desk(
+                self._fields,
+                self._behave,
+                self._oracle.close,
+                Prose(options.seed),
+            )
+        )
         self._faults_seen: Counter[str] = Counter()
         self._chance = random.Random(options.seed)  # noqa: S311
         self.stopping = False
@@ -75,26 +88,26 @@ class Provider:
         exchange = Exchange(connection, request, record, self._heads)
         exchange.may_kill = self._options.allow_kill
         try:
-            _authenticate(request)
             work = self._route(exchange)
         except Refusal as refusal:
-            exchange.answer_at_once(refusal.status, refusal.body())
+            exchange.refuse_at_once(refusal)
             self._oracle.close(record, "refused")
             return None
         except Exception:
             # A bug of ours, or a body so odd that we did not foresee it: say so, and keep the books closed.
             traceback.print_exc(file=sys.stderr)
             record.work_began = False
-            exchange.answer_at_once(500, refusal_of_status(500).body())
+            exchange.refuse_at_once(refusal_of_status(500))
             self._oracle.close(record, "failed")
             return None
         if work is None:
-            self._oracle.close(record, "finished")
+            if not exchange.outlives_answer:
+                self._oracle.close(record, "finished")
             return None
-        return self._supervised(record, work)
+        return self._supervised(exchange, work)
 
-    async def _supervised(self, record: Record, work: Coroutine[Any, Any, None]) -> None:
-        outcome = "failed"
+    async def _supervised(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        record, outcome = exchange.record, "failed"
         try:
             await work
             outcome = "finished" if record.status == 200 else "refused"
@@ -106,12 +119,16 @@ class Provider:
             outcome = "stopped" if self.stopping else "hung_up"
             raise
         finally:
-            self._oracle.close(record, outcome)
+            if not exchange.outlives_answer:
+                self._oracle.close(record, outcome)
 
     # -- the vendor's surface
 
     def _route(self, exchange: Exchange) -> Work:
         request = exchange.request
+        if exchange.vendor == "anthropic":
+            return self._anthropic.route(exchange)
+        _authenticate(request)
         match request.method, request.path.rstrip("/"):
             case "POST", "/v1/chat/completions":
                 return self._serve_chat(exchange)
@@ -134,6 +151,8 @@ class Provider:
                     )
                 exchange.answer_at_once(200, orjson.dumps(_model_json(model)))
                 return None
+        if endpoint := self._endpoints.find(request.method, request.path.rstrip("/")):
+            return endpoint(exchange)
         message = f"Invalid URL ({request.method} {request.path})"
         raise Refusal(404, message, code="unknown_url")
 
@@ -168,7 +187,7 @@ class Provider:
         if exchange.can_answer_at_once:
             exchange.answer_at_once(200, body)
             return None
-        return _answer_after_delay(exchange, body)
+        return exchange.answer_after_delay(body)
 
     def _embeddings_body(self, exchange: Exchange, request: EmbeddingRequest) -> bytes:
         kind, prompt = exchange.behaviour.usage, exchange.record.prompt_tokens
@@ -185,6 +204,12 @@ class Provider:
             body["usage"] = usage
             exchange.record.reported_usage.append(usage)
         return orjson.dumps(body)
+
+    def _prepare(self, exchange: Exchange, text_of: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
+        """The body's fields; from here on the exchange behaves as they ask."""
+        fields = self._fields(exchange)
+        self._behave(exchange, fields, text_of(fields))
+        return fields
 
     def _fields(self, exchange: Exchange) -> dict[str, Any]:
         try:
@@ -205,7 +230,7 @@ class Provider:
             behaviour = self._while_faulty(behaviour)
         for name in behaviour.refuse_params.split(","):
             if name and name in fields:
-                raise bad_request(f"Unrecognized request argument supplied: {name}", param=name)
+                raise exchange.unknown_field(name)
         exchange.behaviour = behaviour
         exchange.pace = self._pace(behaviour)
 
@@ -251,11 +276,6 @@ class Provider:
                 self._faults_seen.clear()
                 return 200, b"{}"
         return 404, b"{}"
-
-
-async def _answer_after_delay(exchange: Exchange, body: bytes) -> None:
-    await asyncio.sleep(exchange.pace.first_s)
-    await exchange.answer(body)
 
 
 def _authenticate(request: Request) -> None:

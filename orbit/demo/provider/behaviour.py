@@ -3,18 +3,26 @@
 Directives are words, `name=value` or just `name`, given in one or more of (later wins):
 
 1. the model name:            `demo-chat?tokens=200&pace_ms=50`
-2. the last user message, or the first embedding input:   `[[orbit-demo: tokens=50 status=503]]`
+2. the last user message, the prompt, or the first input:   `[[orbit-demo: tokens=50 status=503]]`
 3. a header:                  `x-demo: tokens=50 status=503`
+
+(M) marks what only the Messages format has; elsewhere it changes nothing.
 
 | directive | meaning |
 | --- | --- |
 | `tokens=N` | completion tokens to make, per choice (`max_tokens` still cuts it) |
 | `prompt_tokens=N` | prompt tokens to count and charge |
 | `cached=N` | prompt tokens to count and charge as read from the cache |
+| `cache_write=N`, `cache_write_1h=N` | prompt tokens to charge as written to the cache, for 5 minutes or an hour (M) |
 | `reasoning=N` | hidden reasoning tokens, made before the text, per choice |
+| `redacted_thinking` | thinking that was asked for comes as a redacted block (M) |
 | `tokens_per_chunk=N` | tokens in one streamed chunk (1) |
 | `chunks_per_write=N` | streamed chunks handed to the socket at once (1) |
 | `tool_calls=N` | number of tool calls to make when tools are offered; 0 answers with text |
+| `preamble=N` | tokens of text before the tool calls (M) |
+| `stop_reason=WORD` | end with this reason, such as `refusal` or `pause_turn` (M) |
+| `ping_every=N` | a ping after every N content chunks (M) |
+| `web_searches=N` | web searches to make when a Responses call offers the tool |
 | `echo` | answer with the last user message |
 | `pace_ms=N` | time between chunks; 0 is as fast as it can |
 | `first_ms=N` | time before the first byte |
@@ -24,7 +32,8 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `refuse_params=A,B` | answer 400 if the body has one of these fields |
 | `times=N` | be faulty for the first N requests with the same `key=TEXT` only, then serve well |
 | `usage=KIND` | `missing` `null` `zero` `negative` `huge` `string` `contradictory` `excessive` (ten times too much), |
-| | and in streams `twice` `with_finish` `running` (on every chunk) `decreasing` (running, then less) |
+| | and in streams `twice` `with_finish` `running` (on every chunk) `decreasing` (running, then less), |
+| | and of a message's two reports `start_only` `end_only` (M) |
 | `cut_after_bytes=N` | reset the connection (RST) after N bytes of the answer, head included |
 | `cut_after_chunks=N` | reset it after N content chunks |
 | `fin_after_chunks=N` | close it (FIN) after N content chunks; a plain answer stops half-way |
@@ -39,8 +48,8 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `bom` | the stream begins with a byte-order mark |
 | `multiline` | every event has a second, blank `data:` line |
 | `long_line=N` | a comment line of N bytes before the first content chunk |
-| `no_done` | no `data: [DONE]` |
-| `after_done` | one more content event after `[DONE]`, which counts for nothing |
+| `no_done` | no `data: [DONE]`; streams that have none end without their last event |
+| `after_done` | one more content event after the last, which counts for nothing |
 | `obfuscation` | random padding in every chunk |
 | `content_length_off[=N]` | a plain answer announces N bytes too many (1); negative: too few |
 | `gzip_bomb=N` | a plain answer is N MiB of spaces and the JSON, gzipped |
@@ -72,6 +81,8 @@ USAGE_KINDS = frozenset(
         "with_finish",
         "running",
         "decreasing",
+        "start_only",
+        "end_only",
     ]
 )
 
@@ -83,10 +94,17 @@ class Behaviour:
     tokens: int | None = None
     prompt_tokens: int | None = None
     cached: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
     reasoning: int = 0
+    redacted_thinking: bool = False
     tokens_per_chunk: int = 1
     chunks_per_write: int = 1
     tool_calls: int | None = None
+    preamble: int = 0
+    stop_reason: str = ""
+    ping_every: int = 0
+    web_searches: int = 0
     echo: bool = False
     pace_ms: int | None = None
     first_ms: int | None = None
@@ -141,10 +159,17 @@ _HARMLESS = [
     "tokens",
     "prompt_tokens",
     "cached",
+    "cache_write",
+    "cache_write_1h",
     "reasoning",
+    "redacted_thinking",
     "tokens_per_chunk",
     "chunks_per_write",
     "tool_calls",
+    "preamble",
+    "stop_reason",
+    "ping_every",
+    "web_searches",
     "echo",
     "pace_ms",
     "first_ms",

@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -79,7 +80,7 @@ def _text(request: ChatRequest, behaviour: Behaviour, prose: Prose, seed: int) -
 
 def _call(request: ChatRequest, seed: int, number: int) -> ToolCall:
     hint = strip_directives(request.user_text)
-    function = _chosen_tool(request, hint, number)
+    function = chosen_tool(request.tools, request.forced_tool, hint, number)
     name = function["name"]
     arguments = orjson.dumps(example_of(function.get("parameters"), hint=hint)).decode()
     return ToolCall(
@@ -90,17 +91,17 @@ def _call(request: ChatRequest, seed: int, number: int) -> ToolCall:
     )
 
 
-def _chosen_tool(request: ChatRequest, hint: str, number: int) -> dict[str, str]:
+def chosen_tool(tools: list[dict[str, Any]], forced: str, hint: str, number: int) -> dict[str, Any]:
     """The forced tool, else the one whose name the user's words touch, else one after the other."""
-    if request.forced_tool:
-        return next(tool for tool in request.tools if tool["name"] == request.forced_tool)
+    if forced:
+        return next(tool for tool in tools if tool["name"] == forced)
     words = hint.lower()
     touched = [
         tool
-        for tool in request.tools
+        for tool in tools
         if any(len(part) > 3 and part in words for part in tool["name"].lower().split("_"))
     ]
-    offered = touched or request.tools
+    offered = touched or tools
     return offered[number % len(offered)]
 
 

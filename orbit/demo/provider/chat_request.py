@@ -121,7 +121,7 @@ def read_chat_request(fields: dict[str, Any]) -> ChatRequest:
         tools=tools,
         forced_tool=forced_tool,
         answer_schema=_answer_schema(fields.get("response_format")),
-        stops=_stops(fields.get("stop")),
+        stops=read_stops(fields.get("stop")),
         service_tier=str(fields.get("service_tier") or "auto"),
     )
 
@@ -217,7 +217,7 @@ def _answer_schema(response_format: Any) -> dict[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _stops(stop: Any) -> tuple[str, ...]:
+def read_stops(stop: Any) -> tuple[str, ...]:
     if isinstance(stop, str):
         return (stop,) if stop else ()
     return tuple(each for each in stop if isinstance(each, str) and each) if isinstance(stop, list) else ()

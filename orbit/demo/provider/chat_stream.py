@@ -11,7 +11,7 @@ import orjson
 
 from .chat_answer import Choice
 from .chat_request import ChatRequest
-from .connection import PeerGone
+from .content_stream import ContentStream
 from .events import EventFormat
 from .exchange import Exchange
 from .usage import usage_of
@@ -58,7 +58,8 @@ class ChatStream:
         await self._wire.send(b"".join(roles))
         if behaviour.long_line is not None:
             await self._wire.send(self._format.long_comment(behaviour.long_line))
-        await self._send_content()
+        deltas = _interleaved(self._choices, behaviour.tokens_per_chunk)
+        await ContentStream(self._exchange, self._send_error).send(deltas, self._content)
         if behaviour.usage_after_ms:
             await asyncio.sleep(behaviour.usage_after_ms / 1000)
         await self._send_ending()
@@ -74,63 +75,6 @@ class ChatStream:
         total = sum(choice.reasoning for choice in self._choices)
         await self._exchange.work_unseen(total, longest * self._exchange.pace.per_token_s, made)
 
-    async def _send_content(self) -> None:
-        record, wire, pace_s = self._record, self._wire, self._exchange.pace.per_chunk_s
-        faults = self._fault_points()
-        together = self._behaviour.chunks_per_write
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        waiting: list[bytes] = []
-        for index, delta, tokens in _interleaved(self._choices, self._behaviour.tokens_per_chunk):
-            if record.chunks in faults:
-                await wire.send(b"".join(waiting))
-                waiting.clear()
-                await self._misbehave()
-            if self._exchange.connection.gone:
-                raise PeerGone  # nothing is charged that cannot be handed over
-            record.completion_tokens += tokens
-            record.chunks += 1
-            waiting.append(self._chunk(index, delta))
-            if len(waiting) < together:
-                continue
-            await wire.send(waiting[0] if together == 1 else b"".join(waiting))
-            waiting.clear()
-            due += pace_s * together
-            # Sleeping even for nothing lets the write leave on its own, as one read at the other end.
-            await asyncio.sleep(max(0.0, due - loop.time()) if pace_s else 0)
-        await wire.send(b"".join(waiting))
-        if any(point >= record.chunks for point in faults):
-            await self._misbehave(late=True)
-
-    def _fault_points(self) -> frozenset[int]:
-        asked = self._behaviour
-        points = (
-            asked.kill_peer_after_chunks,
-            asked.stall_after_chunks,
-            asked.error_after_chunks,
-            asked.cut_after_chunks,
-            asked.fin_after_chunks,
-        )
-        return frozenset(point for point in points if point is not None)
-
-    async def _misbehave(self, *, late: bool = False) -> None:
-        """Faults due at this chunk; `late`: the stream was shorter than the fault's place, so all the rest."""
-        asked, sent = self._behaviour, self._record.chunks
-
-        def due(point: int | None) -> bool:
-            return point is not None and (point >= sent if late else point == sent)
-
-        if due(asked.kill_peer_after_chunks):
-            await self._exchange.kill_peer()
-        if due(asked.stall_after_chunks):
-            await asyncio.sleep(asked.stall_s)
-        if due(asked.error_after_chunks):
-            await self._send_error()
-        if due(asked.cut_after_chunks):
-            await self._wire.cut()
-        if due(asked.fin_after_chunks):
-            await self._wire.close()
-
     async def _send_error(self) -> None:
         error = {
             "message": "The server had an error while processing your request. Sorry about that!",
@@ -142,8 +86,6 @@ class ChatStream:
         await self._wire.send(
             self._format.event(orjson.dumps({"error": error}), name=name) + self._format.end
         )
-        self._record.note = "error event sent"
-        await self._wire.close()
 
     async def _send_ending(self) -> None:
         kind = self._behaviour.usage
@@ -165,6 +107,9 @@ class ChatStream:
         await self._wire.send(b"".join(parts) + self._format.end)
         if not self._chunked:
             self._exchange.connection.finish()
+
+    def _content(self, delta: tuple[int, bytes]) -> bytes:
+        return self._chunk(*delta)
 
     def _chunk(
         self,
@@ -231,8 +176,8 @@ def _role_delta(choice: Choice) -> bytes:
     return b'{"role":"assistant","content":%b,"refusal":null}' % content
 
 
-def _interleaved(choices: list[Choice], together: int) -> Iterator[tuple[int, bytes, int]]:
-    """(choice, delta, tokens in it), the choices taking turns as with the real vendor."""
+def _interleaved(choices: list[Choice], together: int) -> Iterator[tuple[tuple[int, bytes], int]]:
+    """((choice, delta), tokens in it), the choices taking turns as with the real vendor."""
     if len(choices) == 1:
         yield from _deltas(choices[0], together)
         return
@@ -242,14 +187,10 @@ def _interleaved(choices: list[Choice], together: int) -> Iterator[tuple[int, by
                 yield step
 
 
-def _deltas(choice: Choice, together: int) -> Iterator[tuple[int, bytes, int]]:
+def _deltas(choice: Choice, together: int) -> Iterator[tuple[tuple[int, bytes], int]]:
     for start in range(0, len(choice.pieces), together):
         part = choice.pieces[start : start + together]
-        yield (
-            choice.index,
-            b'{"content":' + orjson.dumps("".join(part)) + b"}",
-            len(part),
-        )
+        yield (choice.index, b'{"content":' + orjson.dumps("".join(part)) + b"}"), len(part)
     for number, call in enumerate(choice.tool_calls):
         opened = {
             "index": number,
@@ -257,8 +198,8 @@ def _deltas(choice: Choice, together: int) -> Iterator[tuple[int, bytes, int]]:
             "type": "function",
             "function": {"name": call.name, "arguments": ""},
         }
-        yield choice.index, orjson.dumps({"tool_calls": [opened]}), call.name_tokens
+        yield (choice.index, orjson.dumps({"tool_calls": [opened]})), call.name_tokens
         for start in range(0, len(call.pieces), together):
             part = call.pieces[start : start + together]
             fragment = {"index": number, "function": {"arguments": "".join(part)}}
-            yield choice.index, orjson.dumps({"tool_calls": [fragment]}), len(part)
+            yield (choice.index, orjson.dumps({"tool_calls": [fragment]})), len(part)

@@ -11,14 +11,15 @@ class EventFormat:
     def __init__(self, behaviour: Behaviour, *, chunked: bool) -> None:
         eol = behaviour.end_of_line
         self._chunked = chunked
-        self._before = COMMENT + eol + eol + b"data: " if behaviour.comments else b"data: "
+        self._comment = COMMENT + eol + eol if behaviour.comments else b""
         self._after = (eol + b"data: " if behaviour.multiline else b"") + eol + eol
         self._eol = eol
         self.end = b"0\r\n\r\n" if chunked else b""
 
     def event(self, payload: bytes, *, name: bytes = b"") -> bytes:
-        before = b"event: " + name + self._eol + self._before if name else self._before
-        return self.raw(before + payload + self._after)
+        # The blank line after a comment would end the event and lose its name, so the comment comes first.
+        named = b"event: " + name + self._eol if name else b""
+        return self.raw(self._comment + named + b"data: " + payload + self._after)
 
     def long_comment(self, size: int) -> bytes:
         return self.raw(b": " + b"x" * size + self._eol + self._eol)

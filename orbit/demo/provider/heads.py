@@ -1,7 +1,10 @@
-"""Response heads, as OpenAI's edge writes them."""
+"""Response heads, as the vendors' edges write them."""
 
 import time
 from email.utils import formatdate
+from typing import Literal
+
+Vendor = Literal["openai", "anthropic"]
 
 _REASONS = {
     200: "OK",
@@ -12,13 +15,16 @@ _REASONS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Payload Too Large",
     429: "Too Many Requests",
     500: "Internal Server Error",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
+    529: "Overloaded",
 }
-_USUAL = (
+_OPENAI = (
     b"openai-organization: org-orbit-demo\r\n"
     b"openai-version: 2020-10-01\r\n"
     b"x-ratelimit-limit-requests: 10000\r\n"
@@ -28,6 +34,21 @@ _USUAL = (
     b"x-ratelimit-reset-requests: 6ms\r\n"
     b"x-ratelimit-reset-tokens: 30ms\r\n"
 )
+_ANTHROPIC = """\
+anthropic-organization-id: 0b17d3e0-0000-4000-8000-0de300000000
+anthropic-ratelimit-requests-limit: 4000
+anthropic-ratelimit-requests-remaining: 3999
+anthropic-ratelimit-requests-reset: {reset}
+anthropic-ratelimit-tokens-limit: 2400000
+anthropic-ratelimit-tokens-remaining: 2399000
+anthropic-ratelimit-tokens-reset: {reset}
+anthropic-ratelimit-input-tokens-limit: 2000000
+anthropic-ratelimit-input-tokens-remaining: 1999000
+anthropic-ratelimit-input-tokens-reset: {reset}
+anthropic-ratelimit-output-tokens-limit: 400000
+anthropic-ratelimit-output-tokens-remaining: 399000
+anthropic-ratelimit-output-tokens-reset: {reset}
+""".replace("\n", "\r\n")
 EVIL = {
     "set-cookie": "session=stolen; Path=/; HttpOnly",
     "x-padding": "p" * 8_000,
@@ -41,6 +62,7 @@ class Heads:
     def __init__(self) -> None:
         self._second = 0
         self._date = b""
+        self._anthropic = b""
 
     def head(
         self,
@@ -49,6 +71,7 @@ class Heads:
         content_type: str,
         request_id: str,
         started_at: float,
+        vendor: Vendor = "openai",
         length: int | None = None,
         chunked: bool = False,
         keep_alive: bool = True,
@@ -59,6 +82,8 @@ class Heads:
         if int(now) != self._second:
             self._second = int(now)
             self._date = formatdate(now, usegmt=True).encode()
+            reset = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 1))
+            self._anthropic = _ANTHROPIC.format(reset=reset).encode()
         framing = f"content-length: {length}\r\n" if length is not None else ""
         if chunked:
             framing = "transfer-encoding: chunked\r\n"
@@ -68,7 +93,13 @@ class Heads:
         text = (
             f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n"
             f"content-type: {content_type}\r\n{framing}"
-            f"x-request-id: {request_id}\r\n"
-            f"openai-processing-ms: {int((now - started_at) * 1000)}\r\n{more}"
+            f"{_ids(vendor, request_id, now - started_at)}{more}"
         )
-        return text.encode("latin-1") + _USUAL + b"date: " + self._date + b"\r\n\r\n"
+        usual = _OPENAI if vendor == "openai" else self._anthropic
+        return text.encode("latin-1") + usual + b"date: " + self._date + b"\r\n\r\n"
+
+
+def _ids(vendor: Vendor, request_id: str, took_s: float) -> str:
+    if vendor == "anthropic":
+        return f"request-id: {request_id}\r\n"
+    return f"x-request-id: {request_id}\r\nopenai-processing-ms: {int(took_s * 1000)}\r\n"

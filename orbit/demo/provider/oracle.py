@@ -43,8 +43,12 @@ class Record:
     work_began: bool = False
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    # What is charged beside tokens, such as web searches, images, seconds and characters.
+    units: dict[str, int] = field(default_factory=dict)
     reported_usage: list[Any] = field(default_factory=list)
     status: int | None = None
     chunks: int = 0
@@ -63,6 +67,9 @@ class Record:
             prompt=self.prompt_tokens,
             cached=self.cached_tokens,
             completion=self.completion_tokens,
+            written_5m=self.cache_write_5m_tokens,
+            written_1h=self.cache_write_1h_tokens,
+            units=self.units,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -81,8 +88,11 @@ class Record:
             "work_began": self.work_began,
             "prompt_tokens": self.prompt_tokens if self.work_began else 0,
             "cached_tokens": self.cached_tokens if self.work_began else 0,
+            "cache_write_5m_tokens": self.cache_write_5m_tokens if self.work_began else 0,
+            "cache_write_1h_tokens": self.cache_write_1h_tokens if self.work_began else 0,
             "completion_tokens": self.completion_tokens,
             "reasoning_tokens": self.reasoning_tokens,
+            "units": self.units,
             "reported_usage": self.reported_usage,
             "cost_nano": self.cost_nano,
             "chunks": self.chunks,
@@ -126,20 +136,26 @@ class Sums:
     requests: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     cost_nano: int = 0
+    units: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         self.requests += 1
         if record.work_began:
             self.prompt_tokens += record.prompt_tokens
             self.cached_tokens += record.cached_tokens
+            self.cache_write_5m_tokens += record.cache_write_5m_tokens
+            self.cache_write_1h_tokens += record.cache_write_1h_tokens
             self.completion_tokens += record.completion_tokens
             self.reasoning_tokens += record.reasoning_tokens
             self.cost_nano += record.cost_nano
+            self.units.update(record.units)
 
-    def as_json(self) -> dict[str, int]:
+    def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
 

@@ -51,5 +51,17 @@ def usage_of(
     return _as_strings(usage) if kind == "string" else usage
 
 
+def input_output_usage(kind: str, taken: int, made: int) -> dict[str, Any] | None:
+    """The totals under the newer names, without details."""
+    usage = usage_of(kind, prompt=taken, cached=0, completion=made, reasoning=0)
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage["prompt_tokens"],
+        "output_tokens": usage["completion_tokens"],
+        "total_tokens": usage["total_tokens"],
+    }
+
+
 def _as_strings(usage: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, int) else value for name, value in usage.items()}

@@ -8,7 +8,7 @@ from orbit.demo.provider.server import add_arguments, options_from, run
 
 
 class Command(BaseCommand):
-    help = "Serve a pretend OpenAI on a loopback port, with books of its own (docs/demo-provider.md)."
+    help = "Serve a pretend OpenAI and Anthropic on a loopback port, with books of its own (docs/demo-provider.md)."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -13,6 +13,7 @@ from orbit.lib import access, money
 from orbit.lib.errors import InputError
 from proxy.context import Principal
 from proxy.explanation import Explanation, Question, explain
+from proxy.routes import TABLE
 from proxy.snapshot import load_organization, make_principal, record_of
 from quotas.status import LimitStatus
 from tenants.management.cli import UNREACHABLE, OperatorCommand
@@ -34,7 +35,9 @@ class Command(OperatorCommand):
         )
         action.add_argument("--end-user", metavar="U", help="default: the request names none")
         action.add_argument(
-            "--endpoint", default="chat/completions", choices=("chat/completions", "embeddings")
+            "--endpoint",
+            default="chat/completions",
+            choices=sorted({route.endpoint for route in TABLE if route.method == "POST"}),
         )
         action.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

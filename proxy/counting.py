@@ -1,0 +1,47 @@
+"""How many tokens a message's input has: asked of a provider that counts, else counted here. Nothing is charged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from orbit.lib.egress import Egress, read_all
+from orbit.lib.exchange import EgressError
+from proxy.context import Principal, Target
+from proxy.formats.openai_usage import count
+from proxy.providers import PROVIDERS
+from proxy.providers.base import Prepared
+from proxy.targets import ready, resolve, serving
+from quotas import estimate
+
+ANSWER_BYTES = 100_000
+
+
+async def counted(
+    principal: Principal, body: dict[str, Any], carried: Mapping[str, str], egress: Egress
+) -> tuple[int, str]:
+    """Input tokens, and whether the `provider` counted them or they are `estimated`."""
+    target = ready(serving(resolve(principal, body["model"]), "messages"))[0]
+    prepared = PROVIDERS[target.account.kind].counting(
+        target.account, {**body, "model": target.model}, carried
+    )
+    if prepared is not None:
+        told = await _asked(target, prepared, egress)
+        if told is not None:
+            return told, "provider"
+    return await estimate.exact(body, target.model, target.padding), "estimated"
+
+
+async def _asked(target: Target, prepared: Prepared, egress: Egress) -> int | None:
+    """None when the provider gives no figure, for whatever reason: what it would have is estimated then."""
+    try:
+        async with egress.open(
+            target.account.id, "POST", prepared.url, prepared.headers, prepared.body
+        ) as answer:
+            content = await read_all(answer, ANSWER_BYTES)
+            told = orjson.loads(content) if answer.status == 200 else None
+    except (EgressError, orjson.JSONDecodeError):
+        return None
+    return count(told.get("input_tokens")) if isinstance(told, dict) else None

@@ -1,0 +1,94 @@
+"""Servers that speak OpenAI's formats: one row of differences each (docs/providers.md says where each is from)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.context import Account
+from proxy.formats.base import Format, Terms
+from proxy.formats.chat import Chat
+from proxy.formats.embeddings import Embeddings
+from proxy.providers.base import Prepared
+from proxy.providers.openai import OpenAI
+
+CAPS = ("max_completion_tokens", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a server differs. `lacks` are fields of chat completions that it refuses or has no meaning for, and that
+    change the answer; `strict` servers refuse what they do not know, so that only `cap_field` may cap the output."""
+
+    cap_field: str = "max_tokens"
+    endpoints: tuple[str, ...] = ("chat/completions", "completions", "embeddings")
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
+    strict: bool = False
+    asks_usage: bool = True  # whether usage comes in a stream only when it is asked for
+
+
+ROWS: Mapping[str, Row] = {
+    "openai_compatible": Row(),
+    "vllm": Row(),
+    "ollama": Row(lacks=frozenset({"logit_bias", "n"})),
+    "groq": Row(
+        "max_completion_tokens",
+        ("chat/completions",),
+        lacks=frozenset({"logit_bias", "logprobs", "top_logprobs"}),
+    ),
+    "together": Row(),
+    "deepseek": Row(endpoints=("chat/completions",), lacks=frozenset({"logit_bias", "n"})),
+    "xai": Row("max_completion_tokens", ("chat/completions",), lacks=frozenset({"logit_bias"})),
+    "mistral": Row(
+        endpoints=("chat/completions", "embeddings"),
+        renamed={"seed": "random_seed"},
+        lacks=frozenset({"logit_bias", "logprobs", "top_logprobs", "store", "modalities", "audio"}),
+        strict=True,
+        asks_usage=False,
+    ),
+    "openrouter": Row(endpoints=("chat/completions", "completions")),
+}
+# What only describes a call, and is taken from it where a strict server would stumble over it.
+DESCRIPTIONS = ("metadata", "user", "safety_identifier", "prompt_cache_key", "stream_options")
+
+
+class Compatible(OpenAI):
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        spoken: dict[str, Format] = {
+            "chat/completions": Chat(row.cap_field, row.asks_usage),
+            "embeddings": Embeddings(),
+        }
+        self.formats = {name: spoken[name] for name in row.endpoints if name in spoken}
+
+    def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
+        if endpoint == "chat/completions":
+            for name in self.row.lacks.intersection(body):
+                if body[name] is not None and not (name == "n" and body[name] == 1):
+                    terms.cannot(name, "it has no such field")
+
+    def prepare(
+        self,
+        account: Account,
+        endpoint: str,
+        body: Mapping[str, Any],
+        raw: bytes | None,
+        terms: Terms,
+        carried: Mapping[str, str],
+    ) -> Prepared:
+        row = self.row
+        if endpoint == "chat/completions" and (row.strict or row.renamed or not row.lacks.isdisjoint(body)):
+            body, raw = self._fitted(body, terms), None
+        return super().prepare(account, endpoint, body, raw, terms, carried)
+
+    def _fitted(self, body: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
+        """The body in this server's own names."""
+        row = self.row
+        sent = {row.renamed.get(name, name): value for name, value in body.items() if name not in row.lacks}
+        if row.strict:
+            for name in (*DESCRIPTIONS, *CAPS):
+                sent.pop(name, None)
+            sent[row.cap_field] = terms.output_cap
+        return sent
