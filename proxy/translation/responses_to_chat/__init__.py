@@ -13,16 +13,11 @@ from proxy.translation.responses_to_chat.envelope import Envelope, message_of
 from proxy.translation.responses_to_chat.output import Output
 from proxy.translation.responses_to_chat.request import translated
 from proxy.translation.responses_to_chat.stream import ResponseEvents
-from proxy.translation.responses_to_chat.turns import REASONING_CONTENT, SHOWN_RESULTS, THINKING_BLOCKS
+from proxy.translation.responses_to_chat.turns import NOTHING, Beyond
 
-__all__ = [
-    "REASONING_CONTENT",
-    "SHOWN_RESULTS",
-    "THINKING_BLOCKS",
-    "ResponsesToChat",
-    "responses_to_chat",
-    "responses_to_our_chat",
-]
+__all__ = ["Beyond", "ResponsesToChat", "responses_to_chat", "responses_to_our_chat"]
+
+OURS = Beyond(thinking_blocks=True, shown_results=True)  # what proxy.translation.chat_to_messages reads
 
 
 @dataclass(slots=True)
@@ -56,14 +51,13 @@ def responses_to_chat(
     body: Mapping[str, Any],
     terms: Terms,
     *,
-    beyond: frozenset[str] = frozenset(),
+    beyond: Beyond = NOTHING,
     clock: Callable[[], float] = time.time,
 ) -> ResponsesToChat:
-    """`beyond` names what the server takes of which chat completions know nothing: see the constants."""
     made, customs, seals = translated(body, terms, beyond)
     return ResponsesToChat(made, body, terms, customs, seals, uuid4().hex, clock)
 
 
 def responses_to_our_chat(body: Mapping[str, Any], terms: Terms) -> ResponsesToChat:
     """To be translated once more, by proxy.translation.chat_to_messages."""
-    return responses_to_chat(body, terms, beyond=frozenset({THINKING_BLOCKS, SHOWN_RESULTS}))
+    return responses_to_chat(body, terms, beyond=OURS)

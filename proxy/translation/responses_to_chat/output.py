@@ -146,12 +146,10 @@ class Output:
         if not isinstance(found, dict) or not isinstance(self.current, Message):
             return []
         places = {name: found.get(name) for name in ("start_index", "end_index")}
-        texts = {name: found.get(name) for name in ("title", "url")}
-        if not all(map(_is_count, places.values())):
+        texts = {name: text for name in ("title", "url") if isinstance(text := found.get(name), str)}
+        if len(texts) < 2 or not all(map(_is_count, places.values())):
             return []
-        if not all(isinstance(one, str) for one in texts.values()):
-            return []
-        self._weigh(PIECE + sum(map(len, texts.values())))
+        self._weigh(PIECE + sum(len(text) for text in texts.values()))
         return self.current.annotate({"type": "url_citation", **places, **texts})
 
     def _call(self, fragment: dict[str, Any]) -> list[Event]:
@@ -194,7 +192,8 @@ class Output:
         index, item_id = self._place("ctc" if custom else "fc")
         taken = {item.body.get("call_id") for item in self.items}
         # clients tell calls apart by this alone
-        call_id = call.id if call.id and call.id not in taken else f"call_{self.stem}_{index}"
+        made_up = f"call_{self.stem[:24]}_{index}"  # OpenAI takes no more than 40 letters back
+        call_id = call.id if call.id and call.id not in taken else made_up
         body = {"id": item_id, "call_id": call_id, "name": name}
         if custom:
             call.item = CustomCall(index, {"type": "custom_tool_call", **body, "input": ""})

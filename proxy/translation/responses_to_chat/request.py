@@ -17,7 +17,7 @@ from proxy.translation.responses_to_chat.reading import (
     whole,
 )
 from proxy.translation.responses_to_chat.tools import add_tools
-from proxy.translation.responses_to_chat.turns import Turns
+from proxy.translation.responses_to_chat.turns import Beyond, Turns
 
 ENCRYPTED = "reasoning.encrypted_content"
 
@@ -68,7 +68,7 @@ EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 
 def translated(
-    body: Mapping[str, Any], terms: Terms, beyond: frozenset[str]
+    body: Mapping[str, Any], terms: Terms, beyond: Beyond
 ) -> tuple[dict[str, Any], frozenset[str], bool]:
     """The body, the names of custom tools, and whether the client wants its thoughts back in a form to return."""
     given = mapping(body, "body")
@@ -89,7 +89,7 @@ def translated(
     return made, customs, _include(given, terms)
 
 
-def _messages(given: Mapping[str, Any], terms: Terms, beyond: frozenset[str]) -> list[dict[str, Any]]:
+def _messages(given: Mapping[str, Any], terms: Terms, beyond: Beyond) -> list[dict[str, Any]]:
     turns = Turns(terms, beyond)
     if given.get("instructions"):
         turns.instruct(text(given["instructions"], "instructions"))
@@ -115,7 +115,7 @@ def _add_reasoning(given: Mapping[str, Any], made: dict[str, Any], terms: Terms)
     asked = mapping(given.get("reasoning", {}), "reasoning")
     only(asked, ("effort", "summary", "generate_summary", "context", "mode"), "reasoning", terms)
     if "effort" in asked:
-        if asked["effort"] not in EFFORTS:
+        if text(asked["effort"], "reasoning.effort") not in EFFORTS:
             raise malformed("reasoning.effort", f"must be one of {', '.join(sorted(EFFORTS))}")
         made["reasoning_effort"] = asked["effort"]
     for name in ("summary", "generate_summary"):

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+NAMES = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 MARK = "orbit-1."  # tells ours from what another provider made
 
 
@@ -19,9 +20,8 @@ def thought(value: Any) -> dict[str, str] | None:
     """A block as the next request must bring it back; None for what is none."""
     if not isinstance(value, dict):
         return None
-    names = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}.get(
-        str(value.get("type"))
-    )
+    kind = value.get("type")
+    names = NAMES.get(kind) if isinstance(kind, str) else None
     if names is None or not all(isinstance(value.get(name), str) for name in names):
         return None
     return {"type": value["type"], **{name: value[name] for name in names}}

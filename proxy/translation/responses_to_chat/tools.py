@@ -93,7 +93,7 @@ def _choice(value: Any, tools: dict[str, Tool], terms: Terms) -> str | Tool:
             raise malformed("tool_choice", "must be none, auto, required or an object")
         return value
     choice = mapping(value, "tool_choice")
-    kind = choice.get("type")
+    kind = text(choice.get("type"), "tool_choice.type")
     if kind in OURS:
         only(choice, ("type", "name"), "tool_choice", terms)
         return {"type": "function", "function": {"name": text(choice.get("name"), "tool_choice.name")}}
@@ -112,10 +112,11 @@ def _allow(choice: Tool, tools: dict[str, Tool], terms: Terms) -> None:
     for place, value in enumerate(items(choice.get("tools"), "tool_choice.tools")):
         path = f"tool_choice.tools[{place}]"
         tool = mapping(value, path)
-        if tool.get("type") in OURS:
+        kind = text(tool.get("type"), f"{path}.type")
+        if kind in OURS:
             allowed.add(text(tool.get("name"), f"{path}.name"))
         else:
-            terms.cannot(path, f"tools of type {tool.get('type')!r} are not run there")
+            terms.cannot(path, f"tools of type {kind!r} are not run there")
     for name in tools.keys() - allowed:
         del tools[name]
 

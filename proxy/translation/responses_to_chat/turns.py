@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from proxy.formats.base import Terms
@@ -13,11 +14,6 @@ from proxy.translation.responses_to_chat.tools import custom_arguments
 
 Item = dict[str, Any]
 
-# What chat completions do not have, and some servers behind them take all the same.
-THINKING_BLOCKS = "thinking_blocks"  # Anthropic's, signed
-REASONING_CONTENT = "reasoning_content"
-SHOWN_RESULTS = "shown_results"  # images and files in the results of tools
-
 LEFT_OUT = "input.reasoning"  # named once: a long conversation has many
 KEPT = ("type", "id", "status")  # how an answer's items are told apart, which no message needs
 MESSAGE = frozenset({*KEPT, "role", "content", "phase"})  # the last is a mark of OpenAI's own models
@@ -26,13 +22,28 @@ RESULT = frozenset({*KEPT, "call_id", "output", "name", "caller"})
 DIRECT = {"type": "direct"}
 
 
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What a server takes of which chat completions know nothing.
+
+    `reasoning_field` names the field of an assistant message under which the model wants its own reasoning back.
+    """
+
+    reasoning_field: str | None = None
+    thinking_blocks: bool = False  # Anthropic's, signed
+    shown_results: bool = False  # images and files in the results of tools
+
+
+NOTHING = Beyond()
+
+
 class Turns:
     """`messages` as they grow, item by item.
 
     Whatever the model wrote without a break is one message: its results must follow right behind it.
     """
 
-    def __init__(self, terms: Terms, beyond: frozenset[str]) -> None:
+    def __init__(self, terms: Terms, beyond: Beyond) -> None:
         self.terms = terms
         self.beyond = beyond
         self.messages: list[dict[str, Any]] = []
@@ -118,7 +129,7 @@ class Turns:
         only(item, RESULT, path, self.terms)
         self._check_caller(item, path)
         self._pause()
-        kinds = ASKED if SHOWN_RESULTS in self.beyond else TOLD
+        kinds = ASKED if self.beyond.shown_results else TOLD
         parts = parts_of(item.get("output"), f"{path}.output", self.terms, kinds)
         call_id = text(item.get("call_id"), f"{path}.call_id")
         content = content_of(parts) if parts else ""
@@ -133,11 +144,11 @@ class Turns:
         only(item, {*KEPT, "summary", "content", "encrypted_content"}, path, self.terms)
         blocks = unsealed(text(item.get("encrypted_content", ""), f"{path}.encrypted_content"))
         written = _summary(item, path)
-        if blocks and THINKING_BLOCKS in self.beyond:
-            self._speak().setdefault(THINKING_BLOCKS, []).extend(blocks)
-        elif blocks is not None and written and REASONING_CONTENT in self.beyond:
-            turn = self._speak()
-            turn[REASONING_CONTENT] = turn.get(REASONING_CONTENT, "") + written
+        if blocks and self.beyond.thinking_blocks:
+            self._speak().setdefault("thinking_blocks", []).extend(blocks)
+        elif blocks is not None and written and self.beyond.reasoning_field:
+            turn, name = self._speak(), self.beyond.reasoning_field
+            turn[name] = turn.get(name, "") + written
         elif LEFT_OUT not in self.terms.dropped:
             self.terms.dropped.append(LEFT_OUT)
 

@@ -16,7 +16,7 @@ from openai.types.responses.response_create_params import ResponseCreateParams
 from pydantic import TypeAdapter
 
 from proxy.formats.base import Terms
-from proxy.translation.responses_to_chat import ResponsesToChat, responses_to_chat
+from proxy.translation.responses_to_chat import Beyond, ResponsesToChat, responses_to_chat
 
 FIXTURES = Path(__file__).parent / "fixtures" / "responses_to_chat"
 NOW = 1_700_000_000
@@ -38,9 +38,11 @@ def fixture(kind: str, name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", orjson.loads((FIXTURES / kind / f"{name}.json").read_bytes()))
 
 
-def translate(body: Mapping[str, Any], *, beyond: Iterable[str] = (), **terms: Any) -> ResponsesToChat:
+def translate(
+    body: Mapping[str, Any], *, beyond: Mapping[str, Any] | None = None, **terms: Any
+) -> ResponsesToChat:
     settled = Terms(**{"model": "served", "output_cap": 4096, **terms})
-    return responses_to_chat(body, settled, beyond=frozenset(beyond), clock=lambda: NOW)
+    return responses_to_chat(body, settled, beyond=Beyond(**(beyond or {})), clock=lambda: NOW)
 
 
 def ask(**fields: Any) -> dict[str, Any]:

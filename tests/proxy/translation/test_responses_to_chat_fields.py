@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
+import orjson
 import pytest
 from openai.types.responses import (
     custom_tool_param,
@@ -35,7 +37,8 @@ from orbit.lib.errors import Code, OrbitError
 from proxy.formats.base import Terms
 from proxy.translation.responses_to_chat import responses_to_chat
 from proxy.translation.responses_to_chat.request import NEEDLESS, REFUSED, TRANSLATED
-from tests.proxy.translation.responses_to_chat_cases import ask, translate
+from tenants.untranslatable import Dropping
+from tests.proxy.translation.responses_to_chat_cases import ask, fixture, fixtures, translate
 
 FUNCTION = {
     "type": "function",
@@ -221,6 +224,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "text.format.type": ask(text={"format": {"type": "xml"}}),
     "text.format.schema": ask(text={"format": {"type": "json_schema", "name": "n"}}),
     "reasoning.effort": ask(reasoning={"effort": "huge"}),
+    "tool_choice.type": ask(tools=[FUNCTION], tool_choice={"type": []}),
     "parallel_tool_calls": ask(tools=[FUNCTION], parallel_tool_calls="yes"),
 }
 
@@ -368,13 +372,15 @@ def test_custom_calls_by_programs_are_refused_too(item: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", WRONG)
 def test_what_the_format_itself_forbids_is_named(path: str) -> None:
     with pytest.raises(OrbitError) as caught:
-        translate(WRONG[path], drop=frozenset("*"))
+        translate(WRONG[path], drop=Dropping((None,)))
     assert (caught.value.code, caught.value.param) == (Code.INVALID_REQUEST, path)
 
 
 @pytest.mark.parametrize("path", NAMED)
 def test_policy_may_let_it_be_left_out_and_it_is_listed(path: str) -> None:
-    terms = Terms(model="served", output_cap=10, drop=frozenset({path.partition("[")[0].partition(".")[0]}))
+    terms = Terms(
+        model="served", output_cap=10, drop=Dropping((frozenset({path.partition("[")[0].partition(".")[0]}),))
+    )
     made = responses_to_chat(NAMED[path], terms)
     assert terms.dropped == [path]
     assert made.body["messages"]
@@ -415,9 +421,64 @@ def test_what_the_model_wrote_without_a_break_is_one_message() -> None:
     ["orbit-1.", "orbit-1.!!", "orbit-1.bnVsbA==", "orbit-1.eyJ0aGlua2luZ19ibG9ja3MiOlsxXX0=", "else", None],
 )
 def test_reasoning_of_others_is_left_out_and_listed_but_never_refused(content: str | None) -> None:
-    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": content}
+    reasoning: dict[str, Any] = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "encrypted_content": content,
+    }
     made = translate(
-        takes(reasoning, CALL, RESULT, reasoning), beyond={"thinking_blocks", "reasoning_content"}
+        takes(reasoning, CALL, RESULT, reasoning),
+        beyond={"thinking_blocks": True, "reasoning_field": "reasoning"},
     )
     assert made.terms.dropped == ["input.reasoning"]
     assert made.body == translate(takes(CALL, RESULT)).body
+
+
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1.5,
+    "",
+    "a",
+    "auto",
+    "function",
+    "custom",
+    "message",
+    "reasoning",
+    [],
+    {},
+    [[]],
+    [{}],
+]
+
+
+def broken(dice: random.Random, value: Any) -> Any:
+    """The value with some of what is in it replaced or gone."""
+    if dice.random() < 0.06:
+        return dice.choice(VALUES)
+    if isinstance(value, dict):
+        return {name: broken(dice, one) for name, one in value.items() if dice.random() > 0.03}
+    return [broken(dice, one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("drop", [Dropping(), Dropping((None,))], ids=["refusing", "dropping"])
+@pytest.mark.parametrize("name", fixtures("requests"))
+def test_broken_request_is_translated_or_refused_by_name(name: str, drop: Dropping) -> None:
+    dice = random.Random(name)
+    sound = fixture("requests", name)["responses"]
+    named_so: list[bool] = []
+    for _ in range(100):
+        body = broken(dice, sound)
+        if not isinstance(body, dict):
+            continue
+        try:
+            made = translate(body, drop=drop)
+        except OrbitError as error:
+            named_so.append(error.code is Code.INVALID_REQUEST and bool(error.param))
+        else:
+            assert made.body["messages"]
+            orjson.dumps(made.body)
+    assert all(named_so)

@@ -38,7 +38,7 @@ def test_every_fixture_names_its_origin(kind: str) -> None:
 def test_request_becomes_what_the_fixture_says(name: str) -> None:
     case = fixture("requests", name)
     fits(ASKED, case["responses"])
-    made = translate(case["responses"], beyond=case.get("beyond", ()), **case.get("terms", {}))
+    made = translate(case["responses"], beyond=case.get("beyond"), **case.get("terms", {}))
     assert made.body == case["chat"]
     assert made.terms.dropped == case.get("dropped", [])
     sent = made.body if "beyond" in case else without_ours(made.body)

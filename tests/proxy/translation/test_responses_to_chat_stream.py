@@ -174,17 +174,21 @@ def test_item_is_done_as_soon_as_another_begins() -> None:
 
 
 def test_thoughts_between_texts_are_items_of_their_own() -> None:
-    deltas = [{"reasoning_content": "a"}, {"content": "b"}, {"reasoning_content": "c"}, {"content": "d"}]
-    output = output_of(*map(chunk, deltas))
+    deltas: list[dict[str, Any]] = [
+        {"reasoning_content": "a"},
+        {"content": "b"},
+        {"reasoning_content": "c"},
+        {"content": "d"},
+    ]
+    output = output_of(*(chunk(delta) for delta in deltas))
     assert told(output) == [("reasoning", "a"), ("message", "b"), ("reasoning", "c"), ("message", "d")]
 
 
 def test_citations_count_from_the_start_of_their_own_message() -> None:
     source = {"start_index": 3, "end_index": 5, "title": "t", "url": "https://example.com/"}
     cited = {"annotations": [{"type": "url_citation", "url_citation": source}]}
-    output = output_of(
-        *map(chunk, [{"content": "abc"}, {"reasoning_content": "x"}, {"content": "de"}, cited])
-    )
+    deltas: list[dict[str, Any]] = [{"content": "abc"}, {"reasoning_content": "x"}, {"content": "de"}, cited]
+    output = output_of(*(chunk(delta) for delta in deltas))
     assert [part["annotations"] for part in output[2]["content"]] == [
         [{"type": "url_citation", **source, "start_index": 0, "end_index": 2}]
     ]
