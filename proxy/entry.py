@@ -26,10 +26,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 EXACT: dict[str, dict[str, Route]] = {}
-NAMED: dict[str, dict[str, Route]] = {}  # by what comes before the name
-for _route in TABLE:
-    _prefix, _, _name = _route.path.partition("{name}")
-    (NAMED if "{name}" in _route.path else EXACT).setdefault(_prefix, {})[_route.method] = _route
+NAMED: dict[tuple[str, str], dict[str, Route]] = {}  # by what comes before the name and what after it
+for _route in sorted(TABLE, key=lambda one: one.path.endswith("{name}")):  # a longer path is the nearer one
+    _prefix, _name, _suffix = _route.path.partition("{name}")
+    if _name:
+        NAMED.setdefault((_prefix, _suffix), {})[_route.method] = _route
+    else:
+        EXACT.setdefault(_prefix, {})[_route.method] = _route
 
 INTERNAL = OrbitError(
     Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator."
@@ -67,9 +70,10 @@ def _route_of(scope: Scope) -> tuple[Route, dict[str, str]]:
     path = scope["path"]
     methods, parts = EXACT.get(path), dict[str, str]()
     if methods is None:
-        for prefix, named in NAMED.items():
-            if path.startswith(prefix) and len(path) > len(prefix):
-                methods, parts = named, {"name": path[len(prefix) :]}
+        for (prefix, suffix), named in NAMED.items():
+            if path.startswith(prefix) and path.endswith(suffix) and len(path) > len(prefix) + len(suffix):
+                methods, parts = named, {"name": path[len(prefix) : len(path) - len(suffix)]}
+                break
     if methods is None:
         raise OrbitError(
             Code.NOT_FOUND, "There is no such endpoint. docs/errors.md lists those that there are."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proxy import response_views as stored
 from proxy import views
 from proxy.surfaces import ANTHROPIC, OPENAI
 from proxy.surfaces.base import Surface
@@ -15,7 +16,7 @@ from proxy.views import ProxyView
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` may end in `{name}`. `surface` None: the client's headers tell."""
+    """`path` may hold one `{name}`. `surface` None: the client's headers tell."""
 
     method: str
     path: str
@@ -29,6 +30,11 @@ TABLE = (
     Route("POST", "/v1/responses", "responses", OPENAI, views.CallView),
     Route("POST", "/v1/completions", "completions", OPENAI, views.CallView),
     Route("POST", "/v1/moderations", "moderations", OPENAI, views.CallView),
+    Route("POST", "/v1/responses/input_tokens", "responses", OPENAI, stored.CountInput),
+    Route("GET", "/v1/responses/{name}", "responses", OPENAI, stored.StoredResponse),
+    Route("DELETE", "/v1/responses/{name}", "responses", OPENAI, stored.DeleteResponse),
+    Route("POST", "/v1/responses/{name}/cancel", "responses", OPENAI, stored.CancelResponse),
+    Route("GET", "/v1/responses/{name}/input_items", "responses", OPENAI, stored.InputItems),
     Route("POST", "/v1/embeddings", "embeddings", OPENAI, views.CallView),
     Route("POST", "/v1/messages", "messages", ANTHROPIC, views.CallView),
     Route("POST", "/v1/messages/count_tokens", "messages/count_tokens", ANTHROPIC, views.CountTokens),

@@ -135,6 +135,16 @@ def ids_in(response: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def items_in(page: Mapping[str, Any]) -> dict[str, str]:
+    """The ids of a page of items."""
+    found: dict[str, str] = {}
+    items = page.get("data")
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict):
+            found |= _id_of(item, "item")
+    return found
+
+
 def name_objects(progress: Progress, ids: Mapping[str, str]) -> None:
     """Takes note of ids that the client has not seen yet."""
     for one, kind in ids.items():

@@ -77,7 +77,9 @@ async def test_plain_bytes_are_asked_for_and_others_not_read(client: str, coding
 
     async with serving(packed) as server:
         out = egress(client, server.port)
-        with pytest.raises(Broken):  # of the second client at the head already, where the coding is one of transfer
+        with pytest.raises(
+            Broken
+        ):  # of the second client at the head already, where the coding is one of transfer
             async with out.open("a", "GET", f"http://127.0.0.1:{server.port}/", [], b"") as got:
                 assert got.status == 200
                 with pytest.raises(Broken):

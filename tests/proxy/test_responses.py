@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx2
 import orjson
 import pytest
 
@@ -12,10 +11,7 @@ from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import agreed, calls, served
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import Api, ApiOf, code_of
-
-
-def text(*directives: str) -> str:
-    return f"Hello [[orbit-demo: {' '.join(directives)}]]"
+from tests.proxy.responses import create, openai, text
 
 
 @pytest.fixture
@@ -26,26 +22,6 @@ def tenant(make_tenant: MakeTenant, provider: ProviderHandle) -> Tenant:
 @pytest.fixture
 def api(api_of: ApiOf, tenant: Tenant) -> Api:
     return api_of(tenant)
-
-
-def openai(provider: ProviderHandle) -> dict[str, Any]:
-    """An organization's entry whose account speaks Responses itself."""
-    account = {
-        "name": "demo",
-        "kind": "openai",
-        "base_url": provider.base_url,
-        "credential": {"value": "sk-demo-tests"},
-    }
-    models = ("gpt-4o-mini", "gpt-4o", "gpt-5")
-    return {
-        "provider_accounts": [account],
-        "models": [{"alias": one, "targets": [{"account": "demo", "model": one}]} for one in models],
-    }
-
-
-def create(api: Api, said: Any = "Hello", **fields: Any) -> httpx2.Response:
-    body = {"model": "gpt-4o-mini", "input": said, **fields}
-    return api.send("POST", "responses", orjson.dumps(body))
 
 
 def test_plain_response_is_charged_as_the_provider_charges_it(
