@@ -15,10 +15,11 @@ from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut
 from proxy import body as bodies
 from proxy import objects
-from proxy.asked import asked, bad
+from proxy.asked import asked
 from proxy.channel import Channel, ClientGone
 from proxy.context import Account, Headers, Principal, Reply
 from proxy.endings import ours, parsed_object
+from proxy.fields import bad
 from proxy.formats.base import Progress, Unreadable
 from proxy.formats.openai_usage import count
 from proxy.formats.responses import Responses, ids_in, items_in

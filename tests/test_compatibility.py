@@ -11,5 +11,5 @@ def test_page_is_what_the_tests_show() -> None:
 
 def test_both_surfaces_reach_both_kinds_of_provider() -> None:
     pairs = {(cell.surface, cell.provider) for cell in cells()}
-    wanted = {"OpenAI chat", "Anthropic Messages"}
+    wanted = {"OpenAI chat", "OpenAI Responses", "Anthropic Messages"}
     assert {(surface, kind) for surface in wanted for kind in ("openai", "anthropic")} <= pairs
