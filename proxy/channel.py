@@ -21,6 +21,7 @@ class Channel:
         self.abandoned = False
         self.quiet = False  # whether nothing was given since the last look
         self._timer: asyncio.TimerHandle | None = None
+        self.broken = False  # whether what the reader has is not all, and no words can say so
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
 
