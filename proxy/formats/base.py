@@ -74,6 +74,11 @@ class Progress:
     failed: bool = False
 
     @property
+    def over(self) -> bool:
+        """Whether the provider has ended its answer, well or not."""
+        return self.done or self.failed
+
+    @property
     def complete(self) -> bool:
         """Whether all that was to be written has come, and the usage with it if there is any."""
         return self.done or self.finish_reason is not None
