@@ -229,7 +229,7 @@ class Endings:
 async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     """What a stream used, and where the figure comes from."""
     usage, output = progress.usage, progress.output
-    if usage is not None and progress.complete:
+    if usage is not None and progress.complete and not progress.early:
         return usage, "provider"
     try:
         made = await output.tokens()
