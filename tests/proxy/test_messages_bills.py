@@ -191,9 +191,10 @@ def test_provider_that_never_answers_is_charged_what_it_may_have_made(
 
 @pytest.mark.parametrize("status", [400, 402, 413, 429, 500, 503, 529])
 def test_providers_refusal_costs_nothing(
-    api: Api, tenant: Tenant, provider: ProviderHandle, road: Road, stream: bool, status: int
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle, road: Road, stream: bool, status: int
 ) -> None:
-    assert road.ask(api, f"status={status}", stream=stream).status_code >= 400
+    tenant = travelling(make_tenant, provider, route={"retries": 0})
+    assert road.ask(api_of(tenant), f"status={status}", stream=stream).status_code >= 400
     [event] = calls(tenant)
     assert event["status"] == "provider_failed"
     assert figures(event)["cost"] == served(provider, event)["cost_nano"] == 0
