@@ -200,7 +200,8 @@ class Endings:
 
     def provider_refused(self, admission: Admission, answer: Answer, content: bytes) -> Reply:
         """The provider's own error. Its credentials' troubles are ours, not the client's."""
-        status, told = answer.status, error_of(content)
+        status, content = answer.status, _without_credential(admission, content)
+        told = error_of(content)
         error = ours(status, told)
         code = error.code.value if error else _provider_code(told)
         self.settler.settle(admission, Outcome("provider_failed", NOTHING, "provider", status, code))
@@ -273,7 +274,7 @@ async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     usage, output = progress.usage, progress.output
     if not classes.in_texts(call.endpoint):
         return await _used_of_media(call, progress)
-    if usage is not None and progress.complete:
+    if usage is not None and progress.complete and not progress.early:
         return usage, "provider"
     try:
         made = await output.tokens()
@@ -365,6 +366,12 @@ def possible(usage: Usage, call: Call) -> Usage:
         }
         usage = replace(usage, units=units, anomaly="more units than the request can need")
     return usage
+
+
+def _without_credential(admission: Admission, content: bytes) -> bytes:
+    """A provider may repeat what it was sent; the account's credential is not for the client."""
+    secret = admission.call.target.account.secret
+    return content if secret is None else content.replace(secret.reveal().encode(), b"***")
 
 
 def _reserved(admission: Admission) -> Usage:

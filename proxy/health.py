@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -51,6 +51,7 @@ class Condition:
     pause_s: float = FIRST_PAUSE_S
     broken: bool = False  # whether the breaker is what holds it back
     probed_until: float = 0.0
+    told: bool = False  # by another worker; nothing of it was met here
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Health:
     news: dict[Name, tuple[float, bool] | None] = field(
         default_factory=dict
     )  # not yet told; None: well again
+    clock: Callable[[], float] = time.time
 
     @property
     def spotless(self) -> bool:
@@ -69,7 +71,7 @@ class Health:
         """Until when the target should rest (0 for one that is fine), and whether its breaker is open."""
         if self.spotless:
             return 0.0, False
-        now = time.time()
+        now = self.clock()
         account = target.account.id
         found = (self._resting((account, target.model), now), self._resting((account, ""), now))
         return max(found)
@@ -89,7 +91,7 @@ class Health:
         """A call goes there; the first one after a pause is the probe."""
         condition = self.conditions.get((target.account.id, target.model)) if self.conditions else None
         if condition is not None and condition.broken:
-            condition.probed_until = time.time() + PROBE_S
+            condition.probed_until = self.clock() + PROBE_S
 
     def worked(self, target: Target) -> None:
         if not self.conditions:
@@ -109,21 +111,22 @@ class Health:
         else:
             pause = {Trouble.CREDENTIAL: CREDENTIAL_S, Trouble.NO_MONEY: MONEY_S}.get(trouble, RATE_PAUSE_S)
             pause = pause if retry_after_s is None else min(retry_after_s, LONGEST_PAUSE_S)
-        until = time.time() + min(pause, LONGEST_PAUSE_S)
+        now = self.clock()
+        until = now + min(pause, LONGEST_PAUSE_S)
         if pause and until > condition.until:
             condition.until = until
-        if condition.until > time.time():
+        if condition.until > now:
             self.news[name] = (condition.until, condition.broken)
 
-    @staticmethod
-    def _broke(condition: Condition) -> None:
+    def _broke(self, condition: Condition) -> None:
+        now = self.clock()
         condition.failures += 1
-        if condition.failures < IN_A_ROW:
-            return
+        if condition.failures < IN_A_ROW or (condition.broken and condition.until > now):
+            return  # calls that were under way when the breaker opened say nothing new
         if condition.broken:
             condition.pause_s = min(condition.pause_s * 2, LONGEST_PAUSE_S)
-        condition.broken, condition.probed_until = True, 0.0
-        condition.until = time.time() + condition.pause_s
+        condition.broken, condition.told, condition.probed_until = True, False, 0.0
+        condition.until = now + condition.pause_s
 
     async def exchange(self, link: Link) -> None:
         """Tells the other workers what is new here, and takes what they said."""
@@ -134,12 +137,21 @@ class Health:
                 await at.call("ZREM", key, _member(name, False), _member(name, True))
                 if told is not None:
                     await at.call("ZADD", key, f"{told[0]:.3f}", _member(name, told[1]))
-            now = time.time()
-            await at.call("ZREMRANGEBYSCORE", key, "-inf", f"{now:.3f}")
-            self.shared = _read(await at.call("ZRANGE", key, 0, KNOWN, "WITHSCORES"))
+            await at.call("ZREMRANGEBYSCORE", key, "-inf", f"{self.clock():.3f}")
+            self._hear(_read(await at.call("ZRANGE", key, 0, KNOWN, "WITHSCORES")))
         except (StoreUnavailable, StoreError) as error:
             self.news = {**news, **self.news}
             logger.debug("what rests is not shared: %s", error)
+
+    def _hear(self, shared: dict[Name, tuple[float, bool]]) -> None:
+        """What others have broken off is probed here too, by one call; what they found well again is well."""
+        self.shared, now = shared, self.clock()
+        for name, condition in list(self.conditions.items()):
+            if condition.told and condition.until > now and name not in shared:
+                del self.conditions[name]
+        for name, (until, broken) in shared.items():
+            if broken and name not in self.conditions and len(self.conditions) < KNOWN:
+                self.conditions[name] = Condition(IN_A_ROW, until, broken=True, told=True)
 
 
 def _member(name: Name, broken: bool) -> str:

@@ -103,7 +103,7 @@ class Relay:
     async def _read(self) -> None:
         """Passes events on until the provider has ended."""
         progress, channel = self.progress, self.channel
-        while not progress.done:
+        while not progress.over:
             piece = await self._piece()
             events = self.decoder.feed(piece) if piece else self.decoder.finish()
             out = self._seen(events) if self.meter is None else await self._metered(events, self.meter)
@@ -111,7 +111,7 @@ class Relay:
                 out += self.heard.on_end(progress)
             if self.keep is not None:
                 await self.keep()
-            if progress.done or not piece:
+            if progress.over or not piece:
                 self.last = out
                 return
             del piece, events  # a slow reader may keep us here for long
@@ -130,7 +130,16 @@ class Relay:
     def _seen(self, events: Iterable[Event]) -> bytes:
         """What the client gets of some events."""
         on_event, progress, wants_usage = self.heard.on_event, self.progress, self.wants_usage
-        return b"".join([on_event(raw, data, progress, wants_usage) for raw, data in events])
+        out: list[bytes] = []
+        try:
+            for raw, data in events:
+                out.append(on_event(raw, data, progress, wants_usage))
+                if progress.over:
+                    break  # what follows an end counts for nothing, wherever the bytes are cut
+        except Unreadable:
+            self.last = b"".join(out)
+            raise
+        return b"".join(out)
 
     async def _metered(self, events: Iterable[Event], meter: Meter) -> bytes:
         """The same, as far as what they hold has room in the reservation."""
@@ -149,6 +158,8 @@ class Relay:
                 out.append(seen)
             elif progress.chunk is not None:
                 assembly.add(progress.chunk)
+            if progress.over:
+                break
         return b"".join(out)
 
     async def _go_on_alone(self) -> None:
@@ -165,7 +176,7 @@ class Relay:
             async with asyncio.timeout(drain.max_s):
                 given = await self._input_tokens()
                 await self._unrelayed(self.events)
-                while not self.progress.done and not await self._too_dear(given, drain.max_cost_nano):
+                while not self.progress.over and not await self._too_dear(given, drain.max_cost_nano):
                     piece = await self._piece()
                     await self._unrelayed(self.decoder.feed(piece) if piece else self.decoder.finish())
                     if not piece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -57,7 +57,7 @@ def planned(principal: Principal, route: ModelRoute, endpoint: str, token: str, 
         raise OrbitError(
             Code.UPSTREAM_ERROR,
             "The provider has failed repeatedly and is left alone for a moment. Try again.",
-            retry_after_s=max(0.0, until - time.time()),
+            retry_after_s=max(0.0, until - health.clock()),
         )
     return tuple(fit + tired)
 
@@ -105,6 +105,7 @@ class Budget:
     """How often calls may be repeated at the same account: a share of its calls of the last seconds."""
 
     accounts: dict[str, Lately] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
 
     def begins(self, account: str) -> None:
         self._lately(account).calls += 1
@@ -118,7 +119,7 @@ class Budget:
         return True
 
     def _lately(self, account: str) -> Lately:
-        now = time.monotonic()
+        now = self.clock()
         found = self.accounts.get(account)
         if found is None or found.since < now - WINDOW_S:
             found = self.accounts[account] = Lately(now)

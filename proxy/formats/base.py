@@ -75,11 +75,17 @@ class Progress:
     made: Made | None = None  # of a stream that is no text: what was seen of the work done
     choices: int = 1  # that were asked for
     ended: int = 0  # of them, in formats whose streams tell
+    early: bool = False  # whether `usage` is only what was known before anything was written
     assembly: Assembly | None = None  # only for a client that asked for a plain answer
     named: dict[str, str] = field(default_factory=dict)  # ids of what the provider keeps, and their kinds
     unkept: dict[str, str] = field(default_factory=dict)  # those of them whose owner is not written down yet
     done: bool = False
     failed: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the provider has ended its answer, well or not."""
+        return self.done or self.failed
 
     @property
     def complete(self) -> bool:

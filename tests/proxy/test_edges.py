@@ -62,7 +62,7 @@ def test_announced_size_is_refused_before_a_byte_of_it_came(gateway: Gateway, un
 
 def test_unknown_path_is_not_found(api: Api) -> None:
     for path in (
-        "completions",
+        "completion",
         "chat",
         "chat/completions/",
         "Chat/Completions",
