@@ -60,7 +60,7 @@ class Calls:
         assert principal.policy is not None
         user = f"{self.tenant.tag}-{secrets.token_hex(6)}"
         body = chat(max_tokens=self.chance.randint(1, 100), user=user)
-        call, plan = make_call(
+        call, plan = await make_call(
             request_id=uuid7(), principal=principal, policy=principal.policy, surface=OPENAI,
             endpoint="chat/completions", body=body, raw=orjson.dumps(body), headers={}, client_ip=None,
             health=Health(),

@@ -28,7 +28,6 @@ from proxy.learning import Outputs
 from proxy.routing import Plan
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
-from proxy.targets import fitted
 from quotas import classes, estimate, keys, recovery, seeds
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Gone, Missing, OutsideWindows, Stale
@@ -99,7 +98,6 @@ class Admissions:
         The first try takes an upper bound from the body's bytes; only where that finds no room are the
         tokens counted and tried again.
         """
-        call = await fitted(call)
         await self.outputs.ready(call)
         amounts, rough = await self._needs(call)
         gives_up = time.monotonic() + PATIENCE_S
@@ -127,13 +125,13 @@ class Admissions:
                 raise refused(decision)
         raise unavailable()
 
-    async def _needs(self, call: Call) -> tuple[Amounts, bool]:
+    async def _needs(self, call: Call, *, metered: bool = True) -> tuple[Amounts, bool]:
         """What the call may use, and whether that is only a rough bound."""
         policy = call.principal.policy
         most = policy.max_input_tokens if policy is not None else None
         if most is None or call.input_bound <= most:
-            return self._amounts(call, call.input_bound), True
-        amounts = await self._counted(call)
+            return self._amounts(call, call.input_bound, metered=metered), True
+        amounts = await self._counted(call, metered=metered)
         if amounts.input_tokens > most:
             raise OrbitError(
                 Code.CONTEXT_LENGTH_EXCEEDED,
@@ -220,13 +218,12 @@ class Admissions:
             str(call.request_id), chain, chain.user(call.end_user), now_us, amounts, figures=(), local=True
         )
 
-    async def retarget(self, admission: Admission, call: Call) -> bool:
+    async def retarget(self, admission: Admission, call: Call, *, metered: bool) -> bool:
         """Moves the reservation to another target. False when its limits have no room for the call.
 
-        OrbitError when the target is too small for it.
+        A call that is not `metered` holds all that the provider may write.
         """
-        call = await fitted(call)
-        amounts, rough = await self._needs(call)
+        amounts, rough = await self._needs(call, metered=metered)
         while True:
             opened = events.opening(call, reserved_json(amounts))
             written = orjson.dumps(opened)
@@ -252,17 +249,17 @@ class Admissions:
                 return True
             if not (rough and moved.standing.limit.by_estimate):
                 return False
-            amounts, rough = await self._counted(call), False
+            amounts, rough = await self._counted(call, metered=metered), False
 
-    def _amounts(self, call: Call, input_tokens: int) -> Amounts:
-        learned = self.outputs.learned_output(call)
+    def _amounts(self, call: Call, input_tokens: int, *, metered: bool = True) -> Amounts:
+        learned = self.outputs.learned_output(call) if metered else None
         return amounts_of(call, input_tokens, call.output_most if learned is None else learned)
 
-    async def _counted(self, call: Call) -> Amounts:
+    async def _counted(self, call: Call, *, metered: bool = True) -> Amounts:
         if not classes.in_texts(call.endpoint):  # nothing is known better than the bound
             return self._amounts(call, call.input_bound)
         counted = await estimate.exact(call.body, call.target.model, call.target.padding)
-        return self._amounts(call, min(counted, call.input_bound))
+        return self._amounts(call, min(counted, call.input_bound), metered=metered)
 
     async def _meet(self, shard: int) -> None:
         """Before the first question about a shard: its store must not end before what the ledger has read of it."""

@@ -44,6 +44,9 @@ class Background:
         try:
             async with asyncio.timeout(settings.ORBIT_BACKGROUND_S):
                 answer = await self._over(admission, response_id, cancel=cancel)
+            call = admission.call
+            spoken = PROVIDERS[call.target.account.kind].formats[call.spoken]
+            await self.endings.followed(admission, spoken, answer)
         except TimeoutError:
             self.endings.cut(admission, Code.UPSTREAM_TIMEOUT)
         except Gone:
@@ -54,10 +57,6 @@ class Background:
         except Exception:
             self.endings.cut(admission, Code.INTERNAL_ERROR)
             raise
-        else:
-            call = admission.call
-            spoken = PROVIDERS[call.target.account.kind].formats[call.spoken]
-            await self.endings.followed(admission, spoken, answer)
 
     async def _over(self, admission: Admission, response_id: str, *, cancel: bool) -> Mapping[str, Any]:
         """The response as it is when the provider has ended."""

@@ -13,12 +13,13 @@ from orbit.lib.errors import Code, OrbitError
 from proxy import asked as asking
 from proxy.call import Call, Request
 from proxy.context import EffectivePolicy, Principal
+from proxy.fields import bad
 from proxy.forms import Form
 from proxy.health import Health
 from proxy.routing import Plan, Stop, planned
 from proxy.surfaces import ANTHROPIC
 from proxy.surfaces.base import Surface
-from proxy.targets import aimed, resolve
+from proxy.targets import aimed, fitted, resolve
 
 # Headers of a client that go on to a provider whose format it speaks.
 CARRIED = (b"anthropic-version", b"anthropic-beta")
@@ -27,7 +28,7 @@ NOTHING: Mapping[str, str] = {}
 SESSIONS = (b"x-orbit-session", b"x-claude-code-session-id")  # what a conversation is known by
 
 
-def make_call(
+async def make_call(
     *,
     request_id: UUID,
     principal: Principal,
@@ -46,10 +47,7 @@ def make_call(
 
     Nothing is reserved yet. `accounts` are the only ones that have what it refers to.
     """
-    if policy.max_body_bytes is not None and len(raw) > policy.max_body_bytes:
-        raise OrbitError(
-            Code.BODY_TOO_LARGE, f"The policy of this key allows bodies of {policy.max_body_bytes} bytes."
-        )
+    check_size(policy, raw)
     asked = asking.asked(endpoint, body)
     route = resolve(principal, body["model"])
     request = Request(
@@ -80,16 +78,36 @@ def make_call(
                 "The model is not served by the account that has what the body refers to.",
                 param="model",
             )
-    first = plan[0]
-    return aimed(request, first.alias, first.target, _spares(plan, first)), plan[1:]
+    return await _first(request, plan)
+
+
+def check_size(policy: EffectivePolicy, raw: bytes) -> None:
+    if policy.max_body_bytes is not None and len(raw) > policy.max_body_bytes:
+        raise OrbitError(
+            Code.BODY_TOO_LARGE, f"The policy of this key allows bodies of {policy.max_body_bytes} bytes."
+        )
+
+
+async def _first(request: Request, plan: Plan) -> tuple[Call, Plan]:
+    """The call for the first target that can take it. Where none can, the error is the first one's."""
+    refused: OrbitError | None = None
+    for number, stop in enumerate(plan):
+        try:
+            call = aimed(request, stop.alias, stop.target, _spares(plan[number:], stop))
+            return await fitted(call), plan[number + 1 :]
+        except OrbitError as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
 
 
 def carried(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
-    return {
-        name.decode(): value.decode("latin-1")
-        for name in CARRIED
-        if (value := headers.get(name)) and len(value) <= CARRIED_LENGTH
-    }
+    """INVALID_REQUEST for one that is too long to be passed on."""
+    found = {name.decode(): value.decode("latin-1") for name in CARRIED if (value := headers.get(name))}
+    for name, written in found.items():
+        if len(written) > CARRIED_LENGTH:
+            raise bad(name, f"is longer than {CARRIED_LENGTH} characters")
+    return found
 
 
 def _spares(plan: Plan, first: Stop) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from orbit.lib.egress import Egress, read_all
 from orbit.lib.exchange import EgressError
 from proxy.context import Principal, Target
 from proxy.formats.openai_usage import count
+from proxy.objects import not_found
 from proxy.providers import PROVIDERS
 from proxy.providers.base import Prepared
 from proxy.targets import ready, resolve, serving
@@ -20,10 +21,20 @@ ANSWER_BYTES = 100_000
 
 
 async def counted(
-    principal: Principal, body: dict[str, Any], carried: Mapping[str, str], egress: Egress
+    principal: Principal,
+    body: dict[str, Any],
+    accounts: Container[str] | None,
+    carried: Mapping[str, str],
+    egress: Egress,
 ) -> tuple[int, str]:
-    """Input tokens, and whether the `provider` counted them or they are `estimated`."""
-    target = ready(serving(resolve(principal, body["model"]), "messages"))[0]
+    """Input tokens, and whether the `provider` counted them or they are `estimated`.
+
+    `accounts` are those that have what the body refers to; None when it refers to nothing.
+    """
+    targets = ready(serving(resolve(principal, body["model"]), "messages"))
+    target = next((one for one in targets if accounts is None or one.account.id in accounts), None)
+    if target is None:
+        raise not_found("model")
     prepared = PROVIDERS[target.account.kind].counting(
         target.account, {**body, "model": target.model}, carried
     )

@@ -34,6 +34,7 @@ for _route in sorted(TABLE, key=lambda one: one.path.endswith("{name}")):  # a l
     else:
         EXACT.setdefault(_prefix, {})[_route.method] = _route
 
+BETA = b"anthropic-beta"  # may come in several lines
 INTERNAL = OrbitError(
     Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator."
 )
@@ -47,6 +48,8 @@ async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) ->
     """One request of an application."""
     request_id = uuid7()
     headers: dict[bytes, bytes] = dict(scope["headers"])
+    if len(headers) < len(scope["headers"]) and BETA in headers:
+        headers[BETA] = b",".join(value for name, value in scope["headers"] if name == BETA)
     surface = spoken(scope["path"], headers)
     try:
         route, path = _route_of(scope)
@@ -161,11 +164,11 @@ async def _send_stream(stream: Streamed, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         if not (channel.abandoned or channel.broken):  # without an end the connection breaks
             await send({"type": "http.response.body", "body": b""})
-    except asyncio.CancelledError:
-        _leave(stream)
-        raise
     except OSError:
         _leave(stream)
+    except BaseException:  # whatever it is, nobody reads any more
+        _leave(stream)
+        raise
     finally:
         watcher.cancel()
 

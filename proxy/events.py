@@ -127,6 +127,13 @@ def closing(
     )
 
 
+def _written(usage: Mapping[str, Any]) -> bytes | None:
+    try:
+        return orjson.dumps(usage, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return None
+
+
 def _usage_detail(usage: Usage, rates: Rates | None) -> dict[str, Any]:
     """What the columns have no place for. The provider's own object is its word, and may be of any size."""
     detail: dict[str, Any] = {
@@ -136,8 +143,10 @@ def _usage_detail(usage: Usage, rates: Rates | None) -> dict[str, Any]:
     if usage.service_tier:
         detail["service_tier"] = usage.service_tier
     if usage.raw:
-        raw = orjson.dumps(usage.raw, option=orjson.OPT_NON_STR_KEYS)
-        if len(raw) <= MOST_USAGE_BYTES:
+        raw = _written(usage.raw)
+        if raw is None:
+            detail["usage_anomaly"] = "a usage object that nests too deep"
+        elif len(raw) <= MOST_USAGE_BYTES:
             detail["usage"] = orjson.Fragment(raw)
         else:
             detail["usage_bytes"] = len(raw)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from orbit.lib.clock import compact_duration
 from proxy.admission import Admission
 from proxy.context import Headers
@@ -10,6 +13,9 @@ from quotas.limits import FOREVER
 
 METERS = ((b"requests", ("requests",)), (b"tokens", ("tokens", "input_tokens", "output_tokens")))
 NEVER = FOREVER.end
+INDEX = re.compile(r"\[\d+\]")
+UNSAFE = re.compile(r"[^A-Za-z0-9_.\[\]-]")
+MOST_NAMES = 20  # of fields in a header
 
 
 def answered(admission: Admission, content_type: str) -> Headers:
@@ -19,10 +25,14 @@ def answered(admission: Admission, content_type: str) -> Headers:
         *admission.call.request.surface.request_id_headers(str(admission.call.request_id)),
     ]
     if admission.call.terms.dropped:
-        found.append(
-            (b"x-orbit-dropped", ", ".join(admission.call.terms.dropped).encode("latin-1", "replace"))
-        )
+        found.append((b"x-orbit-dropped", _dropped(admission.call.terms.dropped)))
     return found + route(admission) + limits(admission.lease)
+
+
+def _dropped(paths: Sequence[str]) -> bytes:
+    """Which fields, without their places in lists. Names of fields are the client's: only what is safe stands as it is."""
+    names = dict.fromkeys(UNSAFE.sub("?", INDEX.sub("[]", path))[:100] for path in paths)
+    return ", ".join(list(names)[:MOST_NAMES]).encode()
 
 
 def route(admission: Admission) -> Headers:

@@ -36,6 +36,7 @@ class Trouble(StrEnum):
     SERVER = "server"
     TRANSPORT = "transport"
     CREDENTIAL = "credential"
+    FORBIDDEN = "forbidden"  # perhaps only what this call wanted
     NO_MONEY = "no_money"
 
 
@@ -101,6 +102,8 @@ class Health:
                 self.news[name] = None
 
     def failed(self, target: Target, trouble: Trouble, retry_after_s: float | None = None) -> None:
+        if trouble is Trouble.FORBIDDEN:
+            return
         name = (target.account.id, "" if trouble in WHOLE_ACCOUNT else target.model)
         condition = self.conditions.setdefault(name, Condition())
         if len(self.conditions) > KNOWN:

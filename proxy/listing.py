@@ -23,9 +23,10 @@ def page(principal: Principal, surface: Surface, query: bytes) -> dict[str, Any]
     limit = _limit(asked)
     if after := asked.get("after_id"):
         names = [name for name in names if name > after[0]]
-    elif before := asked.get("before_id"):
-        names = [name for name in names if name < before[0]][-limit:]
     shown = names[:limit]
+    if before := asked.get("before_id"):
+        names = [name for name in names if name < before[0]]
+        shown = names[-limit:]
     return {
         "data": [_of_anthropic(_route(name, principal)) for name in shown],
         "has_more": len(names) > len(shown),
@@ -46,7 +47,7 @@ def _limit(asked: dict[str, list[str]]) -> int:
     given = asked.get("limit", [""])[0]
     if not given:
         return USUAL_PAGE
-    if not given.isdigit() or not 1 <= int(given) <= LARGEST_PAGE:
+    if not (given.isascii() and given.isdigit() and len(given) < 6) or not 1 <= int(given) <= LARGEST_PAGE:
         raise OrbitError(
             Code.INVALID_REQUEST,
             f"'limit' must be a whole number from 1 to {LARGEST_PAGE}.",

@@ -8,6 +8,8 @@ from quotas import tokens
 
 KEPT = 1_000_000  # characters that are kept to be counted
 PIECES = 512  # texts that lie apart before they are joined: many small ones take ten times their room
+MOST_CALLS = 1_000  # tool calls that are told apart
+IDENTITY = 64  # characters by which
 TOOL_CALL_TOKENS = 16  # what surrounds a tool call's name and arguments
 
 
@@ -28,7 +30,7 @@ class Output:
     dropped: int = 0  # characters beyond KEPT
     size: int = 0  # bytes of all that was ever written
     known_at: int = 0  # `size` up to which the tokens are known
-    calls: set[tuple[object, object]] = field(default_factory=set)  # tool calls, by choice and number
+    calls: set[tuple[str, ...]] = field(default_factory=set)  # tool calls, by choice and number
 
     def add(self, text: str) -> None:
         self.size += len(text) if text.isascii() else tokens.size_of(text)
@@ -39,6 +41,11 @@ class Output:
         self.kept += len(text)
         if len(self.texts) > PIECES:
             self.texts = ["".join(self.texts)]
+
+    def call(self, *identity: object) -> None:
+        """A tool call was written, known by what the provider calls it."""
+        if len(self.calls) < MOST_CALLS:
+            self.calls.add(tuple(str(one)[:IDENTITY] for one in identity))
 
     def believe(self, said: int) -> None:
         """The provider's running figure. It only grows; one that does not says nothing of what came since."""

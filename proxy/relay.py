@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
+from orbit.lib import money
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut, TooLarge
 from proxy.attempts import Attempt
 from proxy.call import Call
 from proxy.channel import Channel, ClientGone
-from proxy.context import Usage
+from proxy.context import Drain, Usage
 from proxy.formats.base import Listener, Progress, Unreadable
 from proxy.metering import LimitReached, Meter
 from proxy.objects import Withheld
+from proxy.providers import PROVIDERS
 from proxy.sse import Decoder, Event, TooLong
 from quotas import estimate
+
+logger = logging.getLogger(__name__)
+
+UNSEEN = Drain(max_s=600.0, max_cost_nano=money.LIMIT)  # as long as a plain call may take, at what it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,10 @@ class Relay:
         except asyncio.CancelledError:
             _uncancel()
             self._failed(Code.SHUTTING_DOWN)
+        except Exception:
+            # a fault of ours: what was seen is charged, and the client is told
+            logger.exception("request %s: the stream of its provider", self.call.request_id)
+            self._failed(Code.INTERNAL_ERROR)
         if self.progress.failed and self.error is None:
             self._failed(Code.UPSTREAM_ERROR)
         return End(self.progress, self.status, self.error, self.first_ms, self.last)
@@ -108,7 +119,8 @@ class Relay:
             events = self.decoder.feed(piece) if piece else self.decoder.finish()
             out = self._seen(events) if self.meter is None else await self._metered(events, self.meter)
             if not piece:
-                out += self.heard.on_end(progress)
+                end = self.heard.on_end(progress)
+                out = b"" if progress.failed else out + end  # an error cannot follow half an event
             if self.keep is not None:
                 await self.keep()
             if progress.over or not piece:
@@ -169,6 +181,8 @@ class Relay:
             return
         policy = self.call.principal.policy
         drain = policy.drain if policy is not None else None
+        if drain is None and not self._shows():
+            drain = UNSEEN
         if drain is None:
             await self._catch_up()
             return
@@ -192,6 +206,11 @@ class Relay:
             await self._unrelayed(self.decoder.feed(piece) if piece else self.decoder.finish())
             if not piece:
                 return
+
+    def _shows(self) -> bool:
+        """Whether what comes tells what the provider will charge. A model that thinks out of sight tells at its end."""
+        target = self.call.target
+        return PROVIDERS[target.account.kind].shows_output(target.model, self.call.body)
 
     async def _catch_up(self) -> None:
         """Stops the provider, and takes note of what it wrote and nobody has looked at."""
@@ -226,6 +245,7 @@ def ended_early(code: Code) -> OrbitError:
     why = {
         Code.UPSTREAM_TIMEOUT: "The provider fell silent",
         Code.SHUTTING_DOWN: "The gateway is restarting",
+        Code.INTERNAL_ERROR: "Something went wrong on our side",
     }.get(code, "The provider broke off")
     return OrbitError(code, f"{why}; the answer ended early. What came so far was charged.")
 

@@ -30,13 +30,15 @@ from proxy.health import Health, Trouble
 from proxy.providers import PROVIDERS
 from proxy.routing import Budget
 from proxy.settlement import Settler
-from proxy.targets import aimed
+from proxy.targets import aimed, fitted
 
 logger = logging.getLogger(__name__)
 
 NOT_WORKED = frozenset(range(300, 1000))  # statuses of answers that are no answer of a model
+LASTING = (Trouble.CREDENTIAL, Trouble.FORBIDDEN, Trouble.NO_MONEY)  # the same again is no use
 LONGEST_WAIT_S = 5.0  # for a provider that names a moment; clients wait longer by themselves
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 4.0)
+MOST_TRIES = 6  # of one call, wherever
 ERROR_BYTES = 1_000_000  # of an error that is passed on
 
 
@@ -82,10 +84,12 @@ class Tries:
                 await self._try()
             except EgressError as error:
                 self.admission.attempt.error = type(error).__name__
-                if isinstance(error, NotAllowed):
-                    raise
-                self._note(Trouble.TRANSPORT)
-                if error.worked or not await self._goes_on(None):
+                barred = isinstance(
+                    error, NotAllowed
+                )  # no fault of the provider's, and no better the next time
+                if not barred:
+                    self._note(Trouble.TRANSPORT)
+                if error.worked or not await self._goes_on(None, elsewhere=barred):
                     raise
                 continue
             if self.answer.status not in NOT_WORKED:
@@ -142,7 +146,7 @@ class Tries:
         wait_s = retry_after(self.answer)
         self.admission.attempt.error = trouble.value
         self._note(trouble, wait_s)
-        if not await self._goes_on(wait_s, elsewhere=trouble in (Trouble.CREDENTIAL, Trouble.NO_MONEY)):
+        if not await self._goes_on(wait_s, elsewhere=trouble in LASTING):
             return False
         await self.__aexit__()
         self.error = None
@@ -160,12 +164,12 @@ class Tries:
 
     async def _to_next(self) -> bool:
         admission = self.admission
-        while admission.plan:
+        while admission.plan and len(admission.attempts) < MOST_TRIES:
             stop, *rest = admission.plan
             admission.plan = tuple(rest)
             try:
-                call = aimed(admission.call.request, stop.alias, stop.target)
-                moved = await self.upstream.admissions.retarget(admission, call)
+                call = await fitted(aimed(admission.call.request, stop.alias, stop.target))
+                moved = await self.upstream.admissions.retarget(admission, call, metered=self.stream)
             except OrbitError as error:
                 logger.info("%s is no way out: %s", stop.target.model, error.message)
                 continue

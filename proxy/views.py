@@ -17,7 +17,7 @@ from proxy import counting, forms, listing, objects, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
 from proxy.asked_media import USUAL_MODELS
-from proxy.calls import carried, make_call
+from proxy.calls import carried, check_size, make_call
 from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.forms import Form
@@ -105,7 +105,7 @@ class CallView(ProxyView):
         assert principal.policy is not None
         body, sent, form = self.decoded(raw)
         accounts = await objects.named_by(raw, principal, self.endpoint, body)
-        call, plan = make_call(
+        call, plan = await make_call(
             request_id=raw.request_id,
             principal=principal,
             policy=principal.policy,
@@ -175,8 +175,11 @@ class CountTokens(FreshView):
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         body = bodies.decode(raw.body)
         asked(self.endpoint, body)
+        assert principal.policy is not None
+        check_size(principal.policy, raw.body)
+        accounts = await objects.named_by(raw, principal, "messages", body)
         found, source = await counting.counted(
-            principal, body, carried(raw.header_map), raw.runtime.pipeline.upstream.egress
+            principal, body, accounts, carried(raw.header_map), raw.runtime.egress
         )
         self.more = [(b"x-orbit-usage-source", source.encode())]
         return {"input_tokens": found}

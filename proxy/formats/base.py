@@ -13,6 +13,8 @@ from proxy.output import Output
 from quotas.needs import Made
 from tenants.untranslatable import REFUSING, Dropping
 
+MOST_DROPPED = 100  # fields that are told of
+
 
 class Unreadable(ValueError):
     """A stream that cannot be what it says it is."""
@@ -42,7 +44,11 @@ class Terms:
                 "another provider.",
                 param=path,
             )
-        if path not in self.dropped:
+        self.drops(path)
+
+    def drops(self, path: str) -> None:
+        """Notes what is left out."""
+        if len(self.dropped) < MOST_DROPPED and path not in self.dropped:
             self.dropped.append(path)
 
 

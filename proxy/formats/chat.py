@@ -88,7 +88,7 @@ class Chat:
             return event
         if not isinstance(chunk, dict):
             return event
-        if "error" in chunk and not chunk.get("choices"):
+        if chunk.get("error") and not chunk.get("choices"):
             progress.failed = True
             return b""  # ours follows
         progress.chunk = chunk
@@ -119,11 +119,10 @@ class Chat:
                     continue
                 for text in _texts(name, value):
                     output.add(text)
-                if name == "tool_calls":
-                    index = choice.get("index")
-                    output.calls.update(
-                        (str(index), _number(call)) for call in value if isinstance(call, dict)
-                    )
+                if name == "tool_calls" and isinstance(value, list):
+                    for call in value:
+                        if isinstance(call, dict):
+                            output.call(choice.get("index"), _number(call))
 
     def on_end(self, progress: Progress) -> bytes:
         return b""  # many servers end without [DONE]

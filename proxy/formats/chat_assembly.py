@@ -76,8 +76,10 @@ class ChatAssembly:
             **rest,
         }
         for one in choices:
-            for call in one["message"].get("tool_calls", ()):
-                call.pop("index", None)  # a figure of streams alone
+            calls = one["message"].get("tool_calls")
+            for call in calls if isinstance(calls, list) else ():
+                if isinstance(call, dict):
+                    call.pop("index", None)  # a figure of streams alone
         if usage is not None:
             made["usage"] = dict(usage)
         return made
@@ -117,10 +119,10 @@ def _extend(made: list[Any], items: list[Any], name: str, depth: int) -> None:
 
 def _known(made: list[Any], item: Mapping[str, Any]) -> dict[str, Any] | None:
     """The one that a fragment goes on with: that of its index, else of its id, else the last."""
-    index = item.get("index")
+    index, parts = item.get("index"), [one for one in made if isinstance(one, dict)]
     if isinstance(index, int):
-        return next((one for one in reversed(made) if one.get("index") == index), None)
-    last: dict[str, Any] | None = made[-1] if made else None
+        return next((one for one in reversed(parts) if one.get("index") == index), None)
+    last: dict[str, Any] | None = parts[-1] if parts else None
     return None if last is not None and item.get("id") and item["id"] != last.get("id") else last
 
 

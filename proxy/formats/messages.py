@@ -13,6 +13,7 @@ from proxy.formats.base import Assembly, Progress, Terms
 from proxy.formats.messages_assembly import MessageAssembly
 
 # Fields of a delta that hold what the model wrote.
+LEAST_BUDGET = 1024  # tokens to think with
 DELTAS = ("text", "thinking", "partial_json")
 
 
@@ -23,6 +24,11 @@ class Messages:
             changes["model"] = terms.model
         if body.get("max_tokens") != terms.output_cap:
             changes["max_tokens"] = terms.output_cap
+        thinking = body.get("thinking")
+        if isinstance(thinking, dict) and isinstance(budget := thinking.get("budget_tokens"), int):
+            room = max(LEAST_BUDGET, terms.output_cap - 1)  # it must stay below the output's cap
+            if budget > room:
+                changes["thinking"] = {**thinking, "budget_tokens": room}
         if terms.stream and body.get("stream") is not True:
             changes["stream"] = True
         return changes
@@ -89,7 +95,7 @@ class Messages:
             for text in _texts(block):
                 progress.output.add(text)
             if block.get("type") == "tool_use":
-                progress.output.calls.add((block.get("id"), None))
+                progress.output.call(block.get("id"))
 
     def _take_figures(self, chunk: Mapping[str, Any], progress: Progress) -> None:
         message = chunk.get("message") if chunk["type"] == "message_start" else chunk

@@ -87,6 +87,8 @@ class Responses:
             return event
         progress.chunk = chunk
         kind = chunk.get("type")
+        if kind is not None and not isinstance(kind, str):
+            return event
         if kind in WRITTEN:
             if isinstance(delta := chunk.get("delta"), str):
                 progress.output.add(delta)
@@ -107,7 +109,7 @@ class Responses:
             name_objects(progress, _id_of(item, "item"))
             if chunk.get("type") == "response.output_item.added" and isinstance(item.get("name"), str):
                 progress.output.add(item["name"])
-                progress.output.calls.add((0, str(chunk.get("output_index"))))
+                progress.output.call(chunk.get("output_index"))
 
     def _end(self, chunk: Mapping[str, Any], progress: Progress) -> None:
         progress.done = True

@@ -7,9 +7,10 @@ from typing import Any
 
 from proxy import body as bodies
 from proxy.context import Account
+from proxy.fields import bad
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat_options import SIGNATURE, USUAL, Options
-from proxy.formats.messages import Messages
+from proxy.formats.messages import LEAST_BUDGET, Messages
 from proxy.health import Trouble
 from proxy.providers.base import Prepared, trouble_of
 
@@ -23,7 +24,17 @@ class Anthropic:
     id_header = "request-id"
 
     def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
-        """Takes all that its formats have."""
+        if body.get("inference_geo") not in (None, "global"):
+            raise bad(
+                "inference_geo", "is not accepted: what it costs beside the usual price is not known here"
+            )
+        thinking = body.get("thinking")
+        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+        if isinstance(budget, int) and budget >= terms.output_cap <= LEAST_BUDGET:
+            raise bad(
+                "thinking.budget_tokens",
+                f"needs room below the most output that this key may have, {terms.output_cap} tokens",
+            )
 
     def trouble(self, status: int, error: Mapping[str, Any]) -> Trouble | None:
         if status == 402 or _spent(error):
@@ -66,12 +77,15 @@ class Anthropic:
 
 
 def _spent(error: Mapping[str, Any]) -> bool:
-    """A limit of the account's own, or a balance that is used up: both come under usual statuses."""
+    """A limit of the account's own, or a balance that is used up: both come under usual statuses.
+
+    Other messages may quote the client, so only how this one begins counts.
+    """
     details, message = error.get("details"), error.get("message")
     if isinstance(details, dict) and details.get("code") == "enforced_spend_limit_reached":
         return True
     return error.get("type") == "billing_error" or (
-        isinstance(message, str) and "credit balance is too low" in message
+        isinstance(message, str) and message.startswith("Your credit balance is too low")
     )
 
 

@@ -68,8 +68,10 @@ class Provider(Protocol):
 
 def trouble_of(status: int) -> Trouble | None:
     """What a status alone says, of any provider."""
-    if status in (401, 403):
+    if status == 401:
         return Trouble.CREDENTIAL
+    if status == 403:
+        return Trouble.FORBIDDEN
     if status == 429:
         return Trouble.RATE_LIMITED
     if status in (503, 529):

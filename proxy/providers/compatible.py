@@ -63,6 +63,9 @@ DESCRIPTIONS = ("metadata", "user", "safety_identifier", "prompt_cache_key", "st
 class Compatible(OpenAI):
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.other_cap = next(
+            name for name in CAPS if name != row.cap_field
+        )  # servers may ignore it in silence
         spoken: dict[str, Format] = {
             "chat/completions": Chat(row.cap_field, row.asks_usage),
             "embeddings": Embeddings(),
@@ -91,7 +94,8 @@ class Compatible(OpenAI):
         carried: Mapping[str, str],
     ) -> Prepared:
         row = self.row
-        if endpoint == "chat/completions" and (row.strict or row.renamed or not row.lacks.isdisjoint(body)):
+        odd = row.strict or row.renamed or self.other_cap in body or not row.lacks.isdisjoint(body)
+        if endpoint == "chat/completions" and odd:
             body, raw = self._fitted(body, terms), None
         return super().prepare(account, endpoint, body, raw, terms, carried)
 
@@ -99,8 +103,7 @@ class Compatible(OpenAI):
         """The body in this server's own names."""
         row = self.row
         sent = {row.renamed.get(name, name): value for name, value in body.items() if name not in row.lacks}
-        if row.strict:
-            for name in (*DESCRIPTIONS, *CAPS):
-                sent.pop(name, None)
-            sent[row.cap_field] = terms.output_cap
+        for name in (*(DESCRIPTIONS if row.strict else ()), *CAPS):
+            sent.pop(name, None)
+        sent[row.cap_field] = terms.output_cap
         return sent

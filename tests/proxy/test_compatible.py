@@ -11,7 +11,7 @@ from orbit.demo.provider.process import ProviderHandle
 from proxy.context import Account
 from proxy.formats.base import Terms
 from proxy.providers import PROVIDERS
-from proxy.providers.compatible import ROWS
+from proxy.providers.compatible import CAPS, ROWS
 from tenants import kinds
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import ApiOf
@@ -82,6 +82,19 @@ def test_output_is_capped_by_the_field_that_the_server_knows(
     tenant = served_by(kind, caps={"max_output_tokens": 33})
     assert api_of(tenant).chat().status_code == 200
     assert sent(provider)[ROWS[kind].cap_field] == 33
+
+
+@pytest.mark.parametrize("kind", sorted(ROWS))
+def test_cap_of_another_name_goes_under_the_one_that_the_server_obeys(
+    served_by: Any, api_of: ApiOf, provider: ProviderHandle, kind: str
+) -> None:
+    """A server that does not know `max_completion_tokens` may ignore it, and write what nobody reserved."""
+    fields: dict[str, Any] = (
+        {"max_tokens": 7} if ROWS[kind].cap_field != "max_tokens" else {"max_completion_tokens": 7}
+    )
+    assert api_of(served_by(kind)).chat(**fields).status_code == 200
+    body = sent(provider)
+    assert {name: body[name] for name in CAPS if name in body} == {ROWS[kind].cap_field: 7}
 
 
 def test_strict_server_gets_nothing_that_it_would_stumble_over(

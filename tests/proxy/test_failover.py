@@ -192,3 +192,40 @@ def test_weights_share_calls_and_affinity_keeps_them_together(routed: Any, api_o
     assert used == {"first", "second"}
     for user in ("ann", "bob", "cyd"):
         assert len({api_of(kept).chat(user=user).headers["x-orbit-account"] for _ in range(4)}) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_target_that_has_no_words_for_the_request_is_passed_over(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle, stream: bool
+) -> None:
+    accounts = [account("claude", provider, kind="anthropic"), account("first", provider, kind="openai")]
+    targets = [target("claude", "claude-haiku-4-5", 1), target("first")]
+    tenant = make_tenant(
+        entry={"provider_accounts": accounts, "models": [{"alias": FINE, "targets": targets}]},
+        unpriced_models={"input": "1.00", "output": "2.00"},
+    )
+    answer = api_of(tenant).chat(stream=stream, logit_bias={"50256": -100})
+    assert answer.status_code == 200, answer.text
+    assert (answer.headers["x-orbit-account"], answer.headers["x-orbit-attempts"]) == ("first", "1")
+
+
+def test_plain_call_holds_all_that_its_next_target_may_write(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle
+) -> None:
+    """The first hides its output and is reserved in full; a plain call is not metered at the second either."""
+    route = {
+        "alias": FINE,
+        "targets": [target("first", "gpt-5?status=503", 1), target("first", "gpt-4o-mini")],
+        "retries": 0,
+    }
+    tenant = make_tenant(
+        entry={"provider_accounts": [account("first", provider)], "models": [route]},
+        output_reserve="learned",
+        limits=LIMITS,
+        unpriced_models={"input": "1.00", "output": "2.00"},
+    )
+    api = api_of(tenant)
+    for _ in range(25):
+        assert api.chat(messages=hello("tokens=3"), max_completion_tokens=500, stream=True).status_code == 200
+    assert api.chat(messages=hello("tokens=3"), max_completion_tokens=500).status_code == 200
+    assert tenant.events()[-1]["reserved"]["output_tokens"] == 500

@@ -12,6 +12,8 @@ import pytest
 
 from orbit.demo.provider.process import ProviderHandle
 from proxy.formats.chat_options import SIGNATURE
+from proxy.health import Trouble
+from proxy.providers import PROVIDERS
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import LIMITS, Api, ApiOf
 
@@ -225,3 +227,73 @@ def test_models_that_do_not_reason_are_not_asked_to(api: Api, provider: Provider
     answer = ask(api, model=GPT, thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000)
     assert answer.status_code == 200, answer.text
     assert "reasoning_effort" not in provider.requests()[-1]["fields"]
+
+
+def test_budget_to_think_with_is_lowered_with_the_cap(
+    make_tenant: MakeTenant, api_of: ApiOf, both: Tenant, provider: ProviderHandle
+) -> None:
+    tenant = make_tenant(
+        entry={name: both.document[name] for name in ("provider_accounts", "models")},
+        caps={"max_output_tokens": 2000},
+    )
+    thinking = {"type": "enabled", "budget_tokens": 31_999}
+    answer = ask(api_of(tenant), max_tokens=32_000, thinking=thinking)
+    assert answer.status_code == 200, answer.text
+    sent = provider.requests()[-1]["fields"]
+    assert (sent["max_tokens"], sent["thinking"]["budget_tokens"]) == (2000, 1999)
+
+
+def test_budget_without_room_is_refused_by_name(make_tenant: MakeTenant, api_of: ApiOf, both: Tenant) -> None:
+    tenant = make_tenant(
+        entry={name: both.document[name] for name in ("provider_accounts", "models")},
+        caps={"max_output_tokens": 1000},
+    )
+    answer = ask(api_of(tenant), max_tokens=32_000, thinking={"type": "enabled", "budget_tokens": 2000})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "thinking.budget_tokens")
+
+
+@pytest.mark.parametrize("limit", ["%C2%B2", "9" * 5000, "0", "-1"])
+def test_odd_page_sizes_are_refused(api: Api, limit: str) -> None:
+    answer = api.send("GET", f"models?limit={limit}", headers=HEADERS)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "limit")
+
+
+def test_pages_go_backwards_too(api: Api) -> None:
+    page = api.send("GET", f"models?limit=1&before_id={GPT}", headers=HEADERS).json()
+    assert ([one["id"] for one in page["data"]], page["has_more"]) == ([CLAUDE], False)
+
+
+def test_names_of_dropped_fields_cannot_break_a_header(
+    make_tenant: MakeTenant, api_of: ApiOf, both: Tenant
+) -> None:
+    tenant = make_tenant(
+        entry={name: both.document[name] for name in ("provider_accounts", "models")}, untranslatable="drop"
+    )
+    odd: dict[str, Any] = {"x\r\nset-cookie: a=b": 1, "\u20ac": 2, **{f"odd_{number}": 1 for number in range(300)}}
+    answer = ask(api_of(tenant), model=GPT, **odd)
+    assert answer.status_code == 200, answer.text
+    assert "set-cookie" not in answer.headers
+    assert len(answer.headers["x-orbit-dropped"]) < 2100
+
+
+def test_price_of_a_region_is_not_guessed(api: Api) -> None:
+    answer = ask(api, inference_geo="us")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "inference_geo")
+
+
+def test_files_of_others_are_not_asked_after_when_tokens_are_counted(
+    api: Api, provider: ProviderHandle
+) -> None:
+    seen = provider.summary()["requests"]
+    block = {"type": "document", "source": {"type": "file", "file_id": "file_011CNha8iCJcU1wXNR6q4V8w"}}
+    body = {"model": CLAUDE, "messages": [{"role": "user", "content": [block]}]}
+    answer = api.send("POST", "messages/count_tokens", orjson.dumps(body), HEADERS)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert provider.summary()["requests"] == seen
+
+
+def test_clients_words_do_not_take_an_account_out_of_rotation() -> None:
+    told = {"type": "invalid_request_error", "message": "Unexpected value: credit balance is too low"}
+    assert PROVIDERS["anthropic"].trouble(400, told) is None
+    spent = {"type": "invalid_request_error", "message": "Your credit balance is too low to access …"}
+    assert PROVIDERS["anthropic"].trouble(400, spent) is Trouble.NO_MONEY

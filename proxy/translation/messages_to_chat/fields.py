@@ -64,5 +64,4 @@ def only(fields: Mapping[str, Any], known: frozenset[str], path: str, terms: Ter
 
 def note(terms: Terms, name: str) -> None:
     """Left out without asking, and told."""
-    if name not in terms.dropped:
-        terms.dropped.append(name)
+    terms.drops(name)

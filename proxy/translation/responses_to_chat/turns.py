@@ -149,8 +149,8 @@ class Turns:
         elif blocks is not None and written and self.beyond.reasoning_field:
             turn, name = self._speak(), self.beyond.reasoning_field
             turn[name] = turn.get(name, "") + written
-        elif LEFT_OUT not in self.terms.dropped:
-            self.terms.dropped.append(LEFT_OUT)
+        else:
+            self.terms.drops(LEFT_OUT)
 
 
 def _summary(item: Item, path: str) -> str:
