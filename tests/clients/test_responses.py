@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -71,10 +72,10 @@ def test_tool_is_called_and_its_result_answered(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    tools = [{"type": "function", "name": "weather", "parameters": schema, "strict": False}]
+    tools: list[Any] = [{"type": "function", "name": "weather", "parameters": schema, "strict": False}]
     first = client.responses.create(model=MODEL, input="Weather in Paris?", tools=tools)
     [call] = [item for item in first.output if item.type == "function_call"]
-    result = {"type": "function_call_output", "call_id": call.call_id, "output": "12 degrees"}
+    result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "12 degrees"}
     second = client.responses.create(model=MODEL, input=[result], tools=tools, previous_response_id=first.id)
     assert second.output_text
     agreed(tenant, provider, 2)

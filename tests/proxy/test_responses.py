@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
+from tenants.apply import apply
 from tests.clients.books import agreed, calls, served
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import Api, ApiOf, code_of
@@ -113,3 +114,73 @@ def test_bad_field_is_named(api: Api, tenant: Tenant, fields: dict[str, Any], pa
     assert code_of(answer) == (400, "invalid_request")
     assert answer.json()["error"]["param"] == param
     assert tenant.events() == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ["split=bytes"],
+        ["split=odd", "crlf"],
+        ["cr", "split=3"],
+        ["comments", "chunks_per_write=5"],
+        ["bom", "multiline"],
+        ["long_line=300000"],
+    ],
+    ids=lambda odd: odd[0],
+)
+def test_odd_bytes_change_nothing(api: Api, tenant: Tenant, provider: ProviderHandle, odd: list[str]) -> None:
+    answer = create(api, text("tokens=9", *odd), stream=True)
+    whole = answer.content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    assert whole.count(b"event: response.output_text.delta\n") == 9
+    assert whole.count(b"event: response.completed\n") == 1
+    assert (b": " in whole.split(b"event:")[0] or b"\n: " in whole) is (
+        "comments" in odd or "long_line=300000" in odd
+    )
+    agreed(tenant, provider)
+
+
+@pytest.mark.parametrize("usage", ["missing", "null", "negative", "string"])
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_usage_that_is_none_is_estimated(
+    api: Api, tenant: Tenant, provider: ProviderHandle, usage: str, stream: bool
+) -> None:
+    assert create(api, text("tokens=20", f"usage={usage}"), stream=stream).status_code == 200
+    [event] = calls(tenant)
+    assert event["usage_source"] == "estimated"
+    assert 0 < event["output_tokens"] <= event["reserved"]["output_tokens"]
+    assert event["cost_nano"] > 0
+
+
+def test_earlier_turns_are_reserved_and_charged_although_the_body_does_not_show_them(
+    api: Api, tenant: Tenant, provider: ProviderHandle
+) -> None:
+    first = create(api, "word " * 3000 + text("tokens=5")).json()
+    create(api, text("tokens=5"), previous_response_id=first["id"])
+    _, event = agreed(tenant, provider, 2)
+    assert event["reserved"]["input_tokens"] >= event["input_tokens"] > 3000
+
+
+def test_earlier_turns_are_charged_as_reserved_when_the_provider_never_says(
+    api: Api, tenant: Tenant, provider: ProviderHandle
+) -> None:
+    first = create(api, "word " * 3000 + text("tokens=5")).json()
+    create(api, text("tokens=5", "no_done"), previous_response_id=first["id"], stream=True)
+    _, event = calls(tenant, 2)
+    assert event["usage_source"] == "estimated"
+    assert event["input_tokens"] == event["reserved"]["input_tokens"]
+    assert event["input_tokens"] >= served(provider, event)["prompt_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [("sk-nobody", (502, "upstream_credentials")), ("sk-demo-broke", (429, "insufficient_quota"))],
+)
+def test_errors_about_stored_responses_read_as_elsewhere(
+    api: Api, tenant: Tenant, provider: ProviderHandle, key: str, told: tuple[int, str]
+) -> None:
+    made = create(api, text("tokens=5")).json()
+    changed = {**tenant.document, **openai(provider, key)}
+    apply({"version": 1, "organizations": [changed]}, actor="test")
+    answer = api.get(f"responses/{made['id']}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == told
+    assert key not in answer.text
