@@ -86,7 +86,8 @@ def spoilt(servers: Servers | None, workers: int = WORKERS) -> Iterator[Stage]:
         yield made
 
 
-def run(stage: Stage, chance: random.Random, cases: int = CASES) -> Found:
+def run(stage: Stage, chance: random.Random, *, cases: int = CASES, hangs_s: float = HANGS_S) -> Found:
+    """`hangs_s` is more in the test suite, whose machine may be busy with others."""
     started = time.monotonic()
     tenant = _tenant(stage)
     scripts = Scripts()
@@ -95,7 +96,7 @@ def run(stage: Stage, chance: random.Random, cases: int = CASES) -> Found:
     made = [_request(chance) if number % 2 else _answer(number, scripts, chance) for number in range(cases)]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         told = list(threads.map(lambda case: _ask(stage.gateway.port, tenant.key, case), made))
-    wrongs = [wrong for case, one in zip(made, told, strict=True) for wrong in _wrongs(case, one)]
+    wrongs = [wrong for case, one in zip(made, told, strict=True) for wrong in _wrongs(case, one, hangs_s)]
     books = stage.read(tenant)
     wrongs += checker.standing(books, tenant)
     wrongs += _unrecorded(books.events, made, told)
@@ -212,7 +213,7 @@ def _stream(events: list[samples.Event], chance: random.Random) -> bytes:
 
 def _ask(port: int, key: str, case: Case) -> Told:
     started = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2 * HANGS_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         sent = {**headers, **{name: value.encode() for name, value in case.headers.items()}}
@@ -226,9 +227,9 @@ def _ask(port: int, key: str, case: Case) -> Told:
         connection.close()
 
 
-def _wrongs(case: Case, told: Told) -> Iterator[str]:
+def _wrongs(case: Case, told: Told, hangs_s: float) -> Iterator[str]:
     what = f"{case.path} {case.body[:300]!r}"
-    if told.took_s > HANGS_S:
+    if told.took_s > hangs_s:
         yield f"{told.took_s:.1f} s for {what}"
     if not told.status:
         yield f"{told.body.decode()} for {what}"
