@@ -78,7 +78,7 @@ def test_edit_is_sent_with_its_files_byte_by_byte(
 
 
 def test_variation_is_charged_by_the_picture(sdk: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         sdk.images.create_variation(model="dall-e-2", image=("a.png", PNG), n=3, size="256x256")
     [event] = calls(tenant)
     assert (event["status"], event["usage_source"], event["images"]) == ("settled", "estimated", 3)

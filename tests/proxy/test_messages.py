@@ -269,7 +269,11 @@ def test_names_of_dropped_fields_cannot_break_a_header(
     tenant = make_tenant(
         entry={name: both.document[name] for name in ("provider_accounts", "models")}, untranslatable="drop"
     )
-    odd: dict[str, Any] = {"x\r\nset-cookie: a=b": 1, "\u20ac": 2, **{f"odd_{number}": 1 for number in range(300)}}
+    odd: dict[str, Any] = {
+        "x\r\nset-cookie: a=b": 1,
+        "\u20ac": 2,
+        **{f"odd_{number}": 1 for number in range(300)},
+    }
     answer = ask(api_of(tenant), model=GPT, **odd)
     assert answer.status_code == 200, answer.text
     assert "set-cookie" not in answer.headers

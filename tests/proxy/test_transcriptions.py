@@ -73,7 +73,7 @@ def test_length_in_a_long_answer_stands_in_for_usage(
 
 def test_translation_is_charged_too(sdk: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     """Its answer has no usage."""
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         assert sdk.audio.translations.create(model="whisper-1", file=SOUND).text
     [event] = calls(tenant)
     assert (event["endpoint"], event["usage_source"]) == ("audio/translations", "estimated")
