@@ -9,6 +9,7 @@ from uuid import UUID
 
 from proxy.context import ModelRoute, Principal, Target
 from proxy.formats.base import Terms
+from proxy.forms import Form
 from proxy.surfaces.base import Surface
 from proxy.translation.base import Translated
 from quotas.needs import Asked, File, Need
@@ -30,11 +31,15 @@ class Request:
     choices: int
     end_user: str | None
     tags: Mapping[str, str]
-    files: tuple[File, ...]  # of a form
+    form: Form | None  # that it came as
     carried: Mapping[str, str]  # headers that a provider of the same format may see
     client_ip: str | None
     user_agent: str | None
     started: float  # monotonic seconds
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return () if self.form is None else self.form.files
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from orbit.lib.errors import Code, OrbitError
 from proxy import asked as asking
 from proxy.call import Call, Request
 from proxy.context import EffectivePolicy, Principal
+from proxy.forms import Form
 from proxy.health import Health
 from proxy.routing import Plan, Stop, planned
 from proxy.surfaces.base import Surface
@@ -35,6 +36,7 @@ def make_call(
     headers: Mapping[bytes, bytes],
     client_ip: str | None,
     health: Health,
+    form: Form | None = None,
 ) -> tuple[Call, Plan]:
     """A request with everything about it checked, aimed at its first target, and where it may go after that.
 
@@ -59,7 +61,7 @@ def make_call(
         choices=asked.choices,
         end_user=asking.end_user(body, headers, endpoint),
         tags=asking.tags(body, headers, endpoint),
-        files=(),
+        form=form,
         carried=carried(headers),
         client_ip=client_ip,
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,

@@ -19,6 +19,7 @@ class Channel:
         self.size = 0
         self.ended = False
         self.abandoned = False
+        self.broken = False  # whether what the reader has is not all, and no words can say so
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
 

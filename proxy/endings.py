@@ -54,6 +54,8 @@ class Endings:
         usage, source = spoken.usage(parsed), "provider"
         if usage is None:
             usage, source = charged(call, await _seen(call, spoken, parsed)), "estimated"
+        elif isinstance(spoken, Media):
+            usage = completed(usage, call, spoken.made(parsed))
         outcome = Outcome(
             status="settled",
             usage=possible(usage, call),
@@ -112,6 +114,14 @@ class Endings:
         if end.error is not None:
             surface, call = admission.call.request.surface, admission.call
             channel.give(surface.error_event(end.error, str(call.request_id), call.endpoint))
+
+    async def flow(self, admission: Admission, end: End, channel: Channel) -> None:
+        """The same where nothing can be said in the stream: one that is not whole ends without an end."""
+        self._settle(admission, await self._outcome(admission, end, None))
+        if end.error is None:
+            channel.give(end.last)
+        else:
+            channel.broken = True
 
     async def _outcome(self, admission: Admission, end: End, meter: Meter | None) -> Outcome:
         call, progress = admission.call, end.progress
@@ -230,10 +240,10 @@ class Endings:
 async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     """What a stream used, and where the figure comes from."""
     usage, output = progress.usage, progress.output
+    if not classes.in_texts(call.endpoint):
+        return await _used_of_media(call, progress)
     if usage is not None and progress.complete:
         return usage, "provider"
-    if not classes.in_texts(call.endpoint):
-        return (charged(call, progress.made or Made()), "estimated") if usage is None else (usage, "partial")
     try:
         made = await output.tokens()
         if usage is None:
@@ -245,12 +255,23 @@ async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     return replace(usage, output_tokens=made), "partial"
 
 
+async def _used_of_media(call: Call, progress: Progress) -> tuple[Usage, str]:
+    made, usage = progress.made or Made(), progress.usage
+    if usage is not None and progress.done:
+        return completed(usage, call, made), "provider"
+    if progress.output.size and call.output_most:
+        made = replace(made, output_tokens=await progress.output.tokens())
+    return charged(call, made), "estimated"
+
+
 async def _seen(call: Call, spoken: Format, answer: Mapping[str, Any]) -> Made:
     """What a plain answer without usage shows of the work done."""
-    if isinstance(spoken, Media):
-        return spoken.made(answer)
     text, target = spoken.output_text(answer), call.target
-    return await _counted(call, await tokens.count_off_loop(text, target.model, target.padding))
+    written = await tokens.count_off_loop(text, target.model, target.padding) if text else 0
+    if not isinstance(spoken, Media):
+        return await _counted(call, written)
+    made = spoken.made(answer)
+    return replace(made, output_tokens=written) if text and call.output_most else made
 
 
 async def _counted(call: Call, made: int) -> Made:

@@ -155,7 +155,7 @@ async def _send_stream(stream: Streamed, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while piece := await channel.get():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not channel.abandoned:
+        if not (channel.abandoned or channel.broken):  # without an end the connection breaks
             await send({"type": "http.response.body", "body": b""})
     except asyncio.CancelledError:
         _leave(stream)

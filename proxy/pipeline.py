@@ -18,11 +18,13 @@ from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Headers, Reply
 from proxy.endings import Endings
+from proxy.flow import Flow
 from proxy.formats.base import Format, Listener, Progress
+from proxy.formats.media import Media, kind_of
 from proxy.learning import Outputs
 from proxy.metering import Meter
 from proxy.output import Output
-from proxy.relay import Relay
+from proxy.relay import End, Relay
 from proxy.settlement import Settler
 from proxy.translation.backward import Backward
 from proxy.upstream import NOT_WORKED, Tries, Upstream
@@ -137,9 +139,19 @@ class Pipeline:
             if taken.error is not None:
                 begun.set_result(self.endings.provider_refused(admission, taken.answer, taken.error))
                 return
+            kind = kind_of(taken.answer.header("content-type") or "")
+            if isinstance(taken.format, Media) and kind in taken.format.flowing:
+                end = await self._flowed(admission, taken, taken.format, begun, channel)
+                await self.endings.flow(admission, end, channel)
+                return
             if not _is_stream(taken.answer):
-                await read_all(taken.answer, self.max_answer_bytes)
-                begun.set_result(self.endings.unreadable(admission))
+                content = await read_all(taken.answer, self.max_answer_bytes)
+                whole = isinstance(taken.format, Media)  # some models take no notice of `stream`
+                begun.set_result(
+                    await self._whole(admission, taken, content)
+                    if whole
+                    else self.endings.unreadable(admission)
+                )
                 return
             content_type = taken.answer.header("content-type") or ""
             begun.set_result(response_headers.answered(admission, content_type))
@@ -155,6 +167,23 @@ class Pipeline:
                 return
         # a provider that goes on for nobody is stopped before we count what it wrote
         await self.endings.stream(admission, end, channel, meter)
+
+    async def _flowed(
+        self,
+        admission: Admission,
+        taken: Tries,
+        heard: Media,
+        begun: asyncio.Future[Reply | Headers],
+        channel: Channel,
+    ) -> End:
+        """Bare bytes, as they come."""
+        content_type = taken.answer.header("content-type") or ""
+        begun.set_result(response_headers.answered(admission, content_type))
+        call = admission.call
+        flow = Flow(
+            call, heard, admission.attempt, taken.answer, _progress(call), lambda usage: None, channel=channel
+        )
+        return await flow.run()
 
     # what both share
 

@@ -21,6 +21,7 @@ import orjson
 from orbit.lib.egress import Egress, read_all
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed
+from proxy import forms
 from proxy.admission import Admission, Admissions
 from proxy.attempts import Attempt
 from proxy.call import Call
@@ -116,6 +117,8 @@ class Tries:
             call.terms,
             request.carried if call.translated is None else {},
         )
+        if request.form is not None:
+            prepared = forms.sent(prepared, request.form, self.format.changes(call.body, call.terms))
         route = call.principal.organization.models.get(call.model, request.route)
         exchange = upstream.egress.open(
             account.id, "POST", prepared.url, prepared.headers, prepared.body, route.timeouts

@@ -13,13 +13,14 @@ from rest_framework.views import APIView
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
-from proxy import counting, listing, reads
+from proxy import counting, forms, listing, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
 from proxy.asked_media import USUAL_MODELS
 from proxy.calls import carried, make_call
 from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
+from proxy.forms import Form
 from proxy.permissions import PolicyPermission
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
@@ -102,7 +103,7 @@ class CallView(ProxyView):
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         principal = cast("Principal", request.user)
         assert principal.policy is not None
-        body, sent = self.decoded(raw)
+        body, sent, form = self.decoded(raw)
         call, plan = make_call(
             request_id=raw.request_id,
             principal=principal,
@@ -111,6 +112,7 @@ class CallView(ProxyView):
             endpoint=self.endpoint,
             body=body,
             raw=sent,
+            form=form,
             headers=raw.header_map,
             client_ip=raw.client_ip,
             health=raw.runtime.health,
@@ -119,13 +121,19 @@ class CallView(ProxyView):
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome
 
-    def decoded(self, raw: GatewayRequest) -> tuple[dict[str, Any], bytes]:
-        """The body, and the bytes that say the same."""
+    def decoded(self, raw: GatewayRequest) -> tuple[dict[str, Any], bytes, Form | None]:
+        """The body, the bytes that say the same, and the form that it came as."""
+        fields, content_type = forms.FILES.get(self.endpoint), raw.header_map.get(b"content-type", b"")
+        if fields is not None and forms.is_form(content_type):
+            form = forms.decode(raw.body, content_type, fields)
+            return form.body, raw.body, form
+        if fields is not None and self.endpoint not in forms.ALSO_JSON:
+            raise OrbitError(Code.INVALID_REQUEST, f"Send this as {forms.TYPE}, with its file.")
         body, usual = bodies.decode(raw.body), USUAL_MODELS.get(self.endpoint)
         if usual is None or body.get("model") is not None:
-            return body, raw.body
+            return body, raw.body, None
         body["model"] = usual
-        return body, bodies.encode(body)
+        return body, bodies.encode(body), None
 
 
 class FreshView(ProxyView):

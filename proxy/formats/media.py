@@ -53,6 +53,10 @@ class Media:
         """What an answer shows of the work done, for those without usage."""
         return Made()
 
+    def flowed(self, head: bytes, size: int, content_type: str) -> Made:
+        """The same of an answer that was passed on as it came, by its first bytes and its size."""
+        return Made()
+
     def finish_reason(self, answer: Mapping[str, Any]) -> str | None:
         return None
 
