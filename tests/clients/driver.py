@@ -15,7 +15,7 @@ import orjson
 
 from tests.gateway import ROOT
 
-PATIENCE_S = 60  # a driver that takes longer hangs
+PATIENCE_S = 300  # a driver that takes longer hangs; LiteLLM takes long to import on a busy machine
 # What a library would otherwise fetch or send by itself.
 QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",

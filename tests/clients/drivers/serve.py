@@ -31,14 +31,13 @@ class Answered(logging.Handler):
         self.count += record.getMessage().startswith("HTTP Request:")
 
 
-def watch() -> Answered:
-    answered = Answered()
+def watch(answered: Answered) -> None:
+    """Again after each import, as LiteLLM silences them."""
     for name in ("httpx", "httpx2"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.addHandler(answered)
         logger.propagate = False
-    return answered
 
 
 def described(error: Exception) -> dict[str, Any]:
@@ -56,6 +55,7 @@ def answer(asked: dict[str, Any], answered: Answered) -> dict[str, Any]:
     before = answered.count
     try:
         module = importlib.import_module(f"tests.clients.drivers.{MODULES[asked['library']]}")
+        watch(answered)
         told = {"value": getattr(module, asked["case"])(asked)}
     except Exception as error:
         told = {"error": described(error)}
@@ -66,7 +66,7 @@ def main() -> None:
     # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    answered = watch()
+    answered = Answered()
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line), answered), default=str), file=answers, flush=True)
 
