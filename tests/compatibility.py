@@ -1,7 +1,7 @@
 """What works with what, out of the tests that show it: `python -m tests.compatibility` writes docs/compatibility.md.
 
 A test names its cells by `@pytest.mark.cell(surface=…, provider=…, feature=…, client=…)`; each may be one name or a
-tuple of them. A cell without a test does not exist, and CI fails on a test that was skipped.
+tuple of them. One that runs with all client libraries names its feature by `@each_use(…)`. A cell without a test does not exist, and CI fails on a test that was skipped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.clients.libraries import USES
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "compatibility.md"
@@ -39,7 +41,7 @@ def cells() -> list[Cell]:
     return [
         cell
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        if "mark.cell(" in (text := path.read_text())
+        if any(mark in (text := path.read_text()) for mark in ("mark.cell(", "@each_use("))
         for cell in _in_module(path.relative_to(ROOT).as_posix(), ast.parse(text))
     ]
 
@@ -48,8 +50,14 @@ def _in_module(path: str, module: ast.Module) -> Iterator[Cell]:
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
             for decorator in node.decorator_list:
-                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.cell":
-                    yield from _named(decorator, f"{path}::{node.name}")
+                if not isinstance(decorator, ast.Call):
+                    continue
+                test = f"{path}::{node.name}"
+                match ast.unparse(decorator.func):
+                    case "pytest.mark.cell":
+                        yield from _named(decorator, test)
+                    case "each_use":
+                        yield from _used(ast.literal_eval(decorator.args[0]), test)
 
 
 def _named(mark: ast.Call, test: str) -> Iterator[Cell]:
@@ -57,6 +65,12 @@ def _named(mark: ast.Call, test: str) -> Iterator[Cell]:
     names = [given["surface"], given["provider"], given["feature"], given.get("client", RAW)]
     for surface, provider, feature, client in itertools.product(*map(_several, names)):
         yield Cell(surface, provider, feature, client, test)
+
+
+def _used(feature: str, test: str) -> Iterator[Cell]:
+    """A test of tests/clients that runs with every library before every kind of account."""
+    for use in USES:
+        yield Cell(use.library.surface, use.kind, feature, use.library.title, test)
 
 
 def _several(value: Any) -> tuple[str, ...]:

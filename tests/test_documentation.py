@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -107,11 +108,12 @@ def test_every_package_has_its_reason() -> None:
     reasons = _text("docs/decisions/0001-dependencies.md")
     asked = {
         line.split("#")[0].strip()
-        for name in ("base", "dev")
+        for name in ("base", "dev", "clients")
         for line in _text(f"requirements/{name}.in").splitlines()
         if line.split("#")[0].strip() and not line.startswith("-")
     }
     packages = {re.split(r"[=~<>]", line)[0] for line in asked}
+    packages |= set(json.loads(_text("tests/clients/node/package.json"))["dependencies"])
     assert {name for name in packages if f"`{name}`" not in reasons} == set()
 
 

@@ -1,4 +1,4 @@
-"""Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`.
+"""Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `clients` .venv-clients.
 
 It runs before anything is installed, so with the standard library only, and perhaps on a Python
 too old for the gateway, so in an old syntax.
@@ -19,8 +19,10 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 PROJECT = Path(__file__).resolve().parents[2]
 OLDEST = (3, 11)
 CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3.14")
-LOCKS = {"run": ("base.txt",), "test": ("base.txt", "dev.txt")}
-COVERED_BY = {"run": ("run", "test"), "test": ("test",)}
+LOCKS = {"run": ("base.txt",), "test": ("base.txt", "dev.txt"), "clients": ("clients.txt",)}
+COVERED_BY = {"run": ("run", "test"), "test": ("test",), "clients": ("clients",)}
+# Client libraries want other versions of what the gateway runs on, so they live apart.
+VENVS = {"run": ".venv", "test": ".venv", "clients": ".venv-clients"}
 DOT_S = 3.0
 
 
@@ -29,18 +31,20 @@ class SetupError(Exception):
 
 
 class Setup:
-    """`kind` is what the environment is for: running, or testing, which includes running."""
+    """`kind` is what the environment is for: running, testing, which includes running, or the tests' clients."""
 
     def __init__(self, project: Path, kind: str) -> None:
         self.project = project
         self.kind = kind
-        self.venv = project / ".venv"
+        self.venv = project / VENVS[kind]
         self.python = self.venv / "bin" / "python"
 
     def run(self) -> None:
         with only_one(self.project):
             if not self.is_complete():
                 self.install()
+            if self.kind == "clients":
+                return
             Css(self.project, self.venv).build()
             if self.kind == "test":
                 subprocess.call([str(self.python), "-m", "orbit.launcher.chromium"], cwd=str(self.project))
@@ -78,7 +82,7 @@ class Setup:
         return run([str(self.python), "-c", check])[0] == 0
 
     def make_venv(self, uv: Optional[str], base: str) -> None:
-        with step("Making .venv with " + ("uv" if uv else base)):
+        with step("Making %s with " % self.venv.name + ("uv" if uv else base)):
             if uv:
                 must([uv, "venv", "--quiet", "--clear", "--python", base, str(self.venv)])
                 return
@@ -160,7 +164,7 @@ def find_python(uv: Optional[str]) -> str:
 
 def venv_advice(base: str, said: str) -> str:
     if run([base, "-c", "import ensurepip, venv"])[0] == 0:
-        return "Could not make .venv:\n" + said.strip()
+        return "Could not make the environment:\n" + said.strip()
     version = run([base, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])[1].strip()
     sudo = "" if os.geteuid() == 0 else "sudo "
     return (
@@ -237,7 +241,7 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: python3 orbit/launcher/bootstrap.py run|test")
+        sys.exit("usage: python3 orbit/launcher/bootstrap.py run|test|clients")
     try:
         Setup(PROJECT, sys.argv[1]).run()
     except SetupError as error:

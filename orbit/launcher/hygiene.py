@@ -3,6 +3,7 @@ one way out."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -20,12 +21,14 @@ from orbit.launcher.state import PROJECT
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ \\;]+)")
 _INDEX = re.compile(r"--(?:extra-)?index-url|--find-links|--trusted-host|^\s*-[if] ", re.MULTILINE)
 _MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:home|Users|root|work)/[a-z]\w*")
-_TEXT = {".py", ".txt", ".in", ".md", ".toml", ".yml", ".yaml", ".html", ".css", ".js", ".lua", ".sh", ""}
+_TEXT = {".py", ".txt", ".in", ".md", ".toml", ".yml", ".yaml", ".html", ".css", ".js", ".mjs", ".json", ".lua", ".sh", ""}  # fmt: skip
 
 
 def main() -> None:
     found = [
         *requirement_faults(PROJECT / "requirements"),
+        *clients_faults(PROJECT / "requirements"),
+        *node_faults(PROJECT / "tests/clients/node"),
         *machine_faults(PROJECT),
         *outbound_faults(PROJECT),
     ]
@@ -39,14 +42,35 @@ def requirement_faults(folder: Path) -> Iterator[str]:
     pins: dict[str, str] = {}
     for source, compiled in (("base.in", "base.txt"), ("dev.in", "dev.txt")):
         text = (folder / compiled).read_text()
-        if _INDEX.search(text + (folder / source).read_text()):
-            yield f"requirements/{compiled}: names a package index; that is for each machine's own configuration"
-        yield from _unhashed(compiled, text)
+        yield from _file_faults(folder, source, compiled)
         for name, version in _pins(text).items():
             if pins.setdefault(name, version) != version:
                 yield f"requirements/{compiled}: {name} {version}, but base.txt has {pins[name]}"
         for requirement in _asked(folder / source):
             yield from _missing(source, requirement, pins, set())
+
+
+def clients_faults(folder: Path) -> Iterator[str]:
+    """These are not installed here, so what they need in turn is left to the installer, which wants all of it hashed."""
+    yield from _file_faults(folder, "clients.in", "clients.txt")
+    pins = _pins((folder / "clients.txt").read_text())
+    for wanted in _asked(folder / "clients.in"):
+        version = pins.get(canonicalize_name(wanted.name))
+        if version is None or not wanted.specifier.contains(Version(version), prereleases=True):
+            yield f"requirements/clients.in: {wanted} is not what is compiled ({version}); run `make requirements`"
+
+
+def node_faults(folder: Path) -> Iterator[str]:
+    """npm's lock holds what package.json asks for, by hash and without the address that it came from."""
+    lock = json.loads((folder / "package-lock.json").read_text())["packages"]
+    asked = json.loads((folder / "package.json").read_text())["dependencies"]
+    if lock[""]["dependencies"] != asked:
+        yield "tests/clients/node: package-lock.json is not of this package.json; run `npm install --package-lock-only`"
+    for name, entry in lock.items():
+        if "resolved" in entry:
+            yield f"tests/clients/node/package-lock.json: {name} names a registry; leave it out, as .npmrc says"
+        if name and not entry.get("integrity", "").startswith("sha512-"):
+            yield f"tests/clients/node/package-lock.json: no hash for {name}"
 
 
 def machine_faults(project: Path) -> Iterator[str]:
@@ -56,6 +80,13 @@ def machine_faults(project: Path) -> Iterator[str]:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if _MACHINE_PATH.search(line):
                 yield f"{path.relative_to(project)}:{number}: a path of one machine"
+
+
+def _file_faults(folder: Path, source: str, compiled: str) -> Iterator[str]:
+    text = (folder / compiled).read_text()
+    if _INDEX.search(text + (folder / source).read_text()):
+        yield f"requirements/{compiled}: names a package index; that is for each machine's own configuration"
+    yield from _unhashed(compiled, text)
 
 
 def _unhashed(name: str, text: str) -> Iterator[str]:

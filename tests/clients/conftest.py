@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import openai
@@ -11,7 +11,9 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from tests.conftest import Tenant
+from orbit.demo.provider.process import ProviderHandle
+from tests.clients.libraries import Caller, Drivers, Use, no_drivers_yet
+from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway
 
 HELLO = "Hello there, how are you?"
@@ -104,3 +106,31 @@ def sdk(request: pytest.FixtureRequest, gateway: Gateway, tenant: Tenant) -> Ite
         return
     with client_of(gateway, tenant) as client:
         yield Synchronous(client)
+
+
+@pytest.fixture(scope="session")
+def drivers() -> Iterator[Drivers]:
+    with no_drivers_yet() as made:
+        yield made
+
+
+MakeCaller = Callable[..., Caller]
+
+
+@pytest.fixture
+def make_caller(
+    drivers: Drivers, gateway: Gateway, make_tenant: MakeTenant, provider: ProviderHandle, use: Use
+) -> MakeCaller:
+    """`make_caller(limits=[…], model={…})`: fields of the policy by name, `model` for those of the only model."""
+
+    def make(model: dict[str, Any] | None = None, **policy: Any) -> Caller:
+        tenant = make_tenant(entry=use.entry(provider.base_url, **(model or {})), **policy)
+        address = gateway.base_url.removesuffix("/v1")
+        return Caller(drivers.of(use.library), use.library, address, use.model, tenant)
+
+    return make
+
+
+@pytest.fixture
+def caller(make_caller: MakeCaller) -> Caller:
+    return make_caller()

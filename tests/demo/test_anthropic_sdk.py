@@ -227,6 +227,16 @@ def test_structured_answer_parses(claude: Anthropic) -> None:
     assert isinstance(answer.parsed_output, Trip)
 
 
+def test_format_of_the_output_goes_by_its_older_name_only_with_the_beta(claude: Anthropic) -> None:
+    layout = {"type": "json_schema", "schema": {**Trip.model_json_schema(), "additionalProperties": False}}
+    asked: Any = {"model": "claude-haiku-4-5", "max_tokens": 99, "messages": HELLO}
+    beta = {"anthropic-beta": "structured-outputs-2025-11-13"}
+    answer = claude.messages.create(**asked, extra_body={"output_format": layout}, extra_headers=beta)
+    assert Trip.model_validate_json(_text(answer))
+    with pytest.raises(BadRequestError, match="output_format"):
+        claude.messages.create(**asked, extra_body={"output_format": layout})
+
+
 def test_images_and_documents_are_counted(claude: Anthropic) -> None:
     def count(block: Any) -> int:
         content = [block, {"type": "text", "text": "What is it?"}]

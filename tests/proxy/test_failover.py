@@ -215,7 +215,7 @@ def test_plain_call_holds_all_that_its_next_target_may_write(
     """The first hides its output and is reserved in full; a plain call is not metered at the second either."""
     route = {
         "alias": FINE,
-        "targets": [target("first", "gpt-5?status=503", 1), target("first", "gpt-4o-mini")],
+        "targets": [target("first", "gpt-5?status=403", 1), target("first", "gpt-4o-mini")],
         "retries": 0,
     }
     tenant = make_tenant(

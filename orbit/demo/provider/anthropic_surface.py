@@ -20,6 +20,7 @@ Work = Coroutine[Any, Any, None] | None
 Prepare = Callable[[Exchange, Callable[[dict[str, Any]], str]], dict[str, Any]]
 
 _KEY_PREFIX = "sk-demo"
+_STRUCTURED_BETA = "structured-outputs-2025-11-13"
 _BROKE_KEY = "sk-demo-broke"
 _LARGEST_BODY = 32 * 1024 * 1024
 _MODELS_ON_A_PAGE = 20
@@ -54,7 +55,7 @@ class AnthropicSurface:
         fields = self._prepare(exchange, _last_text)
         if exchange.behaviour.refuses:
             return exchange.refuse(_asked_refusal(exchange))
-        request = read_messages_request(fields, _version(exchange.request))
+        request = read_messages_request(_current(fields, exchange.request), _version(exchange.request))
         exchange.record.model = request.model
         return self._messages.serve(exchange, request)
 
@@ -62,7 +63,7 @@ class AnthropicSurface:
         fields = self._prepare(exchange, _last_text)
         if exchange.behaviour.refuses:
             return exchange.refuse(_asked_refusal(exchange))
-        request = read_count_request(fields, _version(exchange.request))
+        request = read_count_request(_current(fields, exchange.request), _version(exchange.request))
         exchange.record.model = request.model
         body = count_tokens(exchange, request)
         if exchange.can_answer_at_once:
@@ -102,6 +103,17 @@ def _check_key(request: Request) -> None:
         raise refusal_of_status(401, message=complaint)
     if key == _BROKE_KEY:
         raise refusal_of_status(402)
+
+
+def _current(fields: dict[str, Any], request: Request) -> dict[str, Any]:
+    """A beta of 2025 called the format of the output otherwise; LiteLLM still does."""
+    config = fields.get("output_config") or {}
+    if "output_format" not in fields or _STRUCTURED_BETA not in request.header(b"anthropic-beta"):
+        return fields
+    if not isinstance(config, dict) or "format" in config:
+        return fields
+    rest = {name: value for name, value in fields.items() if name != "output_format"}
+    return {**rest, "output_config": {**config, "format": fields["output_format"]}}
 
 
 def _version(request: Request) -> str:

@@ -1,0 +1,164 @@
+"""Which client libraries are put before which kinds of account, and how a test asks them all alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.clients.driver import Answer, Driver, running_driver
+from tests.clients.installed import BIN, NODE, install_node_clients, install_python_clients
+
+if TYPE_CHECKING:  # the table of what works is made without Django
+    from tests.conftest import Tenant
+
+OPENAI, ANTHROPIC = "OpenAI chat", "Anthropic Messages"
+MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5", "openai_compatible": "gpt-4o-mini"}
+SERVE = ["-m", "tests.clients.drivers.serve"]
+
+
+@dataclass(frozen=True)
+class Library:
+    name: str  # in a test's id
+    title: str
+    surface: str
+    driver: str
+    obeys: bool = True  # x-should-retry
+
+
+LIBRARIES = (
+    Library("openai-python", "OpenAI Python", OPENAI, "own"),
+    Library("anthropic-python", "Anthropic Python", ANTHROPIC, "own"),
+    Library("openai-node", "OpenAI Node", OPENAI, "node"),
+    Library("anthropic-node", "Anthropic Node", ANTHROPIC, "node"),
+    Library("vercel-openai", "Vercel AI (openai)", OPENAI, "node", obeys=False),
+    Library("vercel-anthropic", "Vercel AI (anthropic)", ANTHROPIC, "node", obeys=False),
+    Library("vercel-compatible", "Vercel AI (openai-compatible)", OPENAI, "node", obeys=False),
+    Library("langchain-openai", "LangChain (openai)", OPENAI, "clients"),
+    Library("langchain-anthropic", "LangChain (anthropic)", ANTHROPIC, "clients"),
+    Library("litellm-openai", "LiteLLM (openai)", OPENAI, "clients"),
+    Library("litellm-anthropic", "LiteLLM (anthropic)", ANTHROPIC, "clients"),
+)
+
+
+@dataclass(frozen=True)
+class Use:
+    library: Library
+    kind: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.library.name}-before-{self.kind}"
+
+    @property
+    def model(self) -> str:
+        return MODELS[self.kind]
+
+    def entry(self, base_url: str, **model: Any) -> dict[str, Any]:
+        """An organization whose one model has one target, an account of this kind."""
+        account = {
+            "name": "demo",
+            "kind": self.kind,
+            "base_url": base_url,
+            "prices_as": "anthropic" if self.kind == "anthropic" else "openai",
+            "credential": {"value": "sk-demo-clients"},
+        }
+        route = {"alias": self.model, "targets": [{"account": "demo", "model": self.model}], **model}
+        return {"provider_accounts": [account], "models": [route]}
+
+
+def kinds(library: Library) -> tuple[str, ...]:
+    """Both vendors; and the other servers where a library has something of its own for them."""
+    own = ("openai_compatible",) if library.name in ("openai-python", "vercel-compatible") else ()
+    return ("openai", "anthropic", *own)
+
+
+USES = tuple(Use(library, kind) for library in LIBRARIES for kind in kinds(library))
+
+
+def each_use(feature: str) -> pytest.MarkDecorator:
+    """Runs a test with each library before each kind of account, and notes what it shows."""
+    return pytest.mark.parametrize("use", [_noted(use, feature) for use in USES])
+
+
+def _noted(use: Use, feature: str) -> Any:
+    cell = pytest.mark.cell(
+        surface=use.library.surface, provider=use.kind, feature=feature, client=use.library.title
+    )
+    return pytest.param(use, id=use.id, marks=[pytest.mark.xdist_group(use.library.driver), cell])
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One library as an application has it: with the gateway's address and a key of its own."""
+
+    driver: Driver
+    library: Library
+    address: str
+    model: str
+    tenant: Tenant
+
+    def ask(
+        self, case: str, *directives: str, text: str = "Hello there, how are you?", **fields: Any
+    ) -> Answer:
+        wanted = f" [[orbit-demo: {' '.join(directives)}]]" if directives else ""
+        asked = {
+            "address": self.address,
+            "key": self.tenant.key,
+            "model": self.model,
+            "text": text + wanted,
+            "max_tokens": 200,
+            "max_retries": 0,
+            "timeout_s": 30,
+            **fields,
+        }
+        return self.driver.ask(self.library.name, case, **asked)
+
+    def told(self, case: str, *directives: str, **fields: Any) -> dict[str, Any]:
+        """What came, where all should be well."""
+        answer = self.ask(case, *directives, **fields)
+        assert not answer.error, answer.error
+        return answer.value
+
+    def refused(self, case: str = "plain", *directives: str, **fields: Any) -> Answer:
+        """What was raised, where it should be."""
+        answer = self.ask(case, *directives, **fields)
+        assert answer.error, answer.value
+        return answer
+
+
+@dataclass
+class Drivers:
+    """One process for all libraries of a place, started when the first of them is asked for."""
+
+    stack: ExitStack
+    running: dict[str, Driver] = field(default_factory=dict)
+
+    def of(self, library: Library) -> Driver:
+        if library.driver not in self.running:
+            command = COMMANDS[library.driver]()
+            self.running[library.driver] = self.stack.enter_context(running_driver(command))
+        return self.running[library.driver]
+
+
+@contextmanager
+def no_drivers_yet() -> Iterator[Drivers]:
+    with ExitStack() as stack:
+        yield Drivers(stack)
+
+
+def _node() -> list[str]:
+    install_node_clients()
+    return [str(BIN / "node"), str(NODE / "serve.mjs")]
+
+
+def _clients() -> list[str]:
+    install_python_clients()
+    return [str(BIN / "python"), *SERVE]
+
+
+COMMANDS = {"own": lambda: [sys.executable, *SERVE], "node": _node, "clients": _clients}
