@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from proxy.targets import ready, resolve, serving
 from quotas import estimate
 
 ANSWER_BYTES = 100_000
+PATIENCE_S = 5.0  # a provider that counts slower than that is no help
 
 
 async def counted(
@@ -37,11 +39,12 @@ async def counted(
 async def _asked(target: Target, prepared: Prepared, egress: Egress) -> int | None:
     """None when the provider gives no figure, for whatever reason: what it would have is estimated then."""
     try:
-        async with egress.open(
-            target.account.id, "POST", prepared.url, prepared.headers, prepared.body
-        ) as answer:
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            egress.open(target.account.id, "POST", prepared.url, prepared.headers, prepared.body) as answer,
+        ):
             content = await read_all(answer, ANSWER_BYTES)
             told = orjson.loads(content) if answer.status == 200 else None
-    except (EgressError, orjson.JSONDecodeError):
+    except (EgressError, TimeoutError, orjson.JSONDecodeError):
         return None
     return count(told.get("input_tokens")) if isinstance(told, dict) else None
