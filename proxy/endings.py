@@ -162,7 +162,8 @@ class Endings:
 
     def provider_refused(self, admission: Admission, answer: Answer, content: bytes) -> Reply:
         """The provider's own error. Its credentials' troubles are ours, not the client's."""
-        status, told = answer.status, error_of(content)
+        status, content = answer.status, _without_credential(admission, content)
+        told = error_of(content)
         if status in (401, 403):
             error = OrbitError(
                 Code.UPSTREAM_CREDENTIALS,
@@ -229,7 +230,7 @@ class Endings:
 async def _used(call: Call, progress: Progress) -> tuple[Usage, str]:
     """What a stream used, and where the figure comes from."""
     usage, output = progress.usage, progress.output
-    if usage is not None and progress.complete:
+    if usage is not None and progress.complete and not progress.early:
         return usage, "provider"
     try:
         made = await output.tokens()
@@ -267,6 +268,12 @@ def possible(usage: Usage, call: Call) -> Usage:
             usage, output_tokens=most, reasoning=reasoning, anomaly="more output than was allowed"
         )
     return usage
+
+
+def _without_credential(admission: Admission, content: bytes) -> bytes:
+    """A provider may repeat what it was sent; the account's credential is not for the client."""
+    secret = admission.call.target.account.secret
+    return content if secret is None else content.replace(secret.reveal().encode(), b"***")
 
 
 def _reserved(admission: Admission) -> Usage:

@@ -33,7 +33,7 @@ from proxy.targets import aimed
 
 logger = logging.getLogger(__name__)
 
-NOT_WORKED = frozenset(range(300, 600))  # statuses of answers that are no answer of a model
+NOT_WORKED = frozenset(range(300, 1000))  # statuses of answers that are no answer of a model
 LONGEST_WAIT_S = 5.0  # for a provider that names a moment; clients wait longer by themselves
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 4.0)
 ERROR_BYTES = 1_000_000  # of an error that is passed on

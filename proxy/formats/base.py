@@ -69,6 +69,7 @@ class Progress:
     figures: Mapping[str, Any] = field(
         default_factory=dict
     )  # what was said of the usage, where it comes in parts
+    early: bool = False  # whether `usage` is only what was known before anything was written
     assembly: Assembly | None = None  # only for a client that asked for a plain answer
     done: bool = False
     failed: bool = False

@@ -106,7 +106,8 @@ class Messages:
                 progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
             ):
                 progress.usage = usage
-                if chunk["type"] == "message_delta":
+                progress.early = chunk["type"] == "message_start"
+                if not progress.early:
                     progress.output.believe(usage.output_tokens)
 
 

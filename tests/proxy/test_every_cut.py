@@ -13,6 +13,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from faults.samples import Event, chat_events, messages_events
 from proxy.attempts import Attempt
 from proxy.channel import Channel
 from proxy.formats.base import Format, Listener, Progress, Terms
@@ -29,7 +30,6 @@ from proxy.translation.messages_to_chat.stream import MessagesStream
 from proxy.translation.messages_to_chat.written import Written
 
 MARK = b"\xef\xbb\xbf"
-Event = dict[str, Any] | bytes
 
 
 @dataclass
@@ -85,78 +85,6 @@ def heard(listener: Listener, pieces: Sequence[bytes], *, wants_usage: bool = Tr
     else:
         raise AssertionError("it waited for something")
     return Heard(b"".join(channel.pieces) + end.last, end)
-
-
-def messages_events() -> list[Event]:
-    usage = {
-        "input_tokens": 12,
-        "cache_read_input_tokens": 4,
-        "cache_creation_input_tokens": 0,
-        "output_tokens": 1,
-    }
-    message = {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [], "stop_reason": None,
-        "stop_sequence": None, "usage": usage,
-    }  # fmt: skip
-    blocks: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
-        (
-            {"type": "thinking", "thinking": "", "signature": ""},
-            [{"type": "thinking_delta", "thinking": "hm €"}, {"type": "signature_delta", "signature": "c2ln"}],
-        ),
-        ({"type": "text", "text": ""}, [{"type": "text_delta", "text": one} for one in ("Grüße 😀", "\n\ndata: {}\n\n")]),
-        (
-            {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
-            [{"type": "input_json_delta", "partial_json": one} for one in ('{"a": "ä', '\\u00e4"}')],
-        ),
-    ]  # fmt: skip
-    events: list[Event] = [{"type": "message_start", "message": message}, {"type": "ping"}]
-    for index, (block, deltas) in enumerate(blocks):
-        events.append({"type": "content_block_start", "index": index, "content_block": block})
-        events += [{"type": "content_block_delta", "index": index, "delta": one} for one in deltas]
-        events.append({"type": "content_block_stop", "index": index})
-    last = {"stop_reason": "tool_use", "stop_sequence": None}
-    events.append({"type": "message_delta", "delta": last, "usage": {"output_tokens": 23}})
-    return [*events, {"type": "message_stop"}]
-
-
-def chat_events() -> list[Event]:
-    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> Event:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return {
-            "id": "chatcmpl-1",
-            "object": "chat.completion.chunk",
-            "model": "gpt",
-            "choices": [choice],
-            **more,
-        }
-
-    call = {
-        "index": 0,
-        "id": "call_1",
-        "type": "function",
-        "function": {"name": "f", "arguments": '{"a": "ä'},
-    }
-    usage = {
-        "prompt_tokens": 16, "completion_tokens": 23, "total_tokens": 39,
-        "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 3},
-    }  # fmt: skip
-    return [
-        chunk({"role": "assistant", "content": ""}),
-        chunk({"reasoning_content": "hm €"}),
-        chunk({"content": "Grüße 😀"}, usage=None),
-        chunk({"content": "\n\ndata: [DONE]\n\n"}),
-        chunk({"tool_calls": [call]}),
-        chunk({"tool_calls": [{"index": 0, "function": {"arguments": '\\u00e4"}'}}]}),
-        chunk({}, "tool_calls"),
-        {
-            "id": "chatcmpl-1",
-            "object": "chat.completion.chunk",
-            "model": "gpt",
-            "choices": [],
-            "usage": usage,
-        },
-        b"[DONE]",
-    ]
 
 
 def data(event: Event) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
 from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import agreed
-from tests.conftest import Tenant
-from tests.proxy.conftest import HELLO, Api, hello
+from tests.conftest import MakeTenant, Tenant
+from tests.proxy.conftest import HELLO, Api, ApiOf, hello
+from tests.proxy.roads import ROADS, travelling
 
 CANARY = "canary-5d1f"
 CLIENTS = {
@@ -43,6 +45,36 @@ CLIENTS = {
         "priority",
         "x-http-method-override",
         "x-original-url",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-user",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "cf-connecting-ip",
+        "true-client-ip",
+        "x-goog-user-project",
+        "x-goog-api-client",
+        "x-ms-client-request-id",
+        "x-amz-date",
+        "x-amz-target",
+        "x-vault-token",
+        "x-auth-token",
+        "x-csrf-token",
+        "x-session-id",
+        "x-orbit-session",
+        "x-stainless-arch",
+        "x-stainless-retry-count",
+        "x-should-retry",
+        "anthropic-dangerous-direct-browser-access",
+        "anthropic-organization-id",
+        "openai-safety-identifier",
+        "x-correlation-id",
+        "x-b3-traceid",
+        "tracestate",
+        "if-none-match",
+        "range",
+        "pragma",
+        "cache-control",
     ]
 }
 TO_PROVIDER = {
@@ -100,6 +132,41 @@ def test_no_header_of_the_provider_reaches_the_client(api: Api) -> None:
     refused = api.chat(messages=hello("evil_headers", "status=429", "retry_after=3"))
     assert refused.status_code == 429
     assert set(refused.headers) == OWN - {"x-orbit-usage-source", "x-orbit-cost-nano"} | {"retry-after"}
+
+
+@pytest.mark.parametrize("name", ROADS)
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_no_header_crosses_on_any_road(
+    make_tenant: MakeTenant, api_of: ApiOf, provider: ProviderHandle, name: str, stream: bool
+) -> None:
+    """Of the client's, a provider of the same format sees the version and betas it asks for, and nothing else."""
+    assert len(CLIENTS) == 60
+    road, tenant = ROADS[name], travelling(make_tenant, provider)
+    api = api_of(tenant)
+    beta = {"anthropic-beta": "canary-beta-2026"}
+    own = {"authorization": f"Bearer {tenant.key}", "content-type": "application/json"}
+    for keys in ({}, {"x-api-key": tenant.key, "api-key": tenant.key, "x-goog-api-key": tenant.key}):
+        body = orjson.dumps(road.body("tokens=3", "evil_headers", stream=stream))
+        answer = api.send("POST", road.path, body, {**CLIENTS, **own, **beta, **keys, **road.headers})
+        assert answer.status_code == 200, answer.text
+        received = [(name, value) for name, value in provider.requests()[-1]["headers"]]
+        told = {"x-api-key", "anthropic-version"} if road.anthropic else {"authorization"}
+        if road.anthropic and road.path == "messages":
+            told.add("anthropic-beta")
+            assert dict(received)["anthropic-beta"] == "canary-beta-2026"
+        usual = TO_PROVIDER - {"authorization"}
+        assert {name for name, _ in received} <= usual | told
+        assert told <= {name for name, _ in received}
+        for header, value in received:
+            assert CANARY not in value, header
+            assert tenant.key not in value, header
+        allowed = OWN_STREAM if stream else OWN
+        assert set(answer.headers) <= allowed | {"request-id", "x-ratelimit-limit-requests"} | {
+            f"x-ratelimit-{one}-{of}"
+            for one in ("limit", "remaining", "reset")
+            for of in ("requests", "tokens")
+        }
+        assert "sk-demo-both" not in answer.text + str(answer.headers)
 
 
 def test_our_own_answers_have_no_more_headers_than_they_need(api: Api) -> None:
