@@ -89,7 +89,11 @@ def read(store: Redis, provider: ProviderHandle, tenant: Tenant, *, rest_s: floa
 
 
 def user_of(served: dict[str, Any]) -> str:
-    return str((served["fields"] or {}).get("user"))
+    """The name of a call in whatever field its format has for it."""
+    fields = served["fields"] or {}
+    metadata = fields.get("metadata")
+    found = fields.get("user") or fields.get("safety_identifier")
+    return str(found or (metadata.get("user_id") if isinstance(metadata, dict) else None))
 
 
 def counters(store: Redis, tenant: Tenant) -> list[Kept]:
@@ -135,6 +139,11 @@ def wrongs(books: Books, tenant: Tenant, seen: Sequence[Seen]) -> list[str]:
     ]
 
 
+def standing(books: Books, tenant: Tenant) -> list[str]:
+    """The part of it that holds whoever called: nothing over a limit, counters equal to the ledger, nothing held."""
+    return [*_over(books, tenant), *_sums(books), *_leaks(books)]
+
+
 def _over(books: Books, tenant: Tenant) -> Iterable[str]:
     for (meter, per), limit in tenant.limits.items():
         if per not in CALENDAR:
@@ -161,6 +170,11 @@ def _outcomes(books: Books) -> Iterable[str]:
 
 
 def _agreement(books: Books) -> Iterable[str]:
+    yield from _sums(books)
+    yield from _truth(books)
+
+
+def _sums(books: Books) -> Iterable[str]:
     for one in books.kept:
         if one.per not in CALENDAR:
             continue
@@ -177,6 +191,9 @@ def _agreement(books: Books) -> Iterable[str]:
         charged = books.charged(one.meter, _of(books.events, one.owner, span))
         if one.counter.used != charged:
             yield f"I3: {one.meter} per {one.per} of {one.owner} is {one.counter.used}, the ledger's sum is {charged}"
+
+
+def _truth(books: Books) -> Iterable[str]:
     truth = {user_of(one): one for one in books.served}
     for event in books.calls:
         theirs = truth.get(str(event.end_user))

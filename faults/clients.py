@@ -19,7 +19,10 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Ask:
-    """One call. A client that leaves does so after so many chunks with content, or after so many seconds."""
+    """One call. A client that leaves does so after so many chunks with content, or after so many seconds.
+
+    `path` is under /v1: chat completions, or Messages.
+    """
 
     user: str  # names the call in the gateway's events and the provider's books alike
     body: dict[str, Any]
@@ -27,14 +30,30 @@ class Ask:
     leave_after: int | None = None
     leave_after_s: float | None = None
     reset: bool = False  # leaves with RST, else with FIN
+    path: str = "chat/completions"
+
+    @property
+    def anthropic(self) -> bool:
+        return self.path == "messages"
 
     def wire(self) -> bytes:
-        body = json.dumps({**self.body, "user": self.user}).encode()
+        named = {"metadata": {"user_id": self.user}} if self.anthropic else {"user": self.user}
+        body = json.dumps({**self.body, **named}).encode()
         head = (
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: orbit\r\ncontent-type: application/json\r\n"
+            f"POST /v1/{self.path} HTTP/1.1\r\nhost: orbit\r\ncontent-type: application/json\r\n"
             f"authorization: Bearer {self.key}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
+
+    @property
+    def mark(self) -> bytes:
+        """What each chunk with content has once."""
+        return b'"content_block_delta"' if self.anthropic else b'"content":'
+
+    @property
+    def last(self) -> bytes:
+        """What a whole stream ends with."""
+        return b'data: {"type":"message_stop"}\n\n' if self.anthropic else b"data: [DONE]\n\n"
 
 
 @dataclass
@@ -95,14 +114,14 @@ class _Connection(asyncio.Protocol):
         self.pieces.append(piece)
         assert self.ask is not None
         if self.ask.leave_after is not None:
-            self.chunks += piece.count(b'"content":')
+            self.chunks += piece.count(self.ask.mark)
             if self.chunks > self.ask.leave_after:
                 self.leave()
 
     def on_message_complete(self) -> None:
         self.seen.body = b"".join(self.pieces)
         streamed = self.ask is not None and self.ask.body.get("stream") and self.seen.status == 200
-        self.seen.finished = not streamed or self.seen.body.endswith(b"data: [DONE]\n\n")
+        self.seen.finished = not streamed or (self.ask is not None and self.seen.body.endswith(self.ask.last))
         self._end()
 
     def leave(self) -> None:
@@ -129,7 +148,7 @@ class _Connection(asyncio.Protocol):
         seen = self.seen
         seen.body = seen.body or b"".join(self.pieces)
         if seen.status >= 400 and seen.finished:
-            seen.code = json.loads(seen.body)["error"]["code"]
+            seen.code = json.loads(seen.body)["error"].get("code")
         return seen
 
 

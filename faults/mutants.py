@@ -167,13 +167,69 @@ MUTANTS = [
         "    if not known:\n        return\n    unread", "    if known:\n        return\n    unread", STORE,
     ),
     mutant(
-        "cap-not-sent", "the provider may write more than was reserved", "proxy/pipeline.py",
-        "call.target.model, call.output_cap, stream", "call.target.model, 16_000, stream",
-        "tests/proxy/test_policy.py",
+        "cap-not-sent", "the provider may write more than was reserved", "proxy/formats/chat.py",
+        "                changes[name] = output_cap", "                changes[name] = 16_000", "tests/proxy/test_policy.py",
     ),
     mutant(
-        "unpriced-is-free", "a model without a price costs nothing under a cost limit", "proxy/checks.py",
-        "if target.rates is None", "if False", "tests/proxy/test_policy.py",
+        "unpriced-is-free", "a model without a price costs nothing under a cost limit", "proxy/targets.py",
+        "    if costly:\n", "    if False:\n", "tests/proxy/test_policy.py",
+    ),
+    mutant(
+        "fallback-for-free", "a fallback is charged to the limits of the model that failed", "proxy/upstream.py",
+        "moved = await self.upstream.admissions.retarget(admission, call)", "admission.call, moved = call, True",
+        "tests/proxy/test_failover.py",
+    ),
+    mutant(
+        "retry-unknown", "what may have been done is done again elsewhere", "proxy/upstream.py",
+        "if error.worked or not await", "if not await",
+        "tests/proxy/test_failover.py::test_silent_provider_may_have_worked_and_is_not_repeated",
+    ),
+    mutant(
+        "no-breaker", "a provider that fails is never left alone", "proxy/health.py",
+        "if condition.failures < IN_A_ROW or", "if True or", "tests/proxy/test_health.py",
+    ),
+    mutant(
+        "storm-doubles", "each failure of a storm doubles the pause", "proxy/health.py",
+        "(condition.broken and condition.until > now)", "False", "tests/proxy/test_health.py",
+    ),
+    mutant(
+        "endless-retries", "repetitions have no budget", "proxy/routing.py",
+        "if lately.repetitions >= max(", "if 0 > max(", "tests/proxy/test_routing.py",
+    ),
+    mutant(
+        "dropped-in-silence", "what a translation cannot say is left out without a word", "proxy/formats/base.py",
+        "if not self.drop.allows(path):", "if False:",
+        "tests/proxy/test_messages.py::test_what_has_no_counterpart_is_refused_by_name_and_costs_nothing",
+    ),
+    Mutant(
+        "no-vetting", "addresses inside are reached like any other",
+        (
+            Edit("orbit/lib/egress.py", "if not target.listed and not all(", "if False and not all("),
+            Edit("orbit/lib/targets.py", "    if private:\n", "    if False:\n"),
+        ),
+        ("tests/lib/test_hostile_destinations.py", "tests/lib/test_egress.py"),
+    ),
+    Mutant(
+        "forwarded-key", "the client's own authorization goes on to the provider",
+        (
+            Edit("proxy/calls.py", 'CARRIED = (b"anthropic-version",', 'CARRIED = (b"authorization", b"anthropic-version",'),
+            Edit("proxy/providers/anthropic.py", '    if "anthropic-beta" in carried:\n', '    found += [(name, carried[name]) for name in ("authorization",) if name in carried]\n    if "anthropic-beta" in carried:\n'),
+        ),
+        ("tests/proxy/test_headers_across_the_border.py",),
+    ),
+    mutant(
+        "echoed-key", "a provider's error brings our credential back", "proxy/endings.py",
+        'return content if secret is None else content.replace(secret.reveal().encode(), b"***")', "return content",
+        "tests/proxy/test_providers_words.py",
+    ),
+    mutant(
+        "after-the-end", "what follows a stream's end is passed on and counted", "proxy/relay.py",
+        "                if progress.over:\n                    break", "                if False:\n                    break",
+        "tests/proxy/test_every_cut.py",
+    ),
+    mutant(
+        "start-is-all", "what a message reports at its start is taken for its end", "proxy/endings.py",
+        " and not progress.early", "", "tests/proxy/test_messages_bills.py",
     ),
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from faults import checker, gateway
 from faults.checker import Books
 from faults.clients import Ask, Crowd, Seen
 from faults.gateway import Gateway
+from faults.hostile import Hostile
 from faults.road import Road, road
 from faults.servers import Servers
 from faults.tenants import Tenant, make_tenant
@@ -30,7 +31,8 @@ LEASE_S = 2
 class Stage:
     """`store` asks the store directly, the gateway goes through `road`. `servers` are None inside the test suite.
 
-    With a `cluster` the counters are there, and the road leads to the store of tasks and cache.
+    With a `cluster` the counters are there, and the road leads to the store of tasks and cache. A `hostile` provider is
+    one that accounts may point to beside the other.
     """
 
     servers: Servers | None
@@ -39,6 +41,7 @@ class Stage:
     store: Redis
     road: Road
     cluster: Cluster | None = None
+    hostile: Hostile | None = None
 
     def begin(self) -> None:
         """Before each trial: the oracle forgets the last one."""
@@ -46,7 +49,7 @@ class Stage:
         self.provider.reset()
 
     def tenant(self, limits: list[dict[str, Any]], **policy: Any) -> Tenant:
-        """A new organization."""
+        """A new organization. `accounts` and `models` in place of the usual ones, the rest is its policy."""
         return make_tenant(self.provider.base_url, limits, **policy)
 
     def crowd(self, asks: Sequence[Ask], *, at_once: int = 100, barrier: bool = False) -> Crowd:
@@ -65,17 +68,19 @@ def stage(
     kills: bool = False,
     environment: Mapping[str, str] | None = None,
     cluster: Cluster | None = None,
+    hostile: Hostile | None = None,
 ) -> Iterator[Stage]:
     with ExitStack() as stack:
         provider = stack.enter_context(running_provider(pace=0, allow_kill=kills))
-        allowed = f"127.0.0.1:{provider.port}"
-        settings.ORBIT_PRIVATE_TARGETS.append(allowed)
-        stack.callback(settings.ORBIT_PRIVATE_TARGETS.remove, allowed)
+        allowed = [f"127.0.0.1:{one.port}" for one in (provider, hostile) if one is not None]
+        for one in allowed:
+            settings.ORBIT_PRIVATE_TARGETS.append(one)
+            stack.callback(settings.ORBIT_PRIVATE_TARGETS.remove, one)
         url = settings.REDIS_URL
         way = stack.enter_context(road(url, delay_s=delay_s))
         usual = {
             "REDIS_URL": way.url,
-            "ORBIT_PRIVATE_TARGETS": allowed,
+            "ORBIT_PRIVATE_TARGETS": ",".join(allowed),
             "ORBIT_LEASE_S": str(LEASE_S),
             "ORBIT_WORKERS": str(max(1, workers)),
             "ORBIT_DRAIN_S": "1",
@@ -89,7 +94,7 @@ def stage(
             stack.enter_context(_store_at(cluster.url))
             store = client()
         running = stack.enter_context(gateway.running({**usual, **(environment or {})}, web=workers))
-        yield Stage(servers, provider, running, store, way, cluster)
+        yield Stage(servers, provider, running, store, way, cluster, hostile)
 
 
 @contextmanager

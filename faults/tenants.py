@@ -35,6 +35,8 @@ def make_tenant(
     provider_url: str,
     limits: list[dict[str, Any]],
     key_limits: list[dict[str, Any]] | None = None,
+    accounts: list[dict[str, Any]] | None = None,
+    models: list[dict[str, Any]] | None = None,
     **policy: Any,
 ) -> Tenant:
     """With the limits on the organization and on its one key; `policy` is the rest of the organization's policy."""
@@ -49,8 +51,9 @@ def make_tenant(
     organization = {
         "slug": slug,
         "name": slug,
-        "provider_accounts": [account],
-        "models": [{"alias": one, "targets": [{"account": "demo", "model": one}]} for one in MODELS],
+        "provider_accounts": accounts or [account],
+        "models": models
+        or [{"alias": one, "targets": [{"account": "demo", "model": one}]} for one in MODELS],
         "policies": [
             {"name": "all", "limits": limits, **policy},
             {"name": "key", "limits": key_limits or []},
