@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faults import checker, samples
+from faults.clients import chat
 from faults.hostile import Script, hostile, streamed, whole
 from faults.mutations import mutated, pieces, scrambled, written
 from faults.scenario import Found, Measure, Scenario
 from faults.servers import Servers
-from faults.stage import WORKERS, Stage, stage
+from faults.stage import WORKERS, Stage, asks, stage
 from faults.tenants import Tenant
 from proxy.routes import TABLE
 
@@ -76,13 +77,15 @@ class Scripts:
 
 @contextmanager
 def spoilt(servers: Servers | None, workers: int = WORKERS) -> Iterator[Stage]:
-    """The one provider serves well, the other writes what it is told."""
+    """The one provider serves well, the other writes what it is told. Every worker has loaded its tokenizer."""
     with (
         hostile(Scripts().answer) as other,
         stage(
             servers, workers=workers, environment={"ORBIT_FIRST_BYTE_TIMEOUT_S": "3"}, hostile=other
         ) as made,
     ):
+        unsaid = asks(made.tenant([]), 8 * workers, lambda _: chat("tokens=3 usage=missing", max_tokens=9))
+        made.crowd(unsaid, barrier=True).run()
         yield made
 
 

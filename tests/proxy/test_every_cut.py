@@ -153,7 +153,9 @@ def listener_of(spoken: str, *, translated: bool) -> Listener:
 
 
 def test_both_directions_are_cut_here() -> None:
-    assert {(asked, spoken) for spoken, (asked, _) in BACK.items()} == set(TRANSLATIONS)
+    """Of the two between chat and messages; how responses are cut together is shown with their translation."""
+    others = {pair for pair in TRANSLATIONS if pair[0] != "responses"}
+    assert {(asked, spoken) for spoken, (asked, _) in BACK.items()} == others
 
 
 EXPECTED_USAGE = {"messages": (16, 23, 4, None), "chat/completions": (16, 23, 4, 3)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import orjson
 import pytest
 from django.conf import settings
@@ -13,10 +15,10 @@ from django.conf import settings
 from faults.hostile import Hostile, Script, hostile, streamed, whole
 from faults.samples import chat_answer, chat_events, message_answer, messages_events
 from tests.conftest import MakeTenant, Tenant
-from tests.proxy.conftest import LIMITS
+from tests.gateway import Gateway, running_gateway
+from tests.proxy.conftest import HELLO, LIMITS
 from tests.proxy.roads import CLAUDE, GPT
 from tests.proxy.test_every_cut import DRESSES, MARK
-from tests.proxy.test_internal_errors import Answer, asked
 
 CANARY, SECRET = "canary-7c40", "sk-secret-canary-1f"
 HEADERS = [
@@ -47,13 +49,21 @@ class Told:
         return self.next
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def told() -> Iterator[Told]:
     with hostile(lambda head, body: made.next) as provider:
         made = Told(provider)
         settings.ORBIT_PRIVATE_TARGETS.append(f"127.0.0.1:{provider.port}")
         yield made
         settings.ORBIT_PRIVATE_TARGETS.remove(f"127.0.0.1:{provider.port}")
+
+
+@pytest.fixture(scope="module")
+def gateway(told: Told) -> Iterator[Gateway]:
+    """One that may reach this provider."""
+    allowed = f"{os.environ.get('ORBIT_PRIVATE_TARGETS', '')},127.0.0.1:{told.provider.port}".lstrip(",")
+    with running_gateway(environment={"ORBIT_PRIVATE_TARGETS": allowed}) as running:
+        yield running
 
 
 @pytest.fixture
@@ -70,8 +80,22 @@ def tenant(told: Told, make_tenant: MakeTenant) -> Tenant:
     return make_tenant(entry={"provider_accounts": accounts, "models": models}, limits=LIMITS)
 
 
-def ask(tenant: Tenant, path: str, model: str, **fields: Any) -> Answer:
-    return asked(tenant.key, path=f"/v1/{path}", model=model, **{"max_tokens": 50, **fields})
+Answer = tuple[int, dict[str, str], bytes]
+AskOf = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(gateway: Gateway, tenant: Tenant) -> Iterator[AskOf]:
+    """`ask(path, model, …)`: status, headers and body."""
+    with httpx2.Client(base_url=gateway.base_url + "/", timeout=30, trust_env=False) as client:
+
+        def send(path: str, model: str, **fields: Any) -> Answer:
+            body = {"model": model, "messages": HELLO, "max_tokens": 50, **fields}
+            headers = {"authorization": f"Bearer {tenant.key}", "content-type": "application/json"}
+            answer = client.post(path, content=orjson.dumps(body), headers=headers)
+            return answer.status_code, dict(answer.headers), answer.content
+
+        yield send
 
 
 def with_headers(script: Script) -> Script:
@@ -94,7 +118,7 @@ def error(status: str, text: str, **more: Any) -> Script:
 
 
 @pytest.mark.parametrize(("path", "model"), ROADS, ids=ids)
-def test_sixty_headers_of_a_provider_stay_behind(told: Told, tenant: Tenant, path: str, model: str) -> None:
+def test_sixty_headers_of_a_provider_stay_behind(told: Told, ask: AskOf, path: str, model: str) -> None:
     assert len(HEADERS) == len(set(HEADERS)) == 60
     scripts = {
         200: [(good(model, stream=stream), stream) for stream in (False, True)],
@@ -104,7 +128,7 @@ def test_sixty_headers_of_a_provider_stay_behind(told: Told, tenant: Tenant, pat
     for status, those in scripts.items():
         for script, stream in those:
             told.next = with_headers(script)
-            found, headers, _ = ask(tenant, path, model, stream=stream)
+            found, headers, _ = ask(path, model, stream=stream)
             assert found == status
             assert CANARY not in str(headers)
             assert not {name for name in headers if name in HEADERS} - {
@@ -117,10 +141,10 @@ def test_sixty_headers_of_a_provider_stay_behind(told: Told, tenant: Tenant, pat
     "status", ["400 Bad Request", "401 Unauthorized", "404 Not Found", "429 Slow", "500 Oops"]
 )
 def test_credential_that_an_error_repeats_does_not_come_back(
-    told: Told, tenant: Tenant, path: str, model: str, status: str
+    told: Told, ask: AskOf, tenant: Tenant, path: str, model: str, status: str
 ) -> None:
     told.next = error(status, f"you sent {SECRET}", headers={"authorization": f"Bearer {SECRET}"})
-    found, headers, body = ask(tenant, path, model)
+    found, headers, body = ask(path, model)
     assert found >= 400
     assert SECRET not in body.decode() + str(headers)
     [event] = tenant.events()
@@ -145,10 +169,10 @@ def test_credential_that_an_error_repeats_does_not_come_back(
     ],
 )
 def test_providers_words_pass_where_they_help_the_client_and_nowhere_else(
-    told: Told, tenant: Tenant, path: str, model: str, status: str, passes: bool
+    told: Told, ask: AskOf, path: str, model: str, status: str, passes: bool
 ) -> None:
     told.next = error(status, CANARY)
-    found, _, body = ask(tenant, path, model)
+    found, _, body = ask(path, model)
     assert found == (int(status[:3]) if passes else 502)
     assert (CANARY in body.decode()) == passes
     shown = orjson.loads(body)
@@ -158,7 +182,7 @@ def test_providers_words_pass_where_they_help_the_client_and_nowhere_else(
 
 @pytest.mark.parametrize(("path", "model"), ROADS, ids=ids)
 def test_words_of_an_error_that_is_no_error_object_stay_behind(
-    told: Told, tenant: Tenant, path: str, model: str
+    told: Told, ask: AskOf, path: str, model: str
 ) -> None:
     for body in (
         b"<html><script>canary-7c40</script>",
@@ -168,11 +192,11 @@ def test_words_of_an_error_that_is_no_error_object_stay_behind(
         b"\xff\x00",
     ):
         told.next = whole(body, b"400 Bad Request")
-        found, _, content = ask(tenant, path, model)
+        found, _, content = ask(path, model)
         assert found == 502
         assert CANARY.encode() not in content
     told.next = whole(orjson.dumps({"error": {"message": CANARY}}))
-    found, _, content = ask(tenant, path, model)  # an error under 200
+    found, _, content = ask(path, model)  # an error under 200
     assert found == 502
     assert CANARY.encode() not in content
 
@@ -181,21 +205,21 @@ def test_words_of_an_error_that_is_no_error_object_stay_behind(
 @pytest.mark.parametrize("dress", DRESSES)
 @pytest.mark.parametrize("size", [1, 97])
 def test_streams_of_the_same_format_pass_byte_for_byte(
-    told: Told, tenant: Tenant, path: str, model: str, dress: str, size: int
+    told: Told, ask: AskOf, path: str, model: str, dress: str, size: int
 ) -> None:
     written = DRESSES[dress].write(messages_events() if model == CLAUDE else chat_events())
     told.next = streamed([written[at : at + size] for at in range(0, len(written), size)])
     options = {"stream_options": {"include_usage": True}} if model == GPT else {}
-    status, _, content = ask(tenant, path, model, stream=True, **options)
+    status, _, content = ask(path, model, stream=True, **options)
     assert status == 200
     assert content == written.removeprefix(MARK)
 
 
 @pytest.mark.parametrize(("path", "model"), ROADS[:2], ids=ids[:2])
 def test_plain_answers_of_the_same_format_pass_byte_for_byte(
-    told: Told, tenant: Tenant, path: str, model: str
+    told: Told, ask: AskOf, path: str, model: str
 ) -> None:
     made = message_answer() if model == CLAUDE else chat_answer()
     written = orjson.dumps({**made, "unknown": {"€": [1.0, None]}}, option=orjson.OPT_INDENT_2) + b" \r\n"
     told.next = whole(written)
-    assert ask(tenant, path, model)[2] == written
+    assert ask(path, model)[2] == written
