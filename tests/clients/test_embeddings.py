@@ -16,6 +16,9 @@ from tests.gateway import Gateway
 INPUTS = ["first text", "second text"]
 
 
+@pytest.mark.cell(
+    surface="OpenAI embeddings", provider="openai_compatible", feature="plain", client="OpenAI Python"
+)
 def test_embeddings_come_as_numbers_and_packed(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:

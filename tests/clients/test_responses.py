@@ -38,6 +38,7 @@ def client(gateway: Gateway, tenant: Tenant) -> Iterator[OpenAI]:
         yield made
 
 
+@pytest.mark.cell(surface="OpenAI Responses", provider="openai", feature="plain", client="OpenAI Python")
 def test_plain_response(client: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     response = client.responses.create(model=MODEL, input=text("tokens=20"))
     assert response.status == "completed"
@@ -45,6 +46,7 @@ def test_plain_response(client: OpenAI, tenant: Tenant, provider: ProviderHandle
     agreed(tenant, provider)
 
 
+@pytest.mark.cell(surface="OpenAI Responses", provider="openai", feature="streaming", client="OpenAI Python")
 def test_stream_helper_puts_the_same_text_together(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -55,12 +57,18 @@ def test_stream_helper_puts_the_same_text_together(
     agreed(tenant, provider)
 
 
+@pytest.mark.cell(
+    surface="OpenAI Responses", provider="openai", feature="structured output", client="OpenAI Python"
+)
 def test_structured_output_is_parsed(client: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     response = client.responses.parse(model=MODEL, input="The weather in Paris", text_format=Weather)
     assert isinstance(response.output_parsed, Weather)
     agreed(tenant, provider)
 
 
+@pytest.mark.cell(
+    surface="OpenAI Responses", provider="openai", feature="previous_response_id", client="OpenAI Python"
+)
 def test_conversation_goes_on_by_id(client: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     first = client.responses.create(model=MODEL, input=text("tokens=20"))
     second = client.responses.create(model=MODEL, input="And then?", previous_response_id=first.id)
@@ -68,6 +76,7 @@ def test_conversation_goes_on_by_id(client: OpenAI, tenant: Tenant, provider: Pr
     agreed(tenant, provider, 2)
 
 
+@pytest.mark.cell(surface="OpenAI Responses", provider="openai", feature="tools", client="OpenAI Python")
 def test_tool_is_called_and_its_result_answered(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -81,6 +90,7 @@ def test_tool_is_called_and_its_result_answered(
     agreed(tenant, provider, 2)
 
 
+@pytest.mark.cell(surface="OpenAI Responses", provider="openai", feature="stored", client="OpenAI Python")
 def test_stored_response_is_read_listed_counted_and_deleted(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -96,6 +106,7 @@ def test_stored_response_is_read_listed_counted_and_deleted(
     agreed(tenant, provider)  # one call, and nothing for what was read
 
 
+@pytest.mark.cell(surface="OpenAI Responses", provider="openai", feature="background", client="OpenAI Python")
 def test_response_in_the_background_is_waited_for(
     client: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -116,6 +127,9 @@ def test_cancelled_response_says_so(client: OpenAI) -> None:
     assert client.responses.cancel(made.id).status == "cancelled"
 
 
+@pytest.mark.cell(
+    surface="OpenAI Responses", provider="openai", feature="errors of the provider", client="OpenAI Python"
+)
 def test_error_of_the_provider_is_the_clients_own_exception(client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         client.responses.create(

@@ -44,6 +44,7 @@ def told(*directives: str) -> str:
     return f"Once upon a time [[orbit-demo: {' '.join(directives)}]]"
 
 
+@pytest.mark.cell(surface="OpenAI completions", provider="openai_compatible", feature="plain")
 def test_plain_completion_is_answered_and_charged(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -57,6 +58,7 @@ def test_plain_completion_is_answered_and_charged(
     )
 
 
+@pytest.mark.cell(surface="OpenAI completions", provider="openai_compatible", feature="streaming")
 def test_streamed_completion_shows_usage_only_to_those_who_ask(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:

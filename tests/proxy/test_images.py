@@ -36,6 +36,9 @@ def told(*directives: str) -> str:
     return f"{CAT} [[orbit-demo: {' '.join(directives)}]]"
 
 
+@pytest.mark.cell(
+    surface="OpenAI images", provider="openai_compatible", feature="generations", client="OpenAI Python"
+)
 def test_pictures_are_charged_by_the_tokens_that_the_provider_counts(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -47,6 +50,7 @@ def test_pictures_are_charged_by_the_tokens_that_the_provider_counts(
     assert event["reserved"]["output_tokens"] == 2 * 272
 
 
+@pytest.mark.cell(surface="OpenAI images", provider="openai_compatible", feature="streamed generations")
 def test_streamed_picture_comes_in_parts_and_is_charged_by_its_last_event(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -59,6 +63,7 @@ def test_streamed_picture_comes_in_parts_and_is_charged_by_its_last_event(
     assert event["output_tokens"] == 272 + 2 * 100
 
 
+@pytest.mark.cell(surface="OpenAI images", provider="openai_compatible", feature="edits")
 def test_edit_is_sent_with_its_files_byte_by_byte(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -77,6 +82,9 @@ def test_edit_is_sent_with_its_files_byte_by_byte(
     assert [one["bytes"] for one in fields["fields"]["image"]] == [len(PNG)] * 2
 
 
+@pytest.mark.cell(
+    surface="OpenAI images", provider="openai_compatible", feature="variations", client="OpenAI Python"
+)
 def test_variation_is_charged_by_the_picture(sdk: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     with pytest.warns(DeprecationWarning, match="deprecated"):
         sdk.images.create_variation(model="dall-e-2", image=("a.png", PNG), n=3, size="256x256")

@@ -35,6 +35,7 @@ def moderate(api: Api, **fields: Any) -> Any:
     return api.send("POST", "moderations", orjson.dumps({"model": MODEL, "input": "I hate you", **fields}))
 
 
+@pytest.mark.cell(surface="OpenAI moderations", provider="openai_compatible", feature="plain")
 def test_verdict_costs_nothing_and_is_counted(
     sdk: OpenAI, api: Api, tenant: Tenant, provider: ProviderHandle
 ) -> None:

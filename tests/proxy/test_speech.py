@@ -42,6 +42,9 @@ def told(*directives: str) -> str:
     return f"{TEXT} [[orbit-demo: {' '.join(directives)}]]"
 
 
+@pytest.mark.cell(
+    surface="OpenAI audio", provider="openai_compatible", feature="speech", client="OpenAI Python"
+)
 def test_speech_is_charged_by_the_character(sdk: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     answer = sdk.audio.speech.create(model="tts-1", input=TEXT, voice="alloy", response_format="mp3")
     assert answer.response.headers["content-type"] == "audio/mpeg"
@@ -101,6 +104,7 @@ def test_sound_is_passed_on_while_it_is_made(
     assert event["status"] == "settled"
 
 
+@pytest.mark.cell(surface="OpenAI audio", provider="openai_compatible", feature="speech as events")
 def test_events_of_speech_are_charged_by_their_usage(
     api: Api, tenant: Tenant, provider: ProviderHandle
 ) -> None:

@@ -39,6 +39,7 @@ def told(*directives: str) -> bytes:
     return part("prompt", f"[[orbit-demo: {' '.join(directives)}]]".encode())
 
 
+@pytest.mark.cell(surface="OpenAI audio", provider="openai_compatible", feature="transcriptions")
 def test_seconds_are_charged_as_the_provider_tells_them(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle
 ) -> None:
@@ -71,6 +72,9 @@ def test_length_in_a_long_answer_stands_in_for_usage(
     assert (event["usage_source"], event["seconds"]) == ("estimated", 2)
 
 
+@pytest.mark.cell(
+    surface="OpenAI audio", provider="openai_compatible", feature="translations", client="OpenAI Python"
+)
 def test_translation_is_charged_too(sdk: OpenAI, tenant: Tenant, provider: ProviderHandle) -> None:
     """Its answer has no usage."""
     with pytest.warns(DeprecationWarning, match="deprecated"):
@@ -80,6 +84,7 @@ def test_translation_is_charged_too(sdk: OpenAI, tenant: Tenant, provider: Provi
     assert event["cost_nano"] == served(provider, event)["cost_nano"] == 300_000
 
 
+@pytest.mark.cell(surface="OpenAI audio", provider="openai_compatible", feature="transcriptions")
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 def test_tokens_are_charged_where_the_model_counts_them(
     sdk: OpenAI, tenant: Tenant, provider: ProviderHandle, stream: bool
