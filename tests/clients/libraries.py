@@ -28,6 +28,7 @@ class Library:
     surface: str
     driver: str
     obeys: bool = True  # x-should-retry
+    retries: bool = True  # by itself, when asked to
 
 
 LIBRARIES = (
@@ -41,7 +42,7 @@ LIBRARIES = (
     Library("langchain-openai", "LangChain (openai)", OPENAI, "clients"),
     Library("langchain-anthropic", "LangChain (anthropic)", ANTHROPIC, "clients"),
     Library("litellm-openai", "LiteLLM (openai)", OPENAI, "clients"),
-    Library("litellm-anthropic", "LiteLLM (anthropic)", ANTHROPIC, "clients"),
+    Library("litellm-anthropic", "LiteLLM (anthropic)", ANTHROPIC, "clients", retries=False),
 )
 
 
@@ -83,6 +84,11 @@ USES = tuple(Use(library, kind) for library in LIBRARIES for kind in kinds(libra
 def each_use(feature: str) -> pytest.MarkDecorator:
     """Runs a test with each library before each kind of account, and notes what it shows."""
     return pytest.mark.parametrize("use", [_noted(use, feature) for use in USES])
+
+
+def each_retrying_use() -> pytest.MarkDecorator:
+    """The same with those libraries that try again by themselves; for LiteLLM before Anthropic's surface nobody does."""
+    return pytest.mark.parametrize("use", [_noted(use, "retries") for use in USES if use.library.retries])
 
 
 def _noted(use: Use, feature: str) -> Any:

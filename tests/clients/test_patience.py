@@ -6,12 +6,12 @@ from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import agreed, calls, served
 from tests.clients.conftest import MakeCaller
 from tests.clients.driver import Answer
-from tests.clients.libraries import Caller, Use, each_use
+from tests.clients.libraries import Caller, Use, each_retrying_use, each_use
 
 TIMEOUTS = {"APITimeoutError", "APIConnectionTimeoutError", "TimeoutError", "AbortError", "Timeout"}
 
 
-@each_use("retries")
+@each_retrying_use()
 def test_library_tries_a_passing_fault_again_and_pays_once(
     make_caller: MakeCaller, use: Use, provider: ProviderHandle
 ) -> None:
@@ -39,7 +39,7 @@ def test_gateway_tries_a_passing_fault_again_before_the_library_has_to(
     assert served_at_last["cost_nano"] == event["cost_nano"] > 0
 
 
-@each_use("retries")
+@each_retrying_use()
 def test_lasting_fault_ends_in_an_error_after_as_many_tries_as_were_asked_for(
     make_caller: MakeCaller, use: Use
 ) -> None:
