@@ -86,9 +86,9 @@ class Leaver:
         self.socket.sendall("\r\n".join([*head, "", ""]).encode() + body)
 
     def read(self, pieces: int) -> None:
-        """Until so many pieces of content have come."""
+        """Until the head of the answer and so many pieces of content have come."""
         content = b""
-        while content.count(self.mark) < pieces:
+        while b"\r\n\r\n" not in content or content.count(self.mark) < pieces:
             piece = self.socket.recv(65536)
             if not piece:
                 return
