@@ -86,10 +86,9 @@ class Leaver:
         self.socket.sendall("\r\n".join([*head, "", ""]).encode() + body)
 
     def read(self, pieces: int) -> None:
-        """Until so many pieces of content have come, and the answer's head in any case: who leaves before that may not
-        have been heard at all, and then there is no call."""
+        """Until the head of the answer and so many pieces of content have come."""
         content = b""
-        while not content or content.count(self.mark) < pieces:
+        while b"\r\n\r\n" not in content or content.count(self.mark) < pieces:
             piece = self.socket.recv(65536)
             if not piece:
                 return
