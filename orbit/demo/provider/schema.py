@@ -55,21 +55,31 @@ def _example_of_type(schema: dict[str, Any], root: dict[str, Any], name: str, hi
         kind = kind[0] if kind else "null"
     match kind:
         case "object":
-            properties = schema.get("properties") or {}
-            wanted = schema.get("required") or list(properties)
-            return {key: _example(properties.get(key, {}), root, key, hint, depth + 1) for key in wanted}
+            given, required = schema.get("properties"), schema.get("required")
+            properties = given if isinstance(given, dict) else {}
+            wanted = required if isinstance(required, list) and required else list(properties)
+            return {
+                key: _example(properties.get(key, {}), root, key, hint, depth + 1)
+                for key in wanted
+                if isinstance(key, str)
+            }
         case "array":
-            length = max(1, int(schema.get("minItems", 1)))
+            length = max(1, min(100, int(_number(schema, "minItems", 1))))
             return [_example(schema.get("items", {}), root, name, hint, depth + 1)] * length
         case "integer":
-            return int(schema.get("minimum", min(3, int(schema.get("maximum", 3)))))
+            return int(_number(schema, "minimum", min(3, _number(schema, "maximum", 3))))
         case "number":
-            return float(schema.get("minimum", min(1.5, float(schema.get("maximum", 1.5)))))
+            return float(_number(schema, "minimum", min(1.5, _number(schema, "maximum", 1.5))))
         case "boolean":
             return True
         case "null":
             return None
     return _string(schema, name, hint)
+
+
+def _number(schema: dict[str, Any], name: str, usual: float) -> float:
+    value = schema.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else usual
 
 
 def _string(schema: dict[str, Any], name: str, hint: str) -> str:
