@@ -202,8 +202,9 @@ class _Applied:
         known = set(ModelAlias.objects.values_list("alias", flat=True))
         for fallbacks in (False, True):
             for number, route in enumerate(routes):
+                new = route.alias not in known
                 with _at(f"{self._path}.models[{number}]"):
-                    if fallbacks or route.alias not in known:
+                    if (new and not fallbacks) or (fallbacks and (route.fallbacks or not new)):
                         self._model(route, route.fallbacks if fallbacks else [])
 
     def _model(self, route: ModelRoute, fallbacks: list[str]) -> None:

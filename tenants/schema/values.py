@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from zoneinfo import available_timezones
 
 from orbit.lib import clock, money, targets
@@ -117,8 +118,14 @@ def field_path(text: str) -> str:
     return text
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Read from hundreds of files; a newer list comes with the next start."""
+    return frozenset(available_timezones())
+
+
 def time_zone(text: str) -> str:
-    zones = available_timezones()
+    zones = _zones()
     if text not in zones:
         raise InputError(
             "", f"{text!r} is no time zone", nearest(text, zones) or "such as Europe/Berlin or UTC"
