@@ -31,7 +31,7 @@ from proxy.request import GatewayRequest
 from proxy.sse import Decoder, TooLong
 from proxy.targets import ready, resolve, serving
 from proxy.upstream import ERROR_BYTES, error_of
-from proxy.views import FreshView, Outcome
+from proxy.views import FreshView, Outcome, ReadView
 from quotas import estimate
 from tenants.models import ProviderObject
 
@@ -104,9 +104,6 @@ class StoredView(FreshView):
             if len(value) > VALUE_LENGTH:
                 raise bad(name, f"is longer than {VALUE_LENGTH} characters")
         return f"?{urlencode(given)}" if given else ""
-
-    async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
-        raise NotImplementedError  # what is read is the provider's, and passes as it is
 
 
 class StoredResponse(StoredView):
@@ -196,7 +193,7 @@ class DeleteResponse(StoredView):
         await objects.forget(raw.runtime.snapshots, row)
 
 
-class CountInput(FreshView):
+class CountInput(ReadView):
     """How many tokens a response's input has: asked of the provider, else counted here."""
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:

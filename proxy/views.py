@@ -141,35 +141,37 @@ class CallView(ProxyView):
 class FreshView(ProxyView):
     """What reserves nothing: whether the key still holds is asked of the store."""
 
-    more: Headers = []
-
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         await renewed(raw)
         return await super()._respond(raw, **path)
 
-    async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
-        return self._json(await self.read(cast("Principal", request.user), raw, **path), raw)
 
-    def _json(self, value: dict[str, Any], raw: GatewayRequest) -> Reply:
+class ReadView(FreshView):
+    """One that we answer ourselves."""
+
+    more: Headers = []
+
+    async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
+        found = await self.read(cast("Principal", request.user), raw, **path)
         head = [(b"content-type", b"application/json"), *self.surface.request_id_headers(str(raw.request_id))]
-        return Reply(200, head + self.more, orjson.dumps(value))
+        return Reply(200, head + self.more, orjson.dumps(found))
 
     @abstractmethod
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         """The JSON object that is asked for."""
 
 
-class Models(FreshView):
+class Models(ReadView):
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         return listing.page(principal, self.surface, raw.query_string)
 
 
-class Model(FreshView):
+class Model(ReadView):
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         return listing.one(resolve(principal, path["name"]), principal, self.surface)
 
 
-class CountTokens(FreshView):
+class CountTokens(ReadView):
     """Free, counted by nobody, and without an event."""
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
@@ -185,7 +187,7 @@ class CountTokens(FreshView):
         return {"input_tokens": found}
 
 
-class OwnLimits(FreshView):
+class OwnLimits(ReadView):
     permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
@@ -193,7 +195,7 @@ class OwnLimits(FreshView):
         return {"object": "list", "data": found}
 
 
-class OwnRequest(FreshView):
+class OwnRequest(ReadView):
     permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
