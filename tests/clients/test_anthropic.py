@@ -63,8 +63,8 @@ def test_asynchronous_client_gets_the_same_answer(
             return await stream.get_final_message()
 
     streamed = asyncio.run(ask())
-    plain = claude.messages.create(model=MODELS[kind], max_tokens=50, messages=said("tokens=9"))
-    assert streamed.content == plain.content
+    plain: Any = claude.messages.create(model=MODELS[kind], max_tokens=50, messages=said("tokens=9"))
+    assert [block.text for block in streamed.content] == [block.text for block in plain.content]
     assert streamed.usage.output_tokens == plain.usage.output_tokens == 9
     agreed(both, provider, 2)
 
@@ -172,13 +172,14 @@ def test_tokens_are_counted_as_the_provider_counts_them_and_cost_nothing(
     surface="Anthropic Messages", provider="openai", feature="count_tokens", client="Anthropic Python"
 )
 @pytest.mark.parametrize("kind", ["openai"])
-def test_tokens_of_a_model_of_another_vendor_are_counted_from_above(
+def test_tokens_of_a_model_of_another_vendor_are_estimated(
     claude: Anthropic, both: Tenant, provider: ProviderHandle, kind: str
 ) -> None:
+    """OpenAI's chat endpoint counts nothing beforehand; the demo provider's tokenizer is a stranger to ours."""
     counted = claude.messages.count_tokens(model=MODELS[kind], messages=said("tokens=2"))
     claude.messages.create(model=MODELS[kind], max_tokens=9, messages=said("tokens=2"))
     [event] = agreed(both, provider)
-    assert event["input_tokens"] <= counted.input_tokens
+    assert counted.input_tokens == pytest.approx(event["input_tokens"], rel=0.1)
 
 
 @pytest.mark.cell(
