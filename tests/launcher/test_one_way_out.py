@@ -71,6 +71,7 @@ def test_make_check_fails_on_another_client(
     (project / "proxy" / "planted.py").write_text("import httpx\n")
     monkeypatch.setattr(hygiene, "PROJECT", project)
     monkeypatch.setattr(hygiene, "requirement_faults", lambda folder: [])
+    monkeypatch.setattr(hygiene, "clients_faults", lambda folder: [])
     monkeypatch.setattr(hygiene, "machine_faults", lambda folder: [])
     with pytest.raises(SystemExit) as ended:
         hygiene.main()
