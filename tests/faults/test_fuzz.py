@@ -9,6 +9,8 @@ import pytest
 from faults import fuzz, mutations, samples
 from faults.stage import Stage
 
+pytestmark = pytest.mark.xdist_group("faults")
+
 
 @pytest.fixture(scope="module")
 def spoilt() -> Iterator[Stage]:

@@ -8,7 +8,7 @@ from faults import kills
 from faults.stage import Stage
 
 
-@pytest.mark.xdist_group("killed")
+@pytest.mark.xdist_group("faults")
 def test_after_the_lease_nothing_is_held_and_every_call_is_recorded_once(deadly: Stage) -> None:
     found = kills.kills(deadly, random.Random(1), calls=45)
     assert found.wrongs == []

@@ -10,7 +10,7 @@ from faults import stampedes
 from faults.clients import chat
 from faults.stage import Stage, asks, tally
 
-pytestmark = pytest.mark.xdist_group("stampede")
+pytestmark = pytest.mark.xdist_group("faults")
 
 
 def test_exactly_the_limit_reaches_the_provider(far_store: Stage) -> None:

@@ -46,7 +46,7 @@ def _wait_open(provider: ProviderHandle, streams: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.xdist_group("stopping")
+@pytest.mark.xdist_group("faults")
 def test_streams_end_within_the_drain_or_with_a_final_event(
     make_tenant: MakeTenant, provider: ProviderHandle
 ) -> None:

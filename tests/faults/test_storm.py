@@ -8,6 +8,8 @@ import pytest
 from faults import storms
 from faults.stage import Stage
 
+pytestmark = pytest.mark.xdist_group("faults")
+
 
 @pytest.fixture(scope="module")
 def moody() -> Iterator[Stage]:

@@ -70,9 +70,8 @@ def test_make_check_fails_on_another_client(
 ) -> None:
     (project / "proxy" / "planted.py").write_text("import httpx\n")
     monkeypatch.setattr(hygiene, "PROJECT", project)
-    monkeypatch.setattr(hygiene, "requirement_faults", lambda folder: [])
-    monkeypatch.setattr(hygiene, "clients_faults", lambda folder: [])
-    monkeypatch.setattr(hygiene, "machine_faults", lambda folder: [])
+    for other in ("requirement_faults", "clients_faults", "node_faults", "machine_faults"):
+        monkeypatch.setattr(hygiene, other, lambda folder: [])
     with pytest.raises(SystemExit) as ended:
         hygiene.main()
     assert ended.value.code == 1
