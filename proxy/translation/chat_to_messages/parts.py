@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.formats.base import Terms
-from proxy.translation.chat_to_messages.reading import items, malformed, mapping, only, text
+from proxy.translation.reading import items, malformed, mapping, only, text
 
 Block = dict[str, Any]
 

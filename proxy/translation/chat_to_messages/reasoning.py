@@ -7,7 +7,7 @@ from typing import Any
 
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
-from proxy.translation.chat_to_messages.reading import malformed, mapping
+from proxy.translation.reading import malformed, mapping
 
 # Tokens of thinking on models that take a budget; the API's least is the first.
 BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 65_536}

@@ -8,11 +8,11 @@ from typing import Any
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
 from proxy.translation.chat_to_messages.parts import cache_control
-from proxy.translation.chat_to_messages.reading import items, malformed, mapping, number, only, text
 from proxy.translation.chat_to_messages.reasoning import add_thinking
 from proxy.translation.chat_to_messages.schema import Unfit, fitted
 from proxy.translation.chat_to_messages.tools import add_tools
 from proxy.translation.chat_to_messages.turns import Turns
+from proxy.translation.reading import items, malformed, mapping, number, only, text
 
 TRANSLATED = frozenset(
     [

@@ -8,8 +8,8 @@ from typing import Any
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
 from proxy.translation.chat_to_messages.parts import Block, cache_control
-from proxy.translation.chat_to_messages.reading import items, malformed, mapping, only, text
 from proxy.translation.chat_to_messages.schema import Unfit, fitted
+from proxy.translation.reading import items, malformed, mapping, only, text
 
 NO_PARAMETERS = {"type": "object", "properties": {}}
 

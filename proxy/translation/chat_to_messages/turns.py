@@ -10,7 +10,7 @@ import orjson
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
 from proxy.translation.chat_to_messages.parts import MARKS, SAID, SHOWN, TEXT, Block, blocks_of, mark
-from proxy.translation.chat_to_messages.reading import items, malformed, mapping, only, text
+from proxy.translation.reading import items, malformed, mapping, only, text
 
 # What a client may send back of an answer, and no model reads: reasoning without a signature, and citations.
 ANSWERED = frozenset({"reasoning_content", "annotations", "citations"})

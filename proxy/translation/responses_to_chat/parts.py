@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.formats.base import Terms
-from proxy.translation.responses_to_chat.reading import items, malformed, mapping, only, text
+from proxy.translation.reading import items, malformed, mapping, only, text
 
 Part = dict[str, Any]
 

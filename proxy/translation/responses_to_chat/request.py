@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.formats.base import Terms
-from proxy.translation.responses_to_chat.reading import (
+from proxy.translation.reading import (
     flag,
     items,
     malformed,

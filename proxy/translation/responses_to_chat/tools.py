@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from proxy.formats.base import Terms
-from proxy.translation.responses_to_chat.reading import flag, items, malformed, mapping, only, text, whole
+from proxy.translation.reading import flag, items, malformed, mapping, only, text, whole
 
 Tool = dict[str, Any]
 

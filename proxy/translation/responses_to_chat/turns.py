@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.formats.base import Terms
+from proxy.translation.reading import items, malformed, mapping, only, text
 from proxy.translation.responses_to_chat.parts import ASKED, SAID, TOLD, Part, content_of, parts_of
-from proxy.translation.responses_to_chat.reading import items, malformed, mapping, only, text
 from proxy.translation.responses_to_chat.thoughts import unsealed
 from proxy.translation.responses_to_chat.tools import custom_arguments
 

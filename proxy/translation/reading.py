@@ -20,6 +20,12 @@ def text(value: Any, path: str) -> str:
     return value
 
 
+def flag(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise malformed(path, "must be true or false")
+    return value
+
+
 def number(value: Any, path: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise malformed(path, "must be a number")
@@ -30,6 +36,13 @@ def mapping(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise malformed(path, "must be an object")
     return {name: one for name, one in value.items() if one is not None}
+
+
+def whole(value: Any, path: str) -> dict[str, Any]:
+    """An object of the client's own, such as a schema, where a null says something."""
+    if not isinstance(value, dict):
+        raise malformed(path, "must be an object")
+    return value
 
 
 def items(value: Any, path: str) -> list[Any]:
