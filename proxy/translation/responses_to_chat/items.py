@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -13,7 +14,7 @@ Event = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Item:
+class Item(ABC):
     """`body` is the item as far as it is told; whole once it is closed."""
 
     index: int
@@ -31,8 +32,9 @@ class Item:
     def closed(self) -> list[Event]:
         return [{"type": "response.output_item.done", "output_index": self.index, "item": self.body}]
 
+    @abstractmethod
     def close(self, status: str) -> list[Event]:
-        raise NotImplementedError
+        """What ends the item; its body is whole then."""
 
 
 @dataclass(slots=True)
