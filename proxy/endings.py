@@ -140,7 +140,8 @@ class Endings:
         channel.give(end.last)
         if end.error is not None:
             surface, call = admission.call.request.surface, admission.call
-            channel.give(surface.error_event(end.error, str(call.request_id), call.endpoint))
+            passed = end.progress.passed
+            channel.give(surface.error_event(end.error, str(call.request_id), call.endpoint, passed))
 
     async def flow(self, admission: Admission, end: End, channel: Channel) -> None:
         """The same where nothing can be said in the stream: one that is not whole ends without an end."""

@@ -129,6 +129,7 @@ class StoredResponse(StoredView):
         channel: Channel,
     ) -> None:
         """The stream of a response that was charged when it was made."""
+        progress = Progress(Output(row.model))
         try:
             async with ask(raw.runtime.egress, account, "GET", where) as answer:
                 content_type = answer.header("content-type") or ""
@@ -137,13 +138,14 @@ class StoredResponse(StoredView):
                     begun.set_result(self._refused(raw, account, answer, content))
                     return
                 begun.set_result(self._head(raw, account, content_type))
-                await self._passed_on(raw, row, answer, channel)
+                await self._passed_on(raw, row, answer, progress, channel)
         except ClientGone:
             pass
         except (EgressError, Unreadable, TooLong, OrbitError) as error:
             told = error if isinstance(error, OrbitError) else ended_early(Code.UPSTREAM_ERROR)
             if begun.done():
-                channel.give(self.surface.error_event(told, str(raw.request_id), "responses"))
+                request_id, passed = str(raw.request_id), progress.passed
+                channel.give(self.surface.error_event(told, request_id, "responses", passed))
             else:
                 begun.set_exception(told)
         except asyncio.CancelledError:
@@ -154,9 +156,14 @@ class StoredResponse(StoredView):
             channel.end()
 
     async def _passed_on(
-        self, raw: GatewayRequest, row: ProviderObject, answer: Answer, channel: Channel
+        self,
+        raw: GatewayRequest,
+        row: ProviderObject,
+        answer: Answer,
+        progress: Progress,
+        channel: Channel,
     ) -> None:
-        heard, decoder, progress = Responses(), Decoder(), Progress(Output(row.model))
+        heard, decoder = Responses(), Decoder()
         while not progress.done:
             piece = await answer.read()
             events = decoder.feed(piece) if piece else decoder.finish()

@@ -14,6 +14,7 @@ from quotas.needs import Made
 from tenants.untranslatable import REFUSING, Dropping
 
 MOST_DROPPED = 100  # fields that are told of
+MOST_EVENTS = 2**53  # beyond which a provider's own count is none
 
 
 class Unreadable(ValueError):
@@ -85,8 +86,15 @@ class Progress:
     assembly: Assembly | None = None  # only for a client that asked for a plain answer
     named: dict[str, str] = field(default_factory=dict)  # ids of what the provider keeps, and their kinds
     unkept: dict[str, str] = field(default_factory=dict)  # those of them whose owner is not written down yet
+    passed: int = 0  # events, as the format numbers them where it does
     done: bool = False
     failed: bool = False
+
+    def passes(self, event: Mapping[str, Any]) -> None:
+        number = event.get("sequence_number")
+        if not isinstance(number, int) or not 0 <= number < MOST_EVENTS:
+            number = self.passed
+        self.passed = number + 1
 
     @property
     def over(self) -> bool:

@@ -89,13 +89,14 @@ class Responses:
         kind = chunk.get("type")
         if kind is not None and not isinstance(kind, str):
             return event
+        if kind == "error" or (kind is None and "error" in chunk):
+            progress.failed = True
+            return b""  # ours follows
+        progress.passes(chunk)
         if kind in WRITTEN:
             if isinstance(delta := chunk.get("delta"), str):
                 progress.output.add(delta)
             return event
-        if kind == "error" or (kind is None and "error" in chunk):
-            progress.failed = True
-            return b""  # ours follows
         self._take_objects(chunk, progress)
         if kind in ENDINGS:
             self._end(chunk, progress)

@@ -45,7 +45,7 @@ class AnthropicSurface(Surface):
             told["orbit"] = error.data
         return {"type": "error", "error": told, "request_id": request_id}
 
-    def error_event(self, error: OrbitError, request_id: str, endpoint: str) -> bytes:
+    def error_event(self, error: OrbitError, request_id: str, endpoint: str, passed: int) -> bytes:
         return b"event: error\ndata: " + orjson.dumps(self.error_body(error, request_id)) + b"\n\n"
 
     def foreign_error(self, status: int, kind: str, message: str, request_id: str) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class Surface(ABC):
     def error_body(self, error: OrbitError, request_id: str) -> dict[str, Any]: ...
 
     @abstractmethod
-    def error_event(self, error: OrbitError, request_id: str, endpoint: str) -> bytes:
-        """The last event of a stream that ends before its time."""
+    def error_event(self, error: OrbitError, request_id: str, endpoint: str, passed: int) -> bytes:
+        """The last event of a stream that ends before its time, after those that were passed on."""
 
     @abstractmethod
     def foreign_error(self, status: int, kind: str, message: str, request_id: str) -> dict[str, Any]:

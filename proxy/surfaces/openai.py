@@ -42,12 +42,18 @@ class OpenAISurface(Surface):
             }
         }
 
-    def error_event(self, error: OrbitError, request_id: str, endpoint: str) -> bytes:
+    def error_event(self, error: OrbitError, request_id: str, endpoint: str, passed: int) -> bytes:
         body = self.error_body(error, request_id)
         if endpoint != "responses":
             return b"data: " + orjson.dumps(body) + b"\n\n"
         # the documented event, and the object that makes SDKs raise
-        told = {"type": "error", "code": error.code.value, "message": error.message, "param": error.param}
+        told = {
+            "type": "error",
+            "sequence_number": passed,
+            "code": error.code.value,
+            "message": error.message,
+            "param": error.param,
+        }
         return b"event: error\ndata: " + orjson.dumps({**told, **body}) + b"\n\n"
 
     def foreign_error(self, status: int, kind: str, message: str, request_id: str) -> dict[str, Any]:

@@ -26,22 +26,24 @@ class Backward:
         self.spoken.on_event(event, data, progress, True)
         out = b""
         if progress.chunk is not None and not progress.failed:
-            out = self._written(self.back.feed(progress.chunk))
-        return out + self._ending() if progress.done else out
+            out = self._written(self.back.feed(progress.chunk), progress)
+        return out + self._ending(progress) if progress.done else out
 
     def on_end(self, progress: Progress) -> bytes:
         self.spoken.on_end(progress)
         if not progress.complete:  # what is translated cannot break off as the original did
             progress.failed = True
-        return b"" if progress.failed else self._ending()
+        return b"" if progress.failed else self._ending(progress)
 
-    def _ending(self) -> bytes:
+    def _ending(self, progress: Progress) -> bytes:
         if self.ended:
             return b""
         self.ended = True
-        return self._written(self.back.end()) + self.end_mark
+        return self._written(self.back.end(), progress) + self.end_mark
 
-    def _written(self, events: list[dict[str, Any]]) -> bytes:
+    def _written(self, events: list[dict[str, Any]], progress: Progress) -> bytes:
+        if events:
+            progress.passes(events[-1])
         return b"".join(self._event(one) for one in events)
 
     def _event(self, event: dict[str, Any]) -> bytes:

@@ -33,3 +33,9 @@ def text(*directives: str) -> str:
 def create(api: Api, said: Any = "Hello", **fields: Any) -> httpx2.Response:
     body = {"model": "gpt-4o-mini", "input": said, **fields}
     return api.send("POST", "responses", orjson.dumps(body))
+
+
+def numbers_of(answer: httpx2.Response) -> list[int]:
+    """Of the events of a stream."""
+    told = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
+    return [orjson.loads(one)["sequence_number"] for one in told]

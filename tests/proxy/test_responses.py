@@ -12,7 +12,7 @@ from tenants.apply import apply
 from tests.clients.books import agreed, calls, served
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import Api, ApiOf, code_of
-from tests.proxy.responses import create, openai, text
+from tests.proxy.responses import create, numbers_of, openai, text
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_stream_arrives_as_the_provider_sent_it(api: Api, tenant: Tenant, provid
     assert (names[0], names[-1]) == ("response.created", "response.completed")
     assert names.count("response.output_text.delta") == 12
     events = [orjson.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
-    assert [one["sequence_number"] for one in events] == list(range(len(events)))
+    assert numbers_of(answer) == list(range(len(events)))
     assert all("obfuscation" in one for one in events if one["type"].endswith(".delta"))
     agreed(tenant, provider)
 
@@ -81,6 +81,8 @@ def test_error_event_is_replaced_by_ours(api: Api, tenant: Tenant) -> None:
     answer = create(api, text("tokens=40", "error_after_chunks=8", "error_event"), stream=True)
     last = orjson.loads(answer.content.rsplit(b"data: ", 1)[1])
     assert (last["type"], last["code"]) == ("error", "upstream_error")
+    numbers = numbers_of(answer)
+    assert numbers == list(range(len(numbers)))
     assert answer.content.count(b"event: error") == 1
     [event] = calls(tenant)
     assert (event["status"], event["code"]) == ("provider_failed", "upstream_error")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from openai import BadRequestError, OpenAI
 
 from orbit.demo.provider.process import ProviderHandle
 from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway
-from tests.proxy.conftest import LIMITS
+from tests.proxy.conftest import LIMITS, Api
+from tests.proxy.responses import create, numbers_of
 
 CLAUDE, GPT = "claude-haiku-4-5", "gpt-4o-mini"
 MODELS = (CLAUDE, GPT)
@@ -79,6 +81,19 @@ def test_streamed_response_ends_with_the_whole_of_it(client: OpenAI, both: Tenan
     assert final.usage is not None
     assert final.usage.output_tokens == 12
     assert both.events()[0]["output_tokens"] == 12
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_error_that_ends_a_stream_is_numbered_as_its_events_are(
+    gateway: Gateway, both: Tenant, model: str
+) -> None:
+    with httpx2.Client(base_url=gateway.base_url + "/", timeout=10) as http:
+        asked = said("Hello", "tokens=30", "error_after_chunks=5")
+        answer = create(Api(http, both.key), asked, model=model, stream=True)
+    assert b"event: error" in answer.content
+    numbers = numbers_of(answer)
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) > 5
 
 
 @pytest.mark.cell(
