@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.clients.libraries import USES
+from tests.clients.libraries import uses_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "compatibility.md"
@@ -68,8 +68,8 @@ def _named(mark: ast.Call, test: str) -> Iterator[Cell]:
 
 
 def _used(feature: str, test: str) -> Iterator[Cell]:
-    """A test of tests/clients that runs with every library before every kind of account."""
-    for use in USES:
+    """A test of tests/clients that runs with every library that has the feature, before every kind of account that does."""
+    for use in uses_of(feature):
         yield Cell(use.library.surface, use.kind, feature, use.library.title, test)
 
 

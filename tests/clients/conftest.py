@@ -126,7 +126,7 @@ def make_caller(
     def make(model: dict[str, Any] | None = None, **policy: Any) -> Caller:
         tenant = make_tenant(entry=use.entry(provider.base_url, **(model or {})), **policy)
         address = gateway.base_url.removesuffix("/v1")
-        return Caller(drivers.of(use.library), use.library, address, use.model, tenant)
+        return Caller(drivers.of(use.library), use, address, tenant)
 
     return make
 

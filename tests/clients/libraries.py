@@ -16,8 +16,9 @@ from tests.clients.installed import BIN, NODE, install_node_clients, install_pyt
 if TYPE_CHECKING:  # the table of what works is made without Django
     from tests.conftest import Tenant
 
-OPENAI, ANTHROPIC = "OpenAI chat", "Anthropic Messages"
+OPENAI, RESPONSES, ANTHROPIC = "OpenAI chat", "OpenAI Responses", "Anthropic Messages"
 MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5", "openai_compatible": "gpt-4o-mini"}
+COMPATIBLE = ("openai-python", "openai-python-responses", "vercel-compatible")
 SERVE = ["-m", "tests.clients.drivers.serve"]
 
 
@@ -43,6 +44,11 @@ LIBRARIES = (
     Library("langchain-anthropic", "LangChain (anthropic)", ANTHROPIC, "clients"),
     Library("litellm-openai", "LiteLLM (openai)", OPENAI, "clients"),
     Library("litellm-anthropic", "LiteLLM (anthropic)", ANTHROPIC, "clients", retries=False),
+    Library("openai-python-responses", "OpenAI Python", RESPONSES, "own"),
+    Library("openai-node-responses", "OpenAI Node", RESPONSES, "node"),
+    Library("vercel-responses", "Vercel AI (openai)", RESPONSES, "node", obeys=False),
+    Library("langchain-responses", "LangChain (openai)", RESPONSES, "clients"),
+    Library("litellm-responses", "LiteLLM (openai)", RESPONSES, "clients", retries=False),
 )
 
 
@@ -59,6 +65,11 @@ class Use:
     def model(self) -> str:
         return MODELS[self.kind]
 
+    @property
+    def has_responses(self) -> bool:
+        """Whether they are the provider's own, and so kept by it; before the others we translate."""
+        return self.library.surface == RESPONSES and self.kind == "openai"
+
     def entry(self, base_url: str, **model: Any) -> dict[str, Any]:
         """An organization whose one model has one target, an account of this kind."""
         account = {
@@ -74,16 +85,32 @@ class Use:
 
 def kinds(library: Library) -> tuple[str, ...]:
     """Both vendors; and the other servers where a library has something of its own for them."""
-    own = ("openai_compatible",) if library.name in ("openai-python", "vercel-compatible") else ()
+    own = ("openai_compatible",) if library.name in COMPATIBLE else ()
     return ("openai", "anthropic", *own)
 
 
 USES = tuple(Use(library, kind) for library in LIBRARIES for kind in kinds(library))
 
 
+# What only these libraries have, and only a provider that keeps responses.
+KEPT = {
+    "previous_response_id": tuple(one.name for one in LIBRARIES if one.surface == RESPONSES),
+    "references to items": ("vercel-responses",),
+    "stored": ("openai-python-responses", "openai-node-responses", "litellm-responses"),
+    "count of the input": ("openai-python-responses", "openai-node-responses"),
+    "background": ("openai-python-responses", "openai-node-responses"),
+}
+
+
+def uses_of(feature: str) -> tuple[Use, ...]:
+    if feature not in KEPT:
+        return USES
+    return tuple(use for use in USES if use.has_responses and use.library.name in KEPT[feature])
+
+
 def each_use(feature: str) -> pytest.MarkDecorator:
-    """Runs a test with each library before each kind of account, and notes what it shows."""
-    return pytest.mark.parametrize("use", [_noted(use, feature) for use in USES])
+    """Runs a test with each library that has the feature before each kind of account, and notes what it shows."""
+    return pytest.mark.parametrize("use", [_noted(use, feature) for use in uses_of(feature)])
 
 
 def each_retrying_use() -> pytest.MarkDecorator:
@@ -103,9 +130,8 @@ class Caller:
     """One library as an application has it: with the gateway's address and a key of its own."""
 
     driver: Driver
-    library: Library
+    use: Use
     address: str
-    model: str
     tenant: Tenant
 
     def ask(
@@ -115,14 +141,15 @@ class Caller:
         asked = {
             "address": self.address,
             "key": self.tenant.key,
-            "model": self.model,
+            "model": self.use.model,
+            "stores": self.use.has_responses,
             "text": text + wanted,
             "max_tokens": 200,
             "max_retries": 0,
             "timeout_s": 30,
             **fields,
         }
-        return self.driver.ask(self.library.name, case, **asked)
+        return self.driver.ask(self.use.library.name, case, **asked)
 
     def told(self, case: str, *directives: str, **fields: Any) -> dict[str, Any]:
         """What came, where all should be well."""

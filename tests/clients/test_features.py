@@ -11,7 +11,7 @@ import orjson
 
 from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import agreed, served
-from tests.clients.libraries import ANTHROPIC, Caller, Library, Use, each_use
+from tests.clients.libraries import ANTHROPIC, RESPONSES, Caller, Library, Use, each_use
 
 WEATHER = "What is the weather in Rome, in celsius?"
 CALL = {"name": "get_weather", "input": {"location": "Rome", "unit": "celsius"}}
@@ -19,10 +19,14 @@ CALL = {"name": "get_weather", "input": {"location": "Rome", "unit": "celsius"}}
 
 def ended(library: Library) -> str:
     """How a library says that the model had no more to say."""
+    if keeps_responses(library):
+        return "completed"
     return "end_turn" if keeps_messages(library) else "stop"
 
 
 def called(library: Library) -> str:
+    if keeps_responses(library):
+        return "completed"
     if keeps_messages(library):
         return "tool_use"
     return "tool-calls" if library.name.startswith("vercel") else "tool_calls"
@@ -31,6 +35,11 @@ def called(library: Library) -> str:
 def keeps_messages(library: Library) -> bool:
     """Whether it leaves Anthropic's own words as they are."""
     return library.surface == ANTHROPIC and not library.name.startswith(("vercel", "litellm"))
+
+
+def keeps_responses(library: Library) -> bool:
+    """Likewise; of Responses, where a call is one more item of what is complete."""
+    return library.surface == RESPONSES and not library.name.startswith("vercel")
 
 
 def the_same(told: dict[str, Any], event: dict[str, Any]) -> None:

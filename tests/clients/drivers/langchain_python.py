@@ -21,18 +21,24 @@ def get_weather(location: str, unit: Literal["fahrenheit", "celsius"]) -> str:
     raise NotImplementedError
 
 
-def model(asked: Told) -> Any:
+def model(asked: Told, **fields: Any) -> Any:
     options = {
         "model": asked["model"],
         "api_key": asked["key"],
         "max_tokens": asked["max_tokens"],
         "max_retries": asked["max_retries"],
         "timeout": asked["timeout_s"],
+        **fields,
     }
     if asked["library"] == "langchain-anthropic":
         return ChatAnthropic(base_url=asked["address"], **options)
-    # Of servers other than OpenAI's own, LangChain asks for a stream's usage only when told to.
-    return ChatOpenAI(base_url=f"{asked['address']}/v1", stream_usage=True, **options)
+    return ChatOpenAI(
+        base_url=f"{asked['address']}/v1",
+        # Of servers other than OpenAI's own, LangChain asks for a stream's usage only when told to.
+        stream_usage=True,
+        use_responses_api=asked["library"] == "langchain-responses",
+        **options,
+    )
 
 
 def told(message: AIMessage) -> Told:
@@ -40,7 +46,7 @@ def told(message: AIMessage) -> Told:
     about = message.response_metadata
     return {
         "text": message.text,
-        "finish": about.get("finish_reason") or about.get("stop_reason"),
+        "finish": about.get("finish_reason") or about.get("stop_reason") or about.get("status"),
         "calls": [{"name": one["name"], "input": one["args"]} for one in message.tool_calls],
         "input_tokens": usage.get("input_tokens"),
         "output_tokens": usage.get("output_tokens"),
@@ -79,6 +85,10 @@ def tools(asked: Told) -> Told:
 def streamed_tools(asked: Told) -> Told:
     chat = model(asked).bind_tools([get_weather])
     return tool_trip(asked, lambda messages: gathered(chat, messages)[0])
+
+
+def by_id(asked: Told) -> Told:
+    return tool_trip(asked, model(asked, use_previous_response_id=True).bind_tools([get_weather]).invoke)
 
 
 def structured(asked: Told) -> Told:

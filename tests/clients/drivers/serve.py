@@ -14,10 +14,13 @@ from typing import Any
 
 MODULES = {
     "openai-python": "openai_python",
+    "openai-python-responses": "openai_responses",
     "anthropic-python": "anthropic_python",
     "langchain-openai": "langchain_python",
+    "langchain-responses": "langchain_python",
     "langchain-anthropic": "langchain_python",
     "litellm-openai": "litellm_python",
+    "litellm-responses": "litellm_responses",
     "litellm-anthropic": "litellm_python",
 }
 

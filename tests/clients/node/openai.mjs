@@ -7,7 +7,7 @@ import { TRIP, WEATHER_JSON } from "./schemas.mjs";
 
 const TOOL = { type: "function", function: { name: "get_weather", parameters: WEATHER_JSON } };
 
-function client({ address, key, max_retries, timeout_s }) {
+export function client({ address, key, max_retries, timeout_s }) {
   return new OpenAI({ baseURL: `${address}/v1`, apiKey: key, maxRetries: max_retries, timeout: timeout_s * 1000 });
 }
 

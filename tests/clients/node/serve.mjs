@@ -5,12 +5,15 @@ import { createInterface } from "node:readline";
 
 import * as anthropic from "./anthropic.mjs";
 import * as openai from "./openai.mjs";
+import * as openaiResponses from "./openai_responses.mjs";
 import * as vercel from "./vercel.mjs";
 
 const LIBRARIES = {
   "openai-node": openai,
+  "openai-node-responses": openaiResponses,
   "anthropic-node": anthropic,
   "vercel-openai": vercel.openai,
+  "vercel-responses": vercel.responses,
   "vercel-anthropic": vercel.anthropic,
   "vercel-compatible": vercel.compatible,
 };

@@ -1,4 +1,4 @@
-// The Vercel AI SDK, with three of its providers.
+// The Vercel AI SDK, with three of its providers; that of OpenAI for both of its surfaces.
 
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
@@ -7,13 +7,14 @@ import { generateText, Output, stepCountIs, streamText, tool } from "ai";
 
 import { TRIP, WEATHER } from "./schemas.mjs";
 
-function cases(modelOf) {
+function cases(modelOf, providerOptions = () => ({})) {
   const settings = (asked, fields = {}) => ({
     model: modelOf(asked),
     maxOutputTokens: asked.max_tokens,
     maxRetries: asked.max_retries,
     timeout: asked.timeout_s * 1000,
     prompt: asked.text,
+    providerOptions: providerOptions(asked),
     ...fields,
   });
 
@@ -42,6 +43,22 @@ function cases(modelOf) {
       const result = streamText(settings(asked, { ...offering(asked), onError: () => {} }));
       for await (const part of result.fullStream) if (part.type === "error") throw part.error;
       return trip(await result.steps);
+    },
+
+    two_turns: async (asked) => {
+      const { prompt, ...rest } = settings(asked);
+      const question = { role: "user", content: prompt };
+      const { response } = await generateText({ ...rest, messages: [question] });
+      return told(await generateText({ ...rest, messages: [question, ...response.messages, question] }));
+    },
+
+    by_id: async (asked) => {
+      const offered = { ...offering(asked), stopWhen: stepCountIs(1) };
+      const first = await generateText(settings(asked, offered));
+      const openai = { previousResponseId: first.response.id };
+      const { prompt, ...rest } = settings(asked, { ...offered, providerOptions: { openai } });
+      const messages = first.response.messages.filter(({ role }) => role === "tool");
+      return trip([first, await generateText({ ...rest, messages })]);
     },
 
     structured: async (asked) => {
@@ -79,6 +96,12 @@ function trip([first, second]) {
 
 export const openai = cases(({ address, key, model }) =>
   createOpenAI({ baseURL: `${address}/v1`, apiKey: key }).chat(model),
+);
+
+// Told that a provider keeps nothing, it sends what was said in place of references to it.
+export const responses = cases(
+  ({ address, key, model }) => createOpenAI({ baseURL: `${address}/v1`, apiKey: key })(model),
+  ({ stores }) => (stores ? {} : { openai: { store: false } }),
 );
 
 export const anthropic = cases(({ address, key, model }) =>
