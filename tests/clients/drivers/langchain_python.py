@@ -1,4 +1,4 @@
-"""LangChain's chat models, for either surface."""
+"""LangChain's chat models, for every surface."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from langchain_anthropic import ChatAnthropic
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.tools import tool
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tools import BaseTool, tool
 from langchain_openai import ChatOpenAI
 
 from tests.clients.drivers.schemas import Trip
@@ -15,10 +15,13 @@ from tests.clients.drivers.schemas import Trip
 Told = dict[str, Any]
 
 
-@tool
-def get_weather(location: str, unit: Literal["fahrenheit", "celsius"]) -> str:
-    """Weather at a place."""
-    raise NotImplementedError
+def weather(asked: Told) -> BaseTool:
+    @tool
+    def get_weather(location: str, unit: Literal["fahrenheit", "celsius"]) -> str:
+        """Weather at a place."""
+        return str(asked["result"])
+
+    return get_weather
 
 
 def model(asked: Told, **fields: Any) -> Any:
@@ -70,25 +73,30 @@ def stream(asked: Told) -> Told:
     return {**told(whole), "pieces": pieces}
 
 
-def tool_trip(asked: Told, ask: Callable[[Any], Any]) -> Told:
+def tool_trip(asked: Told, ask: Callable[[Any, Any], Any], **fields: Any) -> Told:
+    get_weather = weather(asked)
+    chat = model(asked, **fields).bind_tools([get_weather])
     question = HumanMessage(asked["text"])
-    first = ask([question])
-    results = [ToolMessage(asked["result"], tool_call_id=one["id"]) for one in first.tool_calls]
-    second = ask([question, first, *results])
+    first = ask(chat, [question])
+    results = [get_weather.invoke(call) for call in first.tool_calls]
+    second = ask(chat, [question, first, *results])
     return {**told(second), "calls": told(first)["calls"], "called": told(first)["finish"]}
 
 
+def invoked(chat: Any, messages: Any) -> Any:
+    return chat.invoke(messages)
+
+
 def tools(asked: Told) -> Told:
-    return tool_trip(asked, model(asked).bind_tools([get_weather]).invoke)
+    return tool_trip(asked, invoked)
 
 
 def streamed_tools(asked: Told) -> Told:
-    chat = model(asked).bind_tools([get_weather])
-    return tool_trip(asked, lambda messages: gathered(chat, messages)[0])
+    return tool_trip(asked, lambda chat, messages: gathered(chat, messages)[0])
 
 
 def by_id(asked: Told) -> Told:
-    return tool_trip(asked, model(asked, use_previous_response_id=True).bind_tools([get_weather]).invoke)
+    return tool_trip(asked, invoked, use_previous_response_id=True)
 
 
 def structured(asked: Told) -> Told:

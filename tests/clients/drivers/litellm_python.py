@@ -1,16 +1,14 @@
-"""LiteLLM's SDK, with the prefix of either vendor."""
+"""LiteLLM's SDK: completions, with the prefix of either vendor."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 import litellm
 
-from tests.clients.drivers.schemas import FUNCTION, Trip
+from tests.clients.drivers.chat import Told, told, tool_trip, with_picture
+from tests.clients.drivers.schemas import Trip
 
-Told = dict[str, Any]
 litellm.suppress_debug_info = True
 
 
@@ -30,20 +28,6 @@ def ask(asked: Told, **fields: Any) -> Any:
     )
 
 
-def told(answer: Any) -> Told:
-    choice = answer.choices[0]
-    return {
-        "text": choice.message.content,
-        "finish": choice.finish_reason,
-        "calls": [
-            {"name": one.function.name, "input": json.loads(one.function.arguments)}
-            for one in choice.message.tool_calls or []
-        ],
-        "input_tokens": answer.usage.prompt_tokens,
-        "output_tokens": answer.usage.completion_tokens,
-    }
-
-
 def plain(asked: Told) -> Told:
     return told(ask(asked))
 
@@ -57,19 +41,6 @@ def streamed(asked: Told, **fields: Any) -> tuple[Any, int]:
 def stream(asked: Told) -> Told:
     whole, pieces = streamed(asked)
     return {**told(whole), "pieces": pieces}
-
-
-def tool_trip(asked: Told, say: Callable[..., Any]) -> Told:
-    question = {"role": "user", "content": asked["text"]}
-    first = say(asked, tools=[FUNCTION], messages=[question])
-    message = first.choices[0].message
-    results = [
-        {"role": "tool", "tool_call_id": one.id, "content": asked["result"]} for one in message.tool_calls
-    ]
-    second = say(
-        asked, tools=[FUNCTION], messages=[question, message.model_dump(exclude_none=True), *results]
-    )
-    return {**told(second), "calls": told(first)["calls"], "called": told(first)["finish"]}
 
 
 def tools(asked: Told) -> Told:
@@ -89,8 +60,4 @@ def structured(asked: Told) -> Told:
 
 
 def image(asked: Told) -> Told:
-    content = [
-        {"type": "text", "text": asked["text"]},
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{asked['png']}"}},
-    ]
-    return told(ask(asked, messages=[{"role": "user", "content": content}]))
+    return told(ask(asked, messages=with_picture(asked)))

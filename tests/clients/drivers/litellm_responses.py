@@ -9,6 +9,8 @@ import litellm
 from tests.clients.drivers.responses import Told, told, tool_trip, trip_by_id, with_picture
 from tests.clients.drivers.schemas import Trip
 
+litellm.suppress_debug_info = True
+
 
 def connection(asked: Told) -> Told:
     return {"api_base": f"{asked['address']}/v1", "api_key": asked["key"], "timeout": asked["timeout_s"]}
