@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -81,6 +82,8 @@ def stage(
         usual = {
             "REDIS_URL": way.url,
             "ORBIT_PRIVATE_TARGETS": ",".join(allowed),
+            # the journals of workers that others killed would keep the writer from these trials
+            "ORBIT_DATA_DIR": stack.enter_context(TemporaryDirectory(prefix="orbit-stage-")),
             "ORBIT_LEASE_S": str(LEASE_S),
             "ORBIT_WORKERS": str(max(1, workers)),
             "ORBIT_DRAIN_S": "1",

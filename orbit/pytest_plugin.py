@@ -1,7 +1,7 @@
 """`pytest -p orbit.pytest_plugin`: real servers for the suite, before Django reads its settings.
 
 One throwaway Postgres and Valkey serve the whole session. The controller migrates a template
-database once; each xdist worker gets a copy of it and a Redis database number of its own.
+database once; each xdist worker gets a copy of it, a Redis database number and a data folder of its own.
 With DATABASE_URL and REDIS_URL given (a superuser's, as in CI's service containers) the same
 is done there, in databases of our own that are dropped afterwards.
 """
@@ -154,6 +154,8 @@ def _use_own_copy(session: _Session) -> None:
             copy.format(sql.Identifier(_database(name)), sql.Identifier(_database("template")))
         )
     _point_at(name, store=number)
+    own = state.make_data_dir(Path(os.environ["ORBIT_DATA_DIR"]) / name)
+    os.environ["ORBIT_DATA_DIR"] = str(own)  # workers' journals belong to one database
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as store:
         if store.dbsize():
             raise pytest.UsageError(
