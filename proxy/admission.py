@@ -145,7 +145,7 @@ class Admissions:
     ) -> Lease | Refusal | None:
         """The store's decision; None after something was put in order there, and it must be asked again."""
         arguments: dict[str, Any] = {
-            "lease_id": str(call.request_id),
+            "lease_id": call.request.name,
             "amounts": amounts,
             "version": call.principal.organization.version,
             "generation": call.principal.key.generation,
@@ -192,7 +192,7 @@ class Admissions:
             for wait_s in GIVE_BACK_S:
                 await asyncio.sleep(wait_s)
                 with suppress(StoreUnavailable, StoreError):
-                    await self.engine.cancel(chain, str(call.request_id), call.end_user)
+                    await self.engine.cancel(chain, call.request.name, call.end_user)
                     return
 
         if self.doubts.pop(call.request_id, ...) is None:
@@ -204,7 +204,7 @@ class Admissions:
         assert policy is not None
         outcome = self.shares.take(
             chain,
-            str(call.request_id),
+            call.request.name,
             amounts,
             end_user=call.end_user,
             now_us=now_us,
@@ -215,7 +215,7 @@ class Admissions:
         if outcome is not None:
             raise unavailable()
         return Lease(
-            str(call.request_id), chain, chain.user(call.end_user), now_us, amounts, figures=(), local=True
+            call.request.name, chain, chain.user(call.end_user), now_us, amounts, figures=(), local=True
         )
 
     async def retarget(self, admission: Admission, call: Call, *, metered: bool) -> bool:

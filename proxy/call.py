@@ -20,6 +20,7 @@ class Request:
     """One request of a client, checked and decoded: what is the same whichever target serves it."""
 
     id: UUID
+    name: str  # the id as it is written
     principal: Principal
     surface: Surface
     endpoint: str

@@ -52,6 +52,7 @@ async def make_call(
     route = resolve(principal, body["model"])
     request = Request(
         id=request_id,
+        name=str(request_id),
         principal=principal,
         surface=surface,
         endpoint=endpoint,

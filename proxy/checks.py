@@ -35,8 +35,12 @@ def check_policy(principal: Principal, endpoint: str, client_ip: str | None) -> 
         raise OrbitError(
             Code.NO_POLICY, "No policy applies to this key, so nothing is allowed. An admin must attach one."
         )
-    if not all(matches(endpoint, allowed) for allowed in policy.endpoints):
-        raise OrbitError(Code.ENDPOINT_NOT_ALLOWED, f"The policy of this key does not allow /v1/{endpoint}.")
+    if endpoint not in principal.endpoints:
+        if not all(matches(endpoint, allowed) for allowed in policy.endpoints):
+            raise OrbitError(
+                Code.ENDPOINT_NOT_ALLOWED, f"The policy of this key does not allow /v1/{endpoint}."
+            )
+        principal.endpoints.add(endpoint)
     if policy.networks:
         address = _address(client_ip)
         if address is None or not all(

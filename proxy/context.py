@@ -141,6 +141,10 @@ class Principal:
     policy: EffectivePolicy | None
     chains: dict[str, Chain] = field(default_factory=dict)
     refusals: dict[str, bytes] = field(default_factory=dict)  # how each model's refusals are described
+    routes: dict[str, ModelRoute] = field(
+        default_factory=dict
+    )  # of the models that the policy allows, as met
+    endpoints: set[str] = field(default_factory=set)  # that the policy allows, as met
     pk: str = ""
     is_authenticated: bool = True  # what DRF's permission classes ask of a user
 

@@ -141,7 +141,7 @@ class Endings:
         if end.error is not None:
             surface, call = admission.call.request.surface, admission.call
             passed = end.progress.passed
-            channel.give(surface.error_event(end.error, str(call.request_id), call.endpoint, passed))
+            channel.give(surface.error_event(end.error, call.request.name, call.endpoint, passed))
 
     async def flow(self, admission: Admission, end: End, channel: Channel) -> None:
         """The same where nothing can be said in the stream: one that is not whole ends without an end."""
@@ -231,7 +231,7 @@ class Endings:
                 admission.attempt.http_status or 400,
                 _provider_code(told) or "",
                 message[:MESSAGE] if isinstance(message, str) else "The provider refused the call.",
-                str(call.request_id),
+                call.request.name,
             )
         )
 
@@ -254,7 +254,7 @@ class Endings:
         self.settler.settle(admission, Outcome("provider_failed", usage, source, code=code.value))
 
     def failed(self, admission: Admission, error: OrbitError) -> Reply:
-        reply = admission.call.request.surface.error_reply(error, str(admission.call.request_id))
+        reply = admission.call.request.surface.error_reply(error, admission.call.request.name)
         return Reply(reply.status, reply.headers + response_headers.route(admission), reply.body)
 
 

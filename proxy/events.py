@@ -50,8 +50,8 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         detail["user_agent"] = request.user_agent
     return {
         "v": 1,
-        "event_id": str(call.request_id),
-        "request_id": str(call.request_id),
+        "event_id": request.name,
+        "request_id": request.name,
         "kind": "call",
         **caller(call.principal),
         "account_id": account.id,

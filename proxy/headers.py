@@ -22,7 +22,7 @@ def answered(admission: Admission, content_type: str) -> Headers:
     """Of an answer that a provider gave: known before its first byte."""
     found: Headers = [
         (b"content-type", content_type.encode("latin-1", "replace")),
-        *admission.call.request.surface.request_id_headers(str(admission.call.request_id)),
+        *admission.call.request.surface.request_id_headers(admission.call.request.name),
     ]
     if admission.call.terms.dropped:
         found.append((b"x-orbit-dropped", _dropped(admission.call.terms.dropped)))

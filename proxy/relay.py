@@ -146,7 +146,7 @@ class Relay:
         try:
             for raw, data in events:
                 out.append(on_event(raw, data, progress, wants_usage))
-                if progress.over:
+                if progress.done or progress.failed:
                     break  # what follows an end counts for nothing, wherever the bytes are cut
         except Unreadable:
             self.last = b"".join(out)
@@ -170,7 +170,7 @@ class Relay:
                 out.append(seen)
             elif progress.chunk is not None:
                 assembly.add(progress.chunk)
-            if progress.over:
+            if progress.done or progress.failed:
                 break
         return b"".join(out)
 

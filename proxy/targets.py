@@ -41,6 +41,9 @@ def allowed_models(principal: Principal) -> list[str]:
 
 def resolve(principal: Principal, model: str) -> ModelRoute:
     """Where a model's calls go. MODEL_NOT_FOUND for an absent one and one not allowed, alike."""
+    route = principal.routes.get(model)
+    if route is not None:
+        return route
     policy = principal.policy
     route = principal.organization.models.get(model)
     if route is None or policy is None or not all(matches(model, allowed) for allowed in policy.models):
@@ -49,6 +52,7 @@ def resolve(principal: Principal, model: str) -> ModelRoute:
             "The model does not exist or this key may not use it. GET /v1/models lists those it may.",
             param="model",
         )
+    principal.routes[model] = route
     return route
 
 

@@ -5,8 +5,10 @@ Redis's wire format: an array of bulk strings, `*3\\r\\n$3\\r\\nGET…`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import hiredis
 
 from quotas.limits import ANY_USER, Amounts
 
@@ -15,14 +17,10 @@ Argument = str | bytes | int
 _SLOT = ANY_USER.encode()
 
 
-def bulk(value: Argument) -> bytes:
-    if not isinstance(value, bytes):
-        value = str(value).encode()
-    return b"$%d\r\n%b\r\n" % (len(value), value)
-
-
-def bulks(values: Iterable[Argument]) -> bytes:
-    return b"".join([bulk(value) for value in values])
+def bulks(*values: Argument) -> bytes:
+    """A command without the line that counts its parts."""
+    packed: bytes = hiredis.pack_command(values)  # type: ignore[arg-type]
+    return packed[packed.index(b"\n") + 1 :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,9 @@ class Template:
         """`keys` are KEYS 1 to 6 of reserve.lua with the lease's left out."""
         count = len(keys) + 1 + len(counters)
         return cls(
-            head=b"*%d\r\n" % (3 + count + 15) + bulks(["EVALSHA", digest, count, *keys[:3]]),
-            middle=bulks([*keys[3:], *counters]),
-            limits=bulk(limits),
+            head=b"*%d\r\n" % (3 + count + 15) + bulks("EVALSHA", digest, count, *keys[:3]),
+            middle=bulks(*keys[3:], *counters),
+            limits=bulks(limits),
         )
 
     @classmethod
@@ -48,25 +46,20 @@ class Template:
         """`keys` are meta, leases and stream of settle.lua; the tombstone's is of the call."""
         count = len(keys) + 2 + len(counters)
         return cls(
-            head=b"*%d\r\n" % (3 + count + 12) + bulks(["EVALSHA", digest, count, keys[0]]),
-            middle=bulks([keys[2], *counters]),
-            limits=bulk(limits),
+            head=b"*%d\r\n" % (3 + count + 12) + bulks("EVALSHA", digest, count, keys[0]),
+            middle=bulks(keys[2], *counters),
+            limits=bulks(limits),
         )
 
     def fill_reserve(self, lease_key: str, user: str, call: Sequence[Argument], amounts: Amounts) -> bytes:
         middle = self.middle.replace(_SLOT, user.encode()) if user else self.middle
-        return b"".join((self.head, bulk(lease_key), middle, bulks(call), _amounts(amounts), self.limits))
+        figures = (amounts.input_tokens, amounts.output_tokens, amounts.cost_nano)
+        return b"".join((self.head, bulks(lease_key), middle, bulks(*call, *figures), self.limits))
 
     def fill_settle(
         self, lease_key: str, leases: str, tombstone: str, user: str, call: Sequence[Argument], used: Amounts
     ) -> bytes:
         middle = self.middle.replace(_SLOT, user.encode()) if user else self.middle
-        keys = bulks((lease_key, leases, tombstone))
-        return b"".join((self.head, keys, middle, bulks(call), self.limits, _amounts(used), _NOTHING))
-
-
-def _amounts(amounts: Amounts) -> bytes:
-    return bulks((amounts.input_tokens, amounts.output_tokens, amounts.cost_nano))
-
-
-_NOTHING = bulks((0, 0, 0))
+        keys = bulks(lease_key, leases, tombstone)
+        figures = bulks(used.input_tokens, used.output_tokens, used.cost_nano, 0, 0, 0)
+        return b"".join((self.head, keys, middle, bulks(*call), self.limits, figures))

@@ -12,13 +12,14 @@ class _Randomness:
 
     def __init__(self) -> None:
         self.bytes = b""
-        self.process = 0
+        os.register_at_fork(after_in_child=self.forget)  # a forked process must not repeat its parent
+
+    def forget(self) -> None:
+        self.bytes = b""
 
     def take(self, count: int) -> int:
-        if (
-            len(self.bytes) < count or self.process != os.getpid()
-        ):  # a forked process must not repeat its parent
-            self.bytes, self.process = os.urandom(4096), os.getpid()
+        if len(self.bytes) < count:
+            self.bytes = os.urandom(4096)
         taken, self.bytes = self.bytes[:count], self.bytes[count:]
         return int.from_bytes(taken, "big")
 

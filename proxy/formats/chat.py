@@ -98,7 +98,7 @@ class Chat:
             if isinstance(reason, str) and reason:
                 progress.finish_reason = reason
             self.take_text(choice, progress)
-        usage = self.usage(chunk)
+        usage = self.usage(chunk) if chunk.get("usage") or chunk.get("x_groq") else None
         if usage is not None and (
             progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
         ):
@@ -140,7 +140,11 @@ def _without_usage(event: bytes, chunk: dict[str, Any], choices: list[dict[str, 
 
 def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     choices = answer.get("choices")
-    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    if not isinstance(choices, list):
+        return []
+    if len(choices) == 1 and isinstance(choices[0], dict):  # as nearly always
+        return choices
+    return [choice for choice in choices if isinstance(choice, dict)]
 
 
 def _number(call: Mapping[str, Any]) -> str:

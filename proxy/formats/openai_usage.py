@@ -55,11 +55,12 @@ def _input_parts(
     cached = count(details.get("cached_tokens"))
     if cached is None:
         cached = count(found.get("prompt_cache_hit_tokens"))  # DeepSeek
-    lifetimes = _dict(details.get("cache_write_tokens_details"))
-    by_lifetime = {f"cache_write_{one}": count(lifetimes.get(f"ttl_{one}_tokens")) for one in _LIFETIMES}
     written = count(details.get("cache_write_tokens"))
-    if written is None and lifetimes:
-        written = sum(filter(None, by_lifetime.values()))
+    lifetimes, by_lifetime = _dict(details.get("cache_write_tokens_details")), dict[str, int | None]()
+    if lifetimes:
+        by_lifetime = {f"cache_write_{one}": count(lifetimes.get(f"ttl_{one}_tokens")) for one in _LIFETIMES}
+        if written is None:
+            written = sum(filter(None, by_lifetime.values()))
     if (cached or 0) + (written or 0) > given:
         cached, written = min(cached or 0, given), None
         anomalies.append("cached parts exceed the input")
@@ -143,11 +144,19 @@ def _seconds(value: Any) -> int | None:
 
 
 def _first(found: Mapping[str, Any], *names: str) -> int | None:
-    return next((one for name in names if (one := count(found.get(name))) is not None), None)
+    for name in names:
+        figure = count(found.get(name))
+        if figure is not None:
+            return figure
+    return None
 
 
 def _first_dict(found: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    return next((value for name in names if isinstance(value := found.get(name), dict)), {})
+    for name in names:
+        value = found.get(name)
+        if isinstance(value, dict):
+            return value
+    return {}
 
 
 def _dict(value: Any) -> Mapping[str, Any]:
@@ -156,4 +165,4 @@ def _dict(value: Any) -> Mapping[str, Any]:
 
 def count(value: Any) -> int | None:
     """A figure that can be one."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else None
+    return value if type(value) is int and 0 <= value < MOST else None
