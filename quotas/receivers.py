@@ -14,10 +14,13 @@ from orbit.lib.store import each
 from quotas import catalogue, contracts, keys
 from quotas.engine import PUBLISH
 from quotas.models import Price
-from tenants.models import ModelTarget
+from tenants.models import ModelTarget, Organization
 from tenants.signals import key_changed, organization_changed
 
 logger = logging.getLogger(__name__)
+
+TOLD = 10_000
+_told: dict[UUID, int] = {}  # versions that this process has made known
 
 
 def publish(entries: list[tuple[int, str, int]]) -> None:
@@ -30,8 +33,16 @@ def publish(entries: list[tuple[int, str, int]]) -> None:
 
 @receiver(organization_changed)
 def publish_organization(organization_id: UUID, shard: int, version: int, **_: Any) -> None:
+    """Once for all that a transaction changed: the first that is heard of after its commit stands for the last."""
+    if version <= _told.get(organization_id, 0):
+        return
+    with access.scope(organization_id=organization_id):
+        newest = Organization.objects.values_list("version", flat=True).get()
     price_targets(organization_id)
-    publish([(shard, keys.version(shard, str(organization_id)), version)])
+    publish([(shard, keys.version(shard, str(organization_id)), newest)])
+    if len(_told) >= TOLD:
+        _told.clear()
+    _told[organization_id] = newest
 
 
 @receiver(key_changed)
