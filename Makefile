@@ -3,7 +3,7 @@ VENV = .venv/bin
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev test check bench faults mutants reset requirements css fmt
+.PHONY: help run setup setup-dev test test-full check bench faults mutants reset requirements css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,10 @@ setup-dev:
 	@$(PYTHON) orbit/launcher/bootstrap.py test
 
 test: setup-dev ## the test suite, on servers of its own (ARGS= for pytest)
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(VENV)/python -m pytest -m "not full" $(ARGS)
+
+test-full: setup-dev ## what the suite leaves out to be quick
+	@$(VENV)/python -m pytest -m full $(ARGS)
 
 check: setup-dev ## style, types, import direction, migrations, requirements, one way out
 	$(VENV)/ruff check --quiet .

@@ -68,7 +68,13 @@ def moody(servers: Servers | None, workers: int = WORKERS) -> Iterator[Stage]:
 
 
 def trial(
-    stage: Stage, chance: random.Random, *, fault: str | None = None, calls: int = CALLS, heals: bool = True
+    stage: Stage,
+    chance: random.Random,
+    *,
+    fault: str | None = None,
+    calls: int = CALLS,
+    known_s: float = KNOWN_S,
+    heals: bool = True,
 ) -> Found:
     """`heals` waits for the first account's pause to end, and sees it used again."""
     assert stage.hostile is not None
@@ -80,7 +86,7 @@ def trial(
         stage.hostile.refuse()
     try:
         storm = _crowd(stage, tenant, calls, barrier=True)
-        time.sleep(KNOWN_S)
+        time.sleep(known_s)
         after = _crowd(stage, tenant, AFTER)
     finally:
         stage.hostile.deaf = False
@@ -98,7 +104,7 @@ def trial(
     tried = sum(len(_tries(event)) > 1 for event in late)
     if tried:
         wrongs.append(
-            f"{fault}: {tried} of {len(late)} calls still went to the first account {KNOWN_S} s later"
+            f"{fault}: {tried} of {len(late)} calls still went to the first account {known_s} s later"
         )
     if not healed:
         wrongs.append(f"{fault}: the first account was well again and was not used again")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from tests.clients.libraries import SOME, USES
 from tests.compatibility import PAGE, cells, page
 
 
 def test_page_is_what_the_tests_show() -> None:
     assert PAGE.read_text() == page(cells()), "run: python -m tests.compatibility"
+
+
+def test_some_libraries_are_put_before_every_trouble_in_the_short_suite() -> None:
+    assert {use.id for use in USES} >= SOME
 
 
 def test_both_surfaces_reach_both_kinds_of_provider() -> None:

@@ -135,7 +135,7 @@ def test_many_streams_ten_times_as_long_as_usual_never_exceed_the_limit(
     done = threading.Event()
 
     def watch() -> None:
-        with httpx2.Client(base_url=gateway.base_url + "/", timeout=10, trust_env=False) as own:
+        with httpx2.Client(base_url=gateway.base_url + "/", timeout=10, trust_env=False, verify=False) as own:
             while not done.is_set():
                 found = Api(own, tenant.key).limits()["daily"]
                 seen.append(found["spent"] + found["held"])
@@ -156,7 +156,7 @@ async def _streams(gateway: Gateway, tenant: Tenant, count: int, messages: Any) 
     """How each of so many streams at once ended."""
     body = {"model": "gpt-4o-mini", "messages": messages, "max_tokens": CAP, "stream": True}
     headers = {"authorization": f"Bearer {tenant.key}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False) as client:
+    async with httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False, verify=False) as client:
 
         async def one() -> str | None:
             answer = await client.post(f"{gateway.base_url}/chat/completions", json=body)
@@ -178,7 +178,7 @@ def test_stream_goes_on_while_the_store_is_away_until_its_room_is_used_and_settl
         own = {"REDIS_URL": store.url, "ORBIT_REDIS_TIMEOUT_MS": "100"}
         with (
             running_gateway(environment=own) as gateway,
-            httpx2.Client(base_url=gateway.base_url + "/", timeout=10, trust_env=False) as http,
+            httpx2.Client(base_url=gateway.base_url + "/", timeout=10, trust_env=False, verify=False) as http,
             client_of(gateway, tenant) as client,
         ):
             taught(Api(http, tenant.key))

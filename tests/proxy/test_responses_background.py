@@ -138,7 +138,10 @@ def test_taking_up_its_stream_again_is_no_new_call(
 
 
 def test_worker_that_stops_settles_at_the_reserve(tenant: Tenant, provider: ProviderHandle) -> None:
-    with running_gateway() as gateway, httpx2.Client(base_url=gateway.base_url + "/", timeout=30) as client:
+    with (
+        running_gateway() as gateway,
+        httpx2.Client(base_url=gateway.base_url + "/", timeout=30, verify=False) as client,
+    ):
         api = Api(client, tenant.key)
         create(api, text(*SLOW), background=True, max_output_tokens=500)
     [event] = calls(tenant)
@@ -153,7 +156,7 @@ def test_one_that_takes_too_long_is_charged_what_was_reserved(
     environment = {"ORBIT_BACKGROUND_S": "1"}
     with (
         running_gateway(environment=environment) as gateway,
-        httpx2.Client(base_url=gateway.base_url + "/", timeout=30) as client,
+        httpx2.Client(base_url=gateway.base_url + "/", timeout=30, verify=False) as client,
     ):
         api = Api(client, tenant.key)
         create(api, text(*SLOW), background=True, max_output_tokens=500)

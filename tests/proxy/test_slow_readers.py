@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import orjson
+import pytest
 
 from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import calls, served
@@ -43,6 +44,7 @@ def idle_reader(gateway: Gateway, tenant: Tenant) -> socket.socket:
     return made
 
 
+@pytest.mark.full
 def test_readers_that_take_nothing_are_left_and_charged_for_what_came(
     make_tenant: MakeTenant, provider: ProviderHandle
 ) -> None:
@@ -54,7 +56,7 @@ def test_readers_that_take_nothing_are_left_and_charged_for_what_came(
     )
     with (
         running_gateway(environment={"ORBIT_IDLE_TIMEOUT_S": "4"}) as gateway,
-        httpx2.Client(base_url=gateway.base_url + "/", timeout=20, trust_env=False) as http,
+        httpx2.Client(base_url=gateway.base_url + "/", timeout=20, trust_env=False, verify=False) as http,
     ):
         api = Api(http, tenant.key)
         for directive in ("usage=missing", "tokens=500"):  # everything is loaded

@@ -91,7 +91,7 @@ def test_sound_is_passed_on_while_it_is_made(
     }
     headers = {"authorization": f"Bearer {tenant.key}"}
     with (
-        httpx2.Client(trust_env=False, timeout=20) as http,
+        httpx2.Client(trust_env=False, verify=False, timeout=20) as http,
         http.stream("POST", f"{gateway.base_url}/audio/speech", json=body, headers=headers) as answer,
     ):
         pieces = answer.iter_bytes()
@@ -146,7 +146,7 @@ def test_client_who_hangs_up_stops_the_provider_and_pays(
     }
     headers = {"authorization": f"Bearer {tenant.key}"}
     with (
-        httpx2.Client(trust_env=False, timeout=20) as http,
+        httpx2.Client(trust_env=False, verify=False, timeout=20) as http,
         http.stream("POST", f"{gateway.base_url}/audio/speech", json=body, headers=headers) as answer,
     ):
         next(answer.iter_bytes())

@@ -223,6 +223,7 @@ def test_words_show_plan_and_keys(apply: Apply, entry: dict[str, Any], slug: str
     assert "Nothing to change." in apply(entry, options=()).out
 
 
+@pytest.mark.full  # there may be thousands of organizations
 def test_everything_is_exported_by_default(apply: Apply, slug: str) -> None:
     apply({"slug": slug}, {"slug": f"{slug}-b"})
     slugs = [one["slug"] for one in yaml.safe_load(run("export").out)["organizations"]]

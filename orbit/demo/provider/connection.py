@@ -15,6 +15,8 @@ import httptools
 Handler = Callable[["Connection", "Request"], Coroutine[Any, Any, None] | None]
 
 _LARGEST_BODY = 64 * 1024 * 1024
+# of an answer that the kernel keeps, and doubles, before the model has to wait for its reader
+_UNSENT = 64 * 1024
 
 
 class PeerGone(Exception):
@@ -68,6 +70,7 @@ class Connection(asyncio.Protocol):
         self.peer = transport.get_extra_info("peername")[:2]
         self.local = transport.get_extra_info("sockname")[:2]
         self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT)
 
     def data_received(self, data: bytes) -> None:
         try:
