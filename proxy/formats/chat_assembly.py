@@ -58,6 +58,9 @@ class ChatAssembly:
                 if isinstance(value, dict):
                     made["logprobs"] = made["logprobs"] or {}
                     _merge(made["logprobs"], value)
+            elif name == "message":
+                if isinstance(value, dict):
+                    made["message"].update(value)
             elif name != "index" and value is not None:
                 made[name] = value
 

@@ -53,7 +53,8 @@ class MessageAssembly:
         elif kind == "signature_delta":
             block["signature"] = delta.get("signature")
         elif kind == "citations_delta":
-            block["citations"] = [*(block.get("citations") or []), delta.get("citation")]
+            before = block.get("citations")
+            block["citations"] = [*(before if isinstance(before, list) else ()), delta.get("citation")]
 
     @property
     def empty(self) -> bool:

@@ -11,17 +11,23 @@ from proxy.formats.base import Format, Progress
 from proxy.formats.chat import Chat
 from proxy.formats.chat_assembly import ChatAssembly
 from proxy.formats.messages import Messages
+from proxy.formats.messages_assembly import MessageAssembly
 from proxy.formats.responses import Responses
 from proxy.output import MOST_CALLS, Output
 
 ODD: list[Any] = [None, 5, -1, 1.5, True, "x", [], {}, [5], [None], [[]], {"type": []}, "9" * 50]
 FIELDS = {
     "chat": ["choices", "usage", "error", "id"],
-    "choice": ["index", "delta", "finish_reason"],
+    "choice": ["index", "delta", "message", "logprobs", "finish_reason"],
     "delta": ["content", "tool_calls", "function_call", "reasoning_content"],
     "messages": ["type", "index", "delta", "content_block", "message", "usage"],
+    "block": ["type", "id", "name", "text", "input", "citations", "signature"],
     "responses": ["type", "item", "response", "delta", "output_index", "error"],
 }
+SAID = "and so on"
+STARTED: dict[str, Any] = {"type": "message_start", "message": {"role": "assistant", "content": []}}
+TEXT = {"type": "text_delta", "text": SAID}
+CITED = {"type": "citations_delta", "citation": {"cited_text": "x"}}
 
 
 def heard(spoken: Format, *events: Any) -> Progress:
@@ -32,25 +38,69 @@ def heard(spoken: Format, *events: Any) -> Progress:
     return progress
 
 
+def goes_on(spoken: Format, odd: Any, sound: Any) -> None:
+    """What comes after an odd event is heard, and charged."""
+    progress = heard(spoken, odd, sound)
+    assert progress.output.texts[-1] == SAID, odd
+    assert progress.output.size >= len(SAID)
+
+
+def delta(name: str, value: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {name: value}}]}
+
+
 @pytest.mark.parametrize("value", ODD, ids=repr)
-def test_no_value_of_a_field_is_a_fault(value: Any) -> None:
+def test_no_value_of_a_field_keeps_us_from_what_follows(value: Any) -> None:
+    sound = delta("content", SAID)
     for field in FIELDS["chat"]:
-        heard(Chat(), {field: value})
+        goes_on(Chat(), {field: value}, sound)
     for field in FIELDS["choice"]:
-        heard(Chat(), {"choices": [{field: value}]})
+        goes_on(Chat(), {"choices": [{field: value}]}, sound)
     for field in FIELDS["delta"]:
-        heard(Chat(), {"choices": [{"delta": {field: value}}]})
-        assembly = ChatAssembly()
-        assembly.add({"choices": [{"index": 0, "delta": {field: value}}]})
-        assembly.answer(None)
-    kinds = ("message_start", "message_delta", "content_block_start", "content_block_delta")
+        goes_on(Chat(), delta(field, value), sound)
+    sound = {"type": "content_block_delta", "index": 0, "delta": TEXT}
     for field in FIELDS["messages"]:
-        for kind in kinds:
-            heard(Messages(), {"type": kind, field: value})
-    heard(Messages(), {"type": "content_block_start", "content_block": {"type": "tool_use", "id": value}})
+        for kind in ("message_start", "message_delta", "content_block_start", "content_block_delta"):
+            goes_on(Messages(), {"type": kind, field: value}, sound)
+    for field in FIELDS["block"]:
+        block = {"type": "tool_use", field: value}
+        goes_on(Messages(), {"type": "content_block_start", "content_block": block}, sound)
+    sound = {"type": "response.output_text.delta", "delta": SAID}
     for field in FIELDS["responses"]:
         for kind in ("response.output_item.added", "response.completed", "response.output_text.delta"):
-            heard(Responses(), {"type": kind, field: value})
+            goes_on(Responses(), {"type": kind, field: value}, sound)
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_no_value_of_a_field_keeps_a_plain_answer_from_being_put_together(value: Any) -> None:
+    odd: list[dict[str, Any]] = [
+        *({field: value} for field in FIELDS["chat"]),
+        *({"choices": [{"index": 0, field: value}]} for field in FIELDS["choice"]),
+        *(delta(field, value) for field in FIELDS["delta"]),
+    ]
+    for event in odd:
+        assembly = ChatAssembly()
+        for one in (event, {"choices": [{"index": 2, "delta": {"content": SAID, "tool_calls": []}}]}, event):
+            assembly.add(one)
+        assert SAID in [choice["message"]["content"] for choice in assembly.answer(None)["choices"]], event
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_no_value_of_a_field_keeps_a_plain_message_from_being_put_together(value: Any) -> None:
+    for field in FIELDS["block"]:
+        assembly = MessageAssembly()
+        assembly.add(STARTED)
+        odd: dict[str, Any] = {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "text", field: value},
+        }
+        told = [{"type": "content_block_delta", "index": 0, "delta": one} for one in (TEXT, CITED)]
+        for event in (odd, *told):
+            assembly.add(event)
+        [block] = assembly.answer(None)["content"]
+        assert block["text"].endswith(SAID), field
+        assert block["citations"][-1] == CITED["citation"], field
 
 
 def test_identities_of_tool_calls_are_bounded() -> None:
