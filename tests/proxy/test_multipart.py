@@ -176,8 +176,12 @@ FRAGMENTS = st.sampled_from(
 
 @given(st.lists(FRAGMENTS, max_size=30).map(b"".join), st.booleans())
 @settings(max_examples=400, deadline=None)
-def test_whatever_comes_is_a_form_or_refused(raw: bytes, framed: bool) -> None:
-    read_or_refused(form(raw, FILE) if framed else raw)
+def test_whatever_comes_is_refused_or_a_form_that_reads_the_same_again(raw: bytes, framed: bool) -> None:
+    read = read_or_refused(form(raw, FILE) if framed else raw)
+    if read is not None:
+        assert [one.field for one in read.files] == ["file"]
+        content_type, sent = forms.encode(read, {})
+        assert forms.decode(sent, content_type.encode(), FIELDS) == read
 
 
 @given(st.integers(0, len(form(MODEL, FILE)) - 1), st.binary(max_size=4), st.integers(0, 4))

@@ -409,18 +409,20 @@ def near_event(chance: random.Random) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("body", [ask(), OLDER], ids=["tools", "functions"])
 def test_random_events_give_chunks_or_are_unreadable(seed: int, body: dict[str, Any]) -> None:
-    chance = random.Random(seed)
+    chance, read = random.Random(seed), 0
     for _ in range(40):
         try:
             chunks = streamed([near_event(chance) for _ in range(25)], body)
         except Unreadable:
             continue
         assert accumulated(orjson.loads(orjson.dumps(chunks)))
+        read += 1
+    assert read > 20
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_random_answers_give_completions_or_are_unreadable(seed: int) -> None:
-    chance = random.Random(seed)
+    chance, read = random.Random(seed), 0
     for _ in range(100):
         blocks = [near_event(chance)["content_block"] for _ in range(4)]
         answer = {**near_event(chance), "content": chance.choice([blocks, anything(chance)])}
@@ -429,3 +431,5 @@ def test_random_answers_give_completions_or_are_unreadable(seed: int) -> None:
         except Unreadable:
             continue
         assert bare(orjson.loads(orjson.dumps(made)))
+        read += 1
+    assert read > 20
