@@ -76,16 +76,8 @@ class ChatStream:
         await self._exchange.work_unseen(total, longest * self._exchange.pace.per_token_s, made)
 
     async def _send_error(self) -> None:
-        error = {
-            "message": "The server had an error while processing your request. Sorry about that!",
-            "type": "server_error",
-            "param": None,
-            "code": self._behaviour.code or None,
-        }
-        name = b"error" if self._behaviour.error_event else b""
-        await self._wire.send(
-            self._format.event(orjson.dumps({"error": error}), name=name) + self._format.end
-        )
+        name, payload = self._exchange.error_event()
+        await self._wire.send(self._format.event(payload, name=name) + self._format.end)
 
     async def _send_ending(self) -> None:
         kind = self._behaviour.usage

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .connection import PeerGone
 from .events import EventFormat
 from .exchange import Exchange
+from .planned_faults import PlannedFaults
 
 Event = tuple[bytes, bytes]
 """Its name, empty for none, and its payload."""
@@ -61,7 +62,7 @@ class StepStream:
 
     async def play(self, steps: Iterable[Step], *, is_all: bool = True) -> None:
         """`is_all`: no steps follow, so a fault placed after the end is due."""
-        faults = self._fault_points()
+        faults = PlannedFaults(self._exchange, self._break_off)
         for step in steps:
             if step.unseen:
                 await self._make_unseen(step)
@@ -74,8 +75,8 @@ class StepStream:
             self.add(step.events)
             await self._write_at_pace()
         await self.flush()
-        if is_all and any(point >= self._record.chunks for point in faults):
-            await self._misbehave(late=True)
+        if is_all:
+            await faults.happen_late()
 
     async def pause(self) -> None:
         """Between the last content and what follows it, if asked."""
@@ -117,12 +118,12 @@ class StepStream:
         await self._exchange.work_unseen(step.unseen, seconds, made)
         self._due = asyncio.get_running_loop().time()
 
-    async def _before_content(self, faults: frozenset[int]) -> None:
+    async def _before_content(self, faults: PlannedFaults) -> None:
         if not self._record.chunks:
             self._waiting += self._before_first()
-        if self._record.chunks in faults:
+        if self._record.chunks in faults.points:
             await self.flush()
-            await self._misbehave()
+            await faults.happen()
         if self._exchange.connection.gone:
             raise PeerGone  # nothing is charged that cannot be handed over
 
@@ -138,36 +139,7 @@ class StepStream:
         late = self._due - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, late) if pace_s else 0)
 
-    def _fault_points(self) -> frozenset[int]:
-        asked = self._behaviour
-        points = (
-            asked.kill_peer_after_chunks,
-            asked.stall_after_chunks,
-            asked.error_after_chunks,
-            asked.cut_after_chunks,
-            asked.fin_after_chunks,
-        )
-        return frozenset(point for point in points if point is not None)
-
-    async def _misbehave(self, *, late: bool = False) -> None:
-        """Faults due at this chunk; `late`: the stream was shorter than the fault's place, so all the rest."""
-        asked, sent = self._behaviour, self._record.chunks
-
-        def due(point: int | None) -> bool:
-            return point is not None and (point >= sent if late else point == sent)
-
-        if due(asked.kill_peer_after_chunks):
-            await self._exchange.kill_peer()
-        if due(asked.stall_after_chunks):
-            await asyncio.sleep(asked.stall_s)
-        if due(asked.error_after_chunks):
-            await self._send_error()
-        if due(asked.cut_after_chunks):
-            await self._wire.cut()
-        if due(asked.fin_after_chunks):
-            await self._wire.close()
-
-    async def _send_error(self) -> None:
+    async def _break_off(self) -> None:
         self.add(self._errors())
         self._waiting.append(self._format.end)
         await self.flush()
@@ -191,7 +163,7 @@ class RawStream(StepStream):
     def _before_first(self) -> list[bytes]:
         return []
 
-    async def _send_error(self) -> None:
+    async def _break_off(self) -> None:
         await self.flush()
         self._record.note = "connection cut for an error"
         await self._wire.cut()
