@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -14,6 +14,19 @@ from .schema import example_of
 
 # So that the choices of one request (`n`) differ.
 _BETWEEN_CHOICES = 977
+
+
+class Asked(Protocol):
+    """What a request says of the text that it wants, in either vendor's format."""
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | None: ...
+
+    @property
+    def user_text(self) -> str: ...
+
+    @property
+    def tool_result(self) -> str | None: ...
 
 
 @dataclass(slots=True)
@@ -61,11 +74,11 @@ def _choice(request: ChatRequest, behaviour: Behaviour, prose: Prose, index: int
         index,
         "stop",
         behaviour.reasoning,
-        pieces=_text(request, behaviour, prose, seed),
+        pieces=text_pieces(request, behaviour, prose, seed),
     )
 
 
-def _text(request: ChatRequest, behaviour: Behaviour, prose: Prose, seed: int) -> list[str]:
+def text_pieces(request: Asked, behaviour: Behaviour, prose: Prose, seed: int) -> list[str]:
     if behaviour.echo:
         return tokens.pieces(strip_directives(request.user_text))
     if request.answer_schema is not None:

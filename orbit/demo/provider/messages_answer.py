@@ -8,7 +8,7 @@ import orjson
 
 from . import tokens
 from .behaviour import Behaviour, strip_directives
-from .chat_answer import chosen_tool
+from .chat_answer import chosen_tool, text_pieces
 from .messages_content import REDACTED
 from .messages_request import MessagesRequest
 from .prose import Prose
@@ -70,7 +70,7 @@ def make_answer(request: MessagesRequest, behaviour: Behaviour, prose: Prose, ro
         calls = 1 if choice.one_at_most else behaviour.tool_calls or 1
         answer.blocks += [_tool_use(request, seed, number) for number in range(calls)]
     else:
-        answer.blocks.append(Block("text", _text(request, behaviour, prose, seed)))
+        answer.blocks.append(Block("text", text_pieces(request, behaviour, prose, seed)))
     _stop(answer, request.stops)
     _cut(answer, request.max_tokens, "max_tokens")
     _cut(answer, room, "model_context_window_exceeded")
@@ -99,19 +99,6 @@ def _thought(request: MessagesRequest, behaviour: Behaviour, prose: Prose, seed:
         answer.unseen = wanted
         answer.blocks.append(Block("thinking"))
     return answer
-
-
-def _text(request: MessagesRequest, behaviour: Behaviour, prose: Prose, seed: int) -> list[str]:
-    if behaviour.echo:
-        return tokens.pieces(strip_directives(request.user_text))
-    if request.answer_schema is not None:
-        value = example_of(request.answer_schema, hint=strip_directives(request.user_text))
-        return tokens.pieces(orjson.dumps(value).decode())
-    if behaviour.tokens is not None:
-        return prose.exactly(behaviour.tokens, seed)
-    if request.tool_result is not None:
-        return tokens.pieces(f"According to the tool: {request.tool_result[:200]}\n\n") + prose.answer(seed)
-    return prose.answer(seed)
 
 
 def _tool_use(request: MessagesRequest, seed: int, number: int) -> Block:
