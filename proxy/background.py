@@ -15,7 +15,8 @@ from orbit.lib.egress import Egress, read_all
 from orbit.lib.errors import Code
 from orbit.lib.exchange import EgressError
 from proxy.admission import Admission
-from proxy.endings import Endings, parsed_object
+from proxy.endings import Endings
+from proxy.formats.base import parsed_object
 from proxy.formats.responses import is_working
 from proxy.kept import ask
 from proxy.providers import PROVIDERS

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Container, Mapping
 from typing import Any
 
-import orjson
-
 from orbit.lib.egress import Egress, read_all
 from orbit.lib.exchange import EgressError
 from proxy.context import Principal, Target
+from proxy.formats.base import parsed_object
 from proxy.formats.openai_usage import count
 from proxy.objects import not_found
 from proxy.providers import PROVIDERS
@@ -55,7 +54,7 @@ async def _asked(target: Target, prepared: Prepared, egress: Egress) -> int | No
             egress.open(target.account.id, "POST", prepared.url, prepared.headers, prepared.body) as answer,
         ):
             content = await read_all(answer, ANSWER_BYTES)
-            told = orjson.loads(content) if answer.status == 200 else None
-    except (EgressError, TimeoutError, orjson.JSONDecodeError):
+            told = parsed_object(content) if answer.status == 200 else None
+    except (EgressError, TimeoutError):
         return None
-    return count(told.get("input_tokens")) if isinstance(told, dict) else None
+    return count(told.get("input_tokens")) if told is not None else None

@@ -17,7 +17,7 @@ from proxy.admission import Admission
 from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Headers, Reply, Usage
-from proxy.formats.base import Format, Progress, Unreadable
+from proxy.formats.base import Format, Progress, Unreadable, parsed_object
 from proxy.formats.media import Media
 from proxy.learning import Outputs
 from proxy.metering import Meter
@@ -378,15 +378,6 @@ def _without_credential(admission: Admission, content: bytes) -> bytes:
 def _reserved(admission: Admission) -> Usage:
     amounts, units = admission.reserved, _of_whole(admission.call.need.units)
     return Usage(amounts.input_tokens, amounts.output_tokens, units=units)
-
-
-def parsed_object(content: bytes) -> Mapping[str, Any] | None:
-    """None for what is no JSON object."""
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _provider_code(told: Mapping[str, Any]) -> str | None:

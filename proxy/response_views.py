@@ -18,9 +18,9 @@ from proxy import objects
 from proxy.asked import asked
 from proxy.channel import Channel, ClientGone
 from proxy.context import Account, Headers, Principal, Reply
-from proxy.endings import ours, parsed_object
+from proxy.endings import ours
 from proxy.fields import bad
-from proxy.formats.base import Progress, Unreadable
+from proxy.formats.base import Progress, Unreadable, parsed_object
 from proxy.formats.openai_usage import count
 from proxy.formats.responses import Responses, ids_in, items_in
 from proxy.kept import ask, keeps_responses

@@ -12,8 +12,8 @@ from proxy.background import Background
 from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Reply
-from proxy.endings import Endings, parsed_object
-from proxy.formats.base import Format, Progress, Unreadable
+from proxy.endings import Endings
+from proxy.formats.base import Format, Progress, Unreadable, parsed_object
 from proxy.formats.responses import ids_in, is_working, response_id_in
 from proxy.objects import Withheld
 from proxy.relay import End

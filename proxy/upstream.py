@@ -16,8 +16,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
-
 from orbit.lib.egress import Egress, read_all
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed
@@ -25,7 +23,7 @@ from proxy import forms
 from proxy.admission import Admission, Admissions
 from proxy.attempts import Attempt
 from proxy.call import Call
-from proxy.formats.base import Format
+from proxy.formats.base import Format, parsed_object
 from proxy.health import Health, Trouble
 from proxy.providers import PROVIDERS
 from proxy.routing import Budget
@@ -199,11 +197,7 @@ def settled_on(call: Call) -> Call:
 
 def error_of(content: bytes) -> Mapping[str, Any]:
     """The error object of a provider's answer; empty when there is none."""
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return {}
-    error = found.get("error") if isinstance(found, dict) else None
+    error = (parsed_object(content) or {}).get("error")
     return error if isinstance(error, dict) else {}
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import orjson
+
 from orbit.lib.errors import Code, OrbitError
 from proxy.context import Usage
 from proxy.formats.chat_options import USUAL, Options
@@ -51,6 +53,17 @@ class Terms:
         """Notes what is left out."""
         if len(self.dropped) < MOST_DROPPED and path not in self.dropped:
             self.dropped.append(path)
+
+
+def parsed_object(content: bytes | None) -> dict[str, Any] | None:
+    """None for what is no JSON object."""
+    if content is None:
+        return None
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class Assembly(Protocol):

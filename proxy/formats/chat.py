@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from proxy.context import Usage
-from proxy.formats.base import Assembly, Progress, Terms
+from proxy.formats.base import Assembly, Progress, Terms, parsed_object
 from proxy.formats.chat_assembly import ChatAssembly
 from proxy.formats.openai_usage import usage_of
 
@@ -77,16 +77,11 @@ class Chat:
 
     def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
         progress.chunk = None
-        if data is None:
-            return event
         if data == b"[DONE]":
             progress.done = True
             return event
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return event
-        if not isinstance(chunk, dict):
+        chunk = parsed_object(data)
+        if chunk is None:
             return event
         if chunk.get("error") and not chunk.get("choices"):
             progress.failed = True

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from proxy.context import Usage
-from proxy.formats.base import Assembly, Progress, Terms
+from proxy.formats.base import Assembly, Progress, Terms, parsed_object
 from proxy.formats.openai_usage import usage_of
 from quotas.needs import Made
 
@@ -37,13 +35,7 @@ class Media:
         kind = kind_of(content_type)
         if kind not in self.kinds:
             return None
-        if kind != JSON:
-            return {}
-        try:
-            found = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            return None
-        return found if isinstance(found, dict) else None
+        return parsed_object(content) if kind == JSON else {}
 
     def usage(self, answer: Mapping[str, Any]) -> Usage | None:
         found = answer.get("usage")
@@ -73,13 +65,8 @@ class Media:
     # streams of events
 
     def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
-        if data is None or progress.done:
-            return event
-        try:
-            found = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return event
-        if not isinstance(found, dict):
+        found = None if progress.done else parsed_object(data)
+        if found is None:
             return event
         if isinstance(found.get("error"), dict) or found.get("type") == "error":
             progress.failed = True

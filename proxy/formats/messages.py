@@ -9,7 +9,7 @@ import orjson
 
 from proxy.context import Usage
 from proxy.formats.anthropic_usage import merged, usage_of
-from proxy.formats.base import Assembly, Progress, Terms
+from proxy.formats.base import Assembly, Progress, Terms, parsed_object
 from proxy.formats.messages_assembly import MessageAssembly
 
 # Fields of a delta that hold what the model wrote.
@@ -54,13 +54,8 @@ class Messages:
 
     def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
         progress.chunk = None
-        if data is None:
-            return event
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return event
-        if not isinstance(chunk, dict):
+        chunk = parsed_object(data)
+        if chunk is None:
             return event
         progress.chunk = chunk
         kind = chunk.get("type")

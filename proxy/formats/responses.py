@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from proxy.context import Usage
-from proxy.formats.base import Assembly, Progress, Terms, Unreadable
+from proxy.formats.base import Assembly, Progress, Terms, Unreadable, parsed_object
 from proxy.formats.openai_usage import count, usage_of
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
@@ -77,13 +75,8 @@ class Responses:
 
     def on_event(self, event: bytes, data: bytes | None, progress: Progress, wants_usage: bool) -> bytes:
         progress.chunk = None
-        if data is None or data == b"[DONE]":
-            return event
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return event
-        if not isinstance(chunk, dict):
+        chunk = parsed_object(data)
+        if chunk is None:
             return event
         progress.chunk = chunk
         kind = chunk.get("type")
