@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -40,6 +41,23 @@ def say(api: Api, *directives: str, **fields: Any) -> httpx2.Response:
 
 def told(*directives: str) -> str:
     return f"{TEXT} [[orbit-demo: {' '.join(directives)}]]"
+
+
+@contextmanager
+def spoken(gateway: Gateway, tenant: Tenant, *directives: str) -> Iterator[Iterator[bytes]]:
+    """The pieces of sound as they come; whoever leaves hangs up."""
+    body = {
+        "model": "gpt-4o-mini-tts",
+        "input": told(*directives),
+        "voice": "alloy",
+        "response_format": "pcm",
+    }
+    headers = {"authorization": f"Bearer {tenant.key}"}
+    with (
+        httpx2.Client(trust_env=False, verify=False, timeout=20) as http,
+        http.stream("POST", f"{gateway.base_url}/audio/speech", json=body, headers=headers) as answer,
+    ):
+        yield answer.iter_bytes()
 
 
 @pytest.mark.cell(
@@ -83,18 +101,7 @@ def test_sound_is_passed_on_while_it_is_made(
     gateway: Gateway, tenant: Tenant, provider: ProviderHandle
 ) -> None:
     """The call is open at the provider when the first bytes are here."""
-    body = {
-        "model": "gpt-4o-mini-tts",
-        "input": told("tokens=40", "pace_ms=50"),
-        "voice": "alloy",
-        "response_format": "pcm",
-    }
-    headers = {"authorization": f"Bearer {tenant.key}"}
-    with (
-        httpx2.Client(trust_env=False, verify=False, timeout=20) as http,
-        http.stream("POST", f"{gateway.base_url}/audio/speech", json=body, headers=headers) as answer,
-    ):
-        pieces = answer.iter_bytes()
+    with spoken(gateway, tenant, "tokens=40", "pace_ms=50") as pieces:
         next(pieces)
         assert provider.summary()["open"] >= 1
         assert tenant.events() == []
@@ -138,18 +145,8 @@ def test_sound_that_breaks_off_does_not_look_whole(
 def test_client_who_hangs_up_stops_the_provider_and_pays(
     gateway: Gateway, tenant: Tenant, provider: ProviderHandle
 ) -> None:
-    body = {
-        "model": "gpt-4o-mini-tts",
-        "input": told("tokens=900", "pace_ms=10"),
-        "voice": "alloy",
-        "response_format": "pcm",
-    }
-    headers = {"authorization": f"Bearer {tenant.key}"}
-    with (
-        httpx2.Client(trust_env=False, verify=False, timeout=20) as http,
-        http.stream("POST", f"{gateway.base_url}/audio/speech", json=body, headers=headers) as answer,
-    ):
-        next(answer.iter_bytes())
+    with spoken(gateway, tenant, "tokens=900", "pace_ms=10") as pieces:
+        next(pieces)
     [event] = calls(tenant)
     record = served(provider, event)
     assert (event["status"], record["outcome"]) == ("client_gone", "hung_up")

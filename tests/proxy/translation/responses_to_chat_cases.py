@@ -28,6 +28,13 @@ RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 # Fields that the vendor's chat completions do not have, and that servers and clients use all the same.
 OURS = frozenset({"cache_control", "thinking_blocks", "reasoning_content"})
+FUNCTION = {
+    "type": "function",
+    "name": "f",
+    "parameters": {"type": "object", "properties": {}},
+    "strict": False,
+}
+CUSTOM = {"type": "custom", "name": "c"}
 
 
 def fixtures(kind: str) -> list[str]:

@@ -38,15 +38,15 @@ from proxy.formats.base import Terms
 from proxy.translation.responses_to_chat import responses_to_chat
 from proxy.translation.responses_to_chat.request import NEEDLESS, REFUSED, TRANSLATED
 from tenants.untranslatable import Dropping
-from tests.proxy.translation.responses_to_chat_cases import ask, fixture, fixtures, translate
+from tests.proxy.translation.responses_to_chat_cases import (
+    CUSTOM,
+    FUNCTION,
+    ask,
+    fixture,
+    fixtures,
+    translate,
+)
 
-FUNCTION = {
-    "type": "function",
-    "name": "f",
-    "parameters": {"type": "object", "properties": {}},
-    "strict": False,
-}
-CUSTOM = {"type": "custom", "name": "c"}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
 RESULT = {"type": "function_call_output", "call_id": "call_1", "output": "ok"}
 CUSTOM_CALL = {"type": "custom_tool_call", "call_id": "call_2", "name": "c", "input": "x"}

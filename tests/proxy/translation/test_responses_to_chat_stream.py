@@ -16,7 +16,9 @@ from proxy.translation.base import StreamBack
 from proxy.translation.responses_to_chat import ResponsesToChat
 from proxy.translation.responses_to_chat.output import MOST_HELD, MOST_ITEMS
 from tests.proxy.translation.responses_to_chat_cases import (
+    CUSTOM,
     EVENT,
+    FUNCTION,
     RESPONSE,
     accumulated,
     ask,
@@ -26,13 +28,6 @@ from tests.proxy.translation.responses_to_chat_cases import (
     translate,
 )
 
-FUNCTION = {
-    "type": "function",
-    "name": "f",
-    "parameters": {"type": "object", "properties": {}},
-    "strict": False,
-}
-CUSTOM = {"type": "custom", "name": "c"}
 ASKED = ask(tools=[FUNCTION, CUSTOM], include=["reasoning.encrypted_content"])
 USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
 
