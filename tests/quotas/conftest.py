@@ -8,8 +8,9 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -19,6 +20,7 @@ from quotas import keys, seeds, usage
 from quotas.chain import Chain, Lease, Refusal, Unseeded
 from quotas.counters import Counter
 from quotas.engine import OPEN, Booked, Engine, Missing
+from quotas.journal import Journal
 from quotas.limits import Amounts, Calendar, Limit, Window, user_digest
 
 # Tomorrow at noon, UTC: counters expire by the store's own clock, so the test's may not be long past.
@@ -161,3 +163,15 @@ async def bench() -> AsyncIterator[Bench]:
     await made.engine.publish(made.shard, keys.generation(made.shard, made.key), 1)
     yield made
     link.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "journals"
+
+
+@pytest.fixture
+def journal(folder: Path) -> Iterator[Journal]:
+    made = Journal(folder, segment_bytes=1_000)
+    yield made
+    made.close()
