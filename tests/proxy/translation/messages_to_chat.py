@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
+import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
 from openai.types.chat.completion_create_params import (
@@ -17,13 +18,25 @@ from openai.types.chat.completion_create_params import (
 from pydantic import TypeAdapter
 from typing_extensions import get_type_hints
 
+from orbit.lib.errors import Code, OrbitError
 from proxy.formats.base import Terms
 from proxy.formats.chat_options import Options
 from proxy.translation.messages_to_chat import MessagesToChat, messages_to_chat
 from tenants.untranslatable import Dropping
 
+Block = dict[str, Any]
+
 FIXTURES = Path(__file__).parent / "fixtures" / "messages_to_chat"
 HELLO = [{"role": "user", "content": "Hello"}]
+PIXEL = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+CLOSED = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
 PLAIN: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsNonStreaming)
 STREAMED: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsStreaming)
 FIELDS = get_type_hints(CompletionCreateParamsStreaming).keys()
@@ -68,6 +81,47 @@ def walk(value: Any) -> None:
 
 def sent(options: Options | None = None, settled: Terms | None = None, **fields: Any) -> dict[str, Any]:
     return translated(options, settled, **fields).body
+
+
+def user(*blocks: Block | str) -> dict[str, Any]:
+    return {"role": "user", "content": [text(one) if isinstance(one, str) else one for one in blocks]}
+
+
+def assistant(*blocks: Block | str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [text(one) if isinstance(one, str) else one for one in blocks]}
+
+
+def text(said: str) -> Block:
+    return {"type": "text", "text": said}
+
+
+def use(call: str, name: str = "f", **given: Any) -> Block:
+    return {"type": "tool_use", "id": call, "name": name, "input": given}
+
+
+def result(call: str, content: Any = "ok", **fields: Any) -> Block:
+    return {"type": "tool_result", "tool_use_id": call, "content": content, **fields}
+
+
+def tool(name: str = "f", **fields: Any) -> dict[str, Any]:
+    return {"name": name, "input_schema": OPEN, **fields}
+
+
+def messages(*given: dict[str, Any], options: Options | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sent(options, messages=list(given))["messages"]
+    return found
+
+
+def parts(*blocks: Block | str) -> Any:
+    (message,) = messages(user(*blocks))
+    return message["content"]
+
+
+def refused(*given: dict[str, Any], **fields: Any) -> str | None:
+    with pytest.raises(OrbitError) as caught:
+        translated(**fields | ({"messages": list(given)} if given else {}))
+    assert caught.value.code is Code.INVALID_REQUEST
+    return caught.value.param
 
 
 def streamed(made: MessagesToChat, chunks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
