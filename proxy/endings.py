@@ -17,7 +17,7 @@ from proxy.admission import Admission
 from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Headers, Reply, Usage
-from proxy.formats.base import Format, Progress, Unreadable, parsed_object
+from proxy.formats.base import Format, Progress, Unreadable, encoded, parsed_object
 from proxy.formats.media import Media
 from proxy.learning import Outputs
 from proxy.metering import Meter
@@ -113,14 +113,13 @@ class Endings:
     def _in_clients_words(self, admission: Admission, outcome: Outcome, answer: Mapping[str, Any]) -> Reply:
         """An answer in the provider's format; charged whatever becomes of it."""
         translated = admission.call.translated
-        if translated is not None:
-            try:
-                answer = translated.answer(answer)
-            except Unreadable as error:
-                logger.warning("answer of %s not translated: %s", admission.call.request_id, error)
-                self._settle(admission, replace(outcome, code=UNKNOWN_ANSWER.code.value))
-                return self.failed(admission, UNKNOWN_ANSWER)
-        return self._answer(admission, outcome, orjson.dumps(answer), "application/json")
+        try:
+            content = encoded(answer if translated is None else translated.answer(answer))
+        except Unreadable as error:
+            logger.warning("answer of %s not written: %s", admission.call.request_id, error)
+            self._settle(admission, replace(outcome, code=UNKNOWN_ANSWER.code.value))
+            return self.failed(admission, UNKNOWN_ANSWER)
+        return self._answer(admission, outcome, content, "application/json")
 
     def _answer(self, admission: Admission, outcome: Outcome, content: bytes, content_type: str) -> Reply:
         cost = self._settle(admission, outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -64,6 +64,35 @@ def parsed_object(content: bytes | None) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def encoded(value: Any) -> bytes:
+    """What a provider said, as JSON again. Unreadable where it is too deep for that: more can be read than written."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise Unreadable("a value that cannot be written again") from None
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """All texts in a value, however deep, in order; without the names of kinds of parts."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, list):
+            waiting += reversed(one)
+        elif isinstance(one, dict):
+            waiting += [item for name, item in reversed(one.items()) if name != "type"]
+
+
+def json_texts(value: Mapping[str, Any]) -> Iterator[str]:
+    """What a model wrote as JSON, to be counted however deep it is."""
+    try:
+        yield encoded(value).decode()
+    except Unreadable:
+        yield from strings_in(value)
 
 
 class Assembly(Protocol):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from proxy.context import Usage
-from proxy.formats.base import Assembly, Progress, Terms, parsed_object
+from proxy.formats.base import Assembly, Progress, Terms, encoded, json_texts, parsed_object, strings_in
 from proxy.formats.chat_assembly import ChatAssembly
 from proxy.formats.openai_usage import usage_of
 
@@ -130,7 +128,7 @@ def _without_usage(event: bytes, chunk: dict[str, Any], choices: list[dict[str, 
     if chunk["usage"] is None and event.count(b',"usage":null') == 1:
         return event.replace(b',"usage":null', b"")
     del chunk["usage"]
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+    return b"data: " + encoded(chunk) + b"\n\n"
 
 
 def _choices(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -162,21 +160,12 @@ def _texts(name: str, value: Any) -> Iterator[str]:
     elif name == "function_call":
         functions = [value]
     else:
-        yield from _strings(value if isinstance(value, list) else [])
+        yield from strings_in(value if isinstance(value, list) else [])
         return
     for function in functions:
         if isinstance(function, dict):
             for part in ("name", "arguments"):
                 if isinstance(text := function.get(part), str):
                     yield text
-
-
-def _strings(value: list[Any]) -> Iterator[str]:
-    """The texts of parts, without the names of their kinds."""
-    for part in value:
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, list):
-            yield from _strings(part)
-        elif isinstance(part, dict):
-            yield from _strings([item for name, item in part.items() if name != "type"])
+                elif isinstance(text, dict) and text:  # some servers write no JSON inside JSON
+                    yield from json_texts(text)

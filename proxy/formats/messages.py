@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from proxy.context import Usage
 from proxy.formats.anthropic_usage import merged, usage_of
-from proxy.formats.base import Assembly, Progress, Terms, parsed_object
+from proxy.formats.base import Assembly, Progress, Terms, json_texts, parsed_object
 from proxy.formats.messages_assembly import MessageAssembly
 
 # Fields of a delta that hold what the model wrote.
@@ -119,4 +117,4 @@ def _texts(block: Mapping[str, Any]) -> Iterator[str]:
             yield text
     given = block.get("input")
     if isinstance(given, dict) and given:
-        yield orjson.dumps(given).decode()
+        yield from json_texts(given)

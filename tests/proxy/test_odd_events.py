@@ -103,6 +103,25 @@ def test_no_value_of_a_field_keeps_a_plain_message_from_being_put_together(value
         assert block["citations"][-1] == CITED["citation"], field
 
 
+def test_texts_are_counted_however_deep_they_lie() -> None:
+    deep = b"[" * 1_000 + b'"%b"' % SAID.encode() + b"]" * 1_000
+    parts = b'{"choices":[{"index":0,"delta":{"content":%b}}]}' % deep
+    given = (
+        b'{"type":"content_block_start","content_block":{"type":"tool_use","name":"f","input":{"a":%b}}}'
+        % deep
+    )
+    told: list[tuple[Format, bytes]] = [(Chat(), parts), (Messages(), given)]
+    for spoken, data in told:
+        progress = Progress(Output("gpt-4o-mini"))
+        spoken.on_event(b"data: " + data + b"\n\n", data, progress, True)
+        assert progress.output.texts[-1] == SAID
+
+
+def test_arguments_that_are_no_text_are_counted() -> None:
+    call = {"index": 0, "function": {"name": "f", "arguments": {"a": SAID}}}
+    assert heard(Chat(), delta("tool_calls", [call])).output.texts == ["f", f'{{"a":"{SAID}"}}']
+
+
 def test_identities_of_tool_calls_are_bounded() -> None:
     events = [
         {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": number, "id": "x" * 10_000}]}}]}

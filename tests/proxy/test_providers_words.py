@@ -21,6 +21,7 @@ from tests.proxy.roads import CLAUDE, GPT
 from tests.proxy.test_every_cut import DRESSES, MARK
 
 CANARY, SECRET = "canary-7c40", "sk-secret-canary-1f"
+DEEP = "as deep as can be read"
 HEADERS = [
     "set-cookie", "server", "via", "location", "openai-organization", "openai-project", "openai-processing-ms",
     "openai-version", "openai-model", "anthropic-organization-id", "anthropic-ratelimit-requests-limit",
@@ -223,3 +224,48 @@ def test_plain_answers_of_the_same_format_pass_byte_for_byte(
     written = orjson.dumps({**made, "unknown": {"€": [1.0, None]}}, option=orjson.OPT_INDENT_2) + b" \r\n"
     told.next = whole(written)
     assert ask(path, model)[2] == written
+
+
+@pytest.mark.parametrize(("path", "model"), ROADS, ids=ids)
+def test_answer_that_is_too_deep_to_be_written_again_passes_or_is_unreadable(
+    told: Told, ask: AskOf, tenant: Tenant, path: str, model: str
+) -> None:
+    """More can be read than written; what the model wrote is charged either way."""
+    made, deep = (
+        message_answer() if model == CLAUDE else chat_answer(),
+        {"said": [CANARY] * 20, "deep": DEEP},
+    )
+    if model == CLAUDE:
+        made["content"] = [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": deep}]
+    else:
+        made["choices"][0]["message"] |= {"content": None, "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": deep}}
+        ]}  # fmt: skip
+    del made["usage"]
+    written = orjson.dumps(made).replace(b'"%b"' % DEEP.encode(), b"[" * 400 + b"]" * 400)
+    told.next = whole(written)
+    status, _, content = ask(path, model)
+    native = (path == "messages") == (model == CLAUDE)
+    assert (status, content == written) == ((200, True) if native else (502, False))
+    [event] = tenant.events()
+    assert (event["status"], event["usage_source"]) == ("settled", "estimated")
+    assert event["output_tokens"] > 20
+
+
+def test_chunk_that_is_too_deep_to_be_written_again_ends_its_stream(
+    told: Told, ask: AskOf, tenant: Tenant
+) -> None:
+    """It bears the usage, which the client did not ask for."""
+    said, usage = chat_events()[2], {"prompt_tokens": 9, "completion_tokens": 5}
+    assert isinstance(said, dict)
+    deep = orjson.dumps({**said, "deep": DEEP, "usage": usage})
+    deep = deep.replace(b'"%b"' % DEEP.encode(), b"[" * 400 + b"]" * 400)
+    told.next = streamed([b"data: " + deep + b"\n\n"])
+    _, _, content = ask("chat/completions", GPT, stream=True)
+    assert orjson.loads(content.split(b"data: ")[1])["error"]["code"] == "upstream_error"
+    [event] = tenant.events()
+    assert (event["status"], event["code"], event["output_tokens"]) == (
+        "provider_failed",
+        "upstream_error",
+        5,
+    )

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
-from proxy.formats.base import Unreadable
+from proxy.formats.base import encoded
 
 FINISHED = {
     "end_turn": "stop",
@@ -123,7 +121,4 @@ def thought(block: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def written(value: Any) -> str:
     """JSON as a text."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # too deep, or a number that no JSON of ours holds
-        raise Unreadable("a value that cannot be written again") from None
+    return encoded(value).decode()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.formats.base import Unreadable
+from proxy.formats.base import Unreadable, encoded
 from proxy.formats.chat_options import SIGNATURE
 from proxy.translation.messages_to_chat.arguments import Arguments, parsed
 from proxy.translation.messages_to_chat.names import Names, given_id
@@ -160,7 +159,7 @@ class Written:
             call.id = self._id(call)
         arguments = function.get("arguments")
         # some servers write no JSON inside JSON
-        return call.add(json.dumps(arguments) if isinstance(arguments, dict) else _string(arguments))
+        return call.add(encoded(arguments).decode() if isinstance(arguments, dict) else _string(arguments))
 
     def _known(self, index: object, said_id: str, name: str) -> Call | None:
         """The call that a fragment goes on with: that of its index, else of its id, else the last."""

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
-import orjson
-
-from proxy.formats.base import Unreadable
+from proxy.formats.base import Unreadable, encoded
 from proxy.translation.responses_to_chat.items import (
     CustomCall,
     Event,
@@ -223,10 +221,7 @@ def _arguments(value: Any) -> str:
     """Some servers give them as the object that they are."""
     if isinstance(value, str):
         return value
-    try:
-        return orjson.dumps(value).decode() if isinstance(value, dict) else ""
-    except TypeError:
-        raise Unreadable("arguments that cannot be written again") from None
+    return encoded(value).decode() if isinstance(value, dict) else ""
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
