@@ -48,7 +48,9 @@ class Chat:
             extra = answer.get("x_groq")
             found = extra.get("usage") if isinstance(extra, dict) else None
         tier = answer.get("service_tier")
-        return usage_of(found, tier if isinstance(tier, str) else None) if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        return usage_of(found, tier if isinstance(tier, str) else None, of_text=True)
 
     def finish_reason(self, answer: Mapping[str, Any]) -> str | None:
         for choice in _choices(answer):

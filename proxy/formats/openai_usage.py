@@ -17,20 +17,26 @@ TIER_LENGTH = 40
 _LIFETIMES = ("5m", "30m", "1h", "12h")
 
 
-def usage_of(found: Mapping[str, Any], service_tier: str | None = None) -> Usage | None:
-    """None when the totals make no sense. Reads the names of chat completions and of newer endpoints alike."""
+def usage_of(
+    found: Mapping[str, Any], service_tier: str | None = None, *, of_text: bool = False
+) -> Usage | None:
+    """None when the totals make no sense. Reads the names of chat completions and of newer endpoints alike.
+
+    `of_text`: something was written, which is not nothing because its figure is missing.
+    """
     given = _first(found, "prompt_tokens", "input_tokens")
     made = _first(found, "completion_tokens", "output_tokens")
     if given is None and found.get("type") == "duration":
         given = 0  # a transcription that is charged by its length
-    if made is None and not {"completion_tokens", "output_tokens"} & found.keys():
-        made = 0  # of embeddings
+    total = count(found.get("total_tokens"))
+    untold = not {"completion_tokens", "output_tokens"} & found.keys()
+    if untold and (not of_text or (total or 0) > (given or 0)):
+        made = 0  # of embeddings; else the total tells
     if given is None or made is None:
         return None
     anomalies: list[str] = []
     reads = _first_dict(found, "prompt_tokens_details", "input_tokens_details", "input_token_details")
     writes = _first_dict(found, "completion_tokens_details", "output_tokens_details", "output_token_details")
-    total = count(found.get("total_tokens"))
     if total is not None and total > given + made:
         made = total - given  # reasoning that the server left out of its own output
     cached, written, read_parts = _input_parts(found, reads, given, anomalies)

@@ -49,7 +49,7 @@ class Responses:
         found, tier = answer.get("usage"), answer.get("service_tier")
         if not isinstance(found, dict):
             return None
-        usage = usage_of(found, tier if isinstance(tier, str) else None)
+        usage = usage_of(found, tier if isinstance(tier, str) else None, of_text=True)
         units = _units(answer)
         return replace(usage, units={**usage.units, **units}) if usage is not None and units else usage
 

@@ -14,6 +14,7 @@ from proxy import events
 from proxy.context import Usage
 from proxy.formats.chat import Chat
 from proxy.formats.openai_usage import usage_of
+from proxy.formats.responses import Responses
 from quotas.rates import PARTS, Rates
 
 SHAPES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -196,6 +197,16 @@ def test_totals_are_those_that_the_price_package_reads(flavor: str, found: dict[
 )
 def test_totals_that_make_no_sense_are_no_usage(found: dict[str, Any]) -> None:
     assert usage_of(found) is None
+
+
+@pytest.mark.parametrize("spoken", [Chat(), Responses()], ids=["chat", "responses"])
+def test_text_without_a_figure_of_its_own_is_not_nothing(spoken: Chat | Responses) -> None:
+    """It is counted then, as if nothing had been told."""
+    for found in ({"prompt_tokens": 9}, {"input_tokens": 9}, {"prompt_tokens": 9, "total_tokens": 9}):
+        assert spoken.usage({"usage": found}) is None
+    usage = spoken.usage({"usage": {"prompt_tokens": 9, "total_tokens": 14}})
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens) == (9, 5)
 
 
 @pytest.mark.parametrize(
