@@ -29,7 +29,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     """
     try:
         text = raw.decode("utf-8")
-        if _deep(raw):
+        if nests_too_deep(raw):
             raise _Rejected(f"is nested deeper than {DEPTH} levels")
         body = _decoder.decode(text)
     except UnicodeDecodeError as error:
@@ -89,7 +89,7 @@ _decoder = json.JSONDecoder(
 )
 
 
-def _deep(raw: bytes) -> bool:
+def nests_too_deep(raw: bytes) -> bool:
     """Whether brackets nest beyond DEPTH; counted only when there are enough of them, at C's speed."""
     if raw.count(b"{") + raw.count(b"[") <= DEPTH:
         return False

@@ -99,9 +99,9 @@ def _file(value: Any, path: str, terms: Terms) -> list[Block]:
     only(file, ("file_data", "filename", "file_id"), path, terms)
     if "file_id" in file:
         terms.cannot(f"{path}.file_id", "it names a file at another provider")
-    if "file_data" not in file:
-        return []
-    data = text(file["file_data"], f"{path}.file_data")
+        if "file_data" not in file:
+            return []
+    data = text(file.get("file_data"), f"{path}.file_data")
     source = _document(data, f"{path}.file_data", terms)
     if source is None:
         return []

@@ -7,7 +7,7 @@ from typing import Any
 
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
-from proxy.translation.reading import malformed, mapping
+from proxy.translation.reading import malformed, mapping, text
 
 # Tokens of thinking on models that take a budget; the API's least is the first.
 BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 65_536}
@@ -19,9 +19,9 @@ def add_thinking(body: Mapping[str, Any], made: dict[str, Any], terms: Terms) ->
     """Sets `thinking` and `output_config`; `messages` is set already."""
     if "thinking" in body:
         made["thinking"] = mapping(body["thinking"], "thinking")
-    effort = body.get("reasoning_effort")
-    if effort is None:
+    if "reasoning_effort" not in body:
         return
+    effort = text(body["reasoning_effort"], "reasoning_effort")
     able = abilities_of(terms.model)
     if effort == "none":
         if "thinking" not in made:

@@ -9,7 +9,7 @@ from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
 from proxy.translation.chat_to_messages.parts import Block, cache_control
 from proxy.translation.chat_to_messages.schema import Unfit, fitted
-from proxy.translation.reading import items, malformed, mapping, only, text
+from proxy.translation.reading import flag, items, malformed, mapping, only, text
 
 NO_PARAMETERS = {"type": "object", "properties": {}}
 
@@ -18,6 +18,7 @@ def add_tools(body: Mapping[str, Any], made: dict[str, Any], terms: Terms) -> No
     """Sets `tools` and `tool_choice`."""
     tools = _tools(body, terms)
     choice = _choice(body, tools, terms)
+    parallel = flag(body.get("parallel_tool_calls", True), "parallel_tool_calls")
     if choice is not None and choice["type"] in ("any", "tool") and _is_asked_to_think(made):
         terms.cannot("tool_choice", "no call can be forced there while the model thinks")
         choice["type"] = "auto"
@@ -26,7 +27,7 @@ def add_tools(body: Mapping[str, Any], made: dict[str, Any], terms: Terms) -> No
         return
     made["tools"] = tools
     # the older form has room for one call only
-    if body.get("parallel_tool_calls") is False or "functions" in body:
+    if not parallel or "functions" in body:
         choice = choice or {"type": "auto"}
         if choice["type"] != "none":
             choice["disable_parallel_tool_use"] = True
@@ -63,7 +64,7 @@ def _function(value: Any, path: str, terms: Terms) -> Block:
     if function.get("description"):
         made["description"] = text(function["description"], f"{path}.description")
     made["input_schema"] = _parameters(function.get("parameters", NO_PARAMETERS), f"{path}.parameters")
-    if function.get("strict") is True:
+    if flag(function.get("strict", False), f"{path}.strict"):
         _make_strict(made, path, terms)
     return made
 

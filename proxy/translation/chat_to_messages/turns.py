@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from proxy.body import DEPTH, nests_too_deep
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
 from proxy.translation.chat_to_messages.parts import MARKS, SAID, SHOWN, TEXT, Block, blocks_of, mark
@@ -185,10 +186,11 @@ def _arguments(value: Any, path: str) -> dict[str, Any]:
     written = text(value, path)
     try:
         found = orjson.loads(written or "{}")
+        deep = nests_too_deep(written.encode())
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        found = None
-    if not isinstance(found, dict):
-        raise malformed(path, "must be a JSON object, written as a text")
+        found, deep = None, False
+    if not isinstance(found, dict) or deep:
+        raise malformed(path, f"must be a JSON object of no more than {DEPTH} levels, written as a text")
     return found
 
 

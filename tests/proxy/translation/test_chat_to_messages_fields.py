@@ -153,6 +153,8 @@ def test_only_the_named_fields_may_be_dropped() -> None:
     assert terms.dropped in ([], ["seed"])
 
 
+ODD: list[Any] = [1, ["low"], {}]
+DEEP = '{"a":' + "[" * 300 + "]" * 300 + "}"  # more than can be written again
 MALFORMED = {
     "messages": [
         talk(),
@@ -169,14 +171,15 @@ MALFORMED = {
         user({"type": "image_url", "image_url": {"url": "data:image/png,AAAA"}}),
     ],
     "messages[0].content[1].file.file_data": [
-        user({"type": "file", "file": {"file_data": "data:text/plain;base64,_"}})
+        user({"type": "file", "file": {"file_data": "data:text/plain;base64,_"}}),
+        user({"type": "file", "file": {"filename": "a.pdf"}}),
     ],
     "messages[0].content[1].cache_control": [
         user({"type": "text", "text": "b", "cache_control": {"type": "x"}})
     ],
     "messages[0].tool_calls[0].function.arguments": [
         talk(said("assistant", tool_calls=[{"id": "a", "function": {"name": "f", "arguments": wrong}}]), HI)
-        for wrong in ("{", "[]", "1", "nonsense", "NaN", '{"a":NaN}', 7)
+        for wrong in ("{", "[]", "1", "nonsense", "NaN", '{"a":NaN}', 7, DEEP)
     ],
     "messages[0].tool_calls[0].id": [
         talk(said("assistant", tool_calls=[{"id": wrong, "function": {"name": "f"}}]))
@@ -188,7 +191,8 @@ MALFORMED = {
     "messages[0].thinking_blocks[0].signature": [
         talk(said("assistant", thinking_blocks=[{"type": "thinking"}]))
     ],
-    "reasoning_effort": [ask(reasoning_effort="huge")],
+    "parallel_tool_calls": [ask(tools=[F], parallel_tool_calls=wrong) for wrong in ("no", *ODD)],
+    "reasoning_effort": [ask(reasoning_effort=wrong) for wrong in ("huge", *ODD)],
     "response_format": [ask(response_format="json")],
     "response_format.type": [ask(response_format={"type": "xml"})],
     "response_format.json_schema.schema": [
@@ -198,6 +202,9 @@ MALFORMED = {
     "thinking": [ask(thinking="yes")],
     "tools": [ask(tools={})],
     "tools[0].function.name": [ask(tools=[{"type": "function", "function": {}}])],
+    "tools[0].function.strict": [
+        ask(tools=[{"type": "function", "function": {"name": "f", "strict": "yes"}}])
+    ],
     "tools[0].function.parameters.type": [
         ask(tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}])
     ],
