@@ -31,6 +31,11 @@ FIELDS = {
     "thinking": frozenset({"type", "thinking", "signature"}),
     "redacted_thinking": frozenset({"type", "data"}),
 }
+DATA = frozenset({"type", "media_type", "data"})
+SOURCES = {
+    "image": {"base64": DATA, "url": frozenset({"type", "url"})},
+    "document": {"base64": DATA, "text": DATA, "content": frozenset({"type", "content"})},
+}
 SEEN = frozenset({"text", "image", "document", "search_result"})  # by the model, of users and of tools
 _SERVER = "what Anthropic's own tools did has no counterpart in chat completions"
 _CHANGE = "chat completions cannot change their tools within a conversation"
@@ -95,11 +100,11 @@ def _text(text: str) -> Part:
 
 
 def _image(block: Mapping[str, Any], path: str, terms: Terms) -> list[Part]:
-    oversized = object_or_nothing(block, "transformations", path).get("oversized_image")
-    if oversized not in (None, "downsize"):
+    changes = object_or_nothing(block, "transformations", path)
+    only(changes, frozenset({"oversized_image"}), f"{path}.transformations", terms)
+    if changes.get("oversized_image") not in (None, "downsize"):
         terms.cannot(f"{path}.transformations", "images that are too large are always made smaller")
-    source = object_of(block, "source", path)
-    kind = source.get("type")
+    source, kind = _source_of(block, path, terms)
     if kind == "url":
         url = text_of(source, "url", f"{path}.source")
     elif kind == "base64":
@@ -110,26 +115,38 @@ def _image(block: Mapping[str, Any], path: str, terms: Terms) -> list[Part]:
     return [{"type": "image_url", "image_url": {"url": url}}]
 
 
+def _source_of(block: Mapping[str, Any], path: str, terms: Terms) -> tuple[dict[str, Any], Any]:
+    """With its type."""
+    source, known = object_of(block, "source", path), SOURCES[block["type"]]
+    kind = source.get("type")
+    if isinstance(kind, str) and kind in known:
+        only(source, known[kind], f"{path}.source", terms)
+    return source, kind
+
+
 def _data_uri(source: Mapping[str, Any], path: str) -> str:
     return f"data:{text_of(source, 'media_type', path)};base64,{text_of(source, 'data', path)}"
 
 
 def _document(block: Mapping[str, Any], path: str, terms: Terms) -> list[Part]:
     _no_citations(block, path, terms)
-    about = [f"{name.capitalize()}: {block[name]}" for name in ("title", "context") if block.get(name)]
-    source = object_of(block, "source", path)
-    found = _source(source, block.get("title"), f"{path}.source", terms)
+    told = [
+        (name, text_of(block, name, path)) for name in ("title", "context") if block.get(name) is not None
+    ]
+    about = [f"{name.capitalize()}: {text}" for name, text in told if text]
+    found = _source(*_source_of(block, path, terms), block.get("title"), f"{path}.source", terms)
     return [_text("\n".join(about)), *found] if about and found else found
 
 
-def _source(source: Mapping[str, Any], title: Any, path: str, terms: Terms) -> list[Part]:
-    kind = source.get("type")
+def _source(source: Mapping[str, Any], kind: Any, title: Any, path: str, terms: Terms) -> list[Part]:
     if kind == "text":
         return [_text(text_of(source, "data", path))]
     if kind == "content":
         return _inner(source.get("content"), frozenset({"text", "image"}), f"{path}.content", terms)
     if kind == "base64":
-        name = title if isinstance(title, str) and title else "document"
+        if source.get("media_type") != PDF:
+            raise wrong(f"{path}.media_type", f"must be {PDF}")
+        name = title or "document"
         name = name if name.endswith(".pdf") else f"{name}.pdf"
         return [{"type": "file", "file": {"filename": name, "file_data": _data_uri(source, path)}}]
     terms.cannot(path, f"a document of source {kind!r} cannot be read elsewhere; send it as base64")
@@ -154,5 +171,7 @@ def _inner(content: Any, kinds: frozenset[str], path: str, terms: Terms) -> list
 
 
 def _no_citations(block: Mapping[str, Any], path: str, terms: Terms) -> None:
-    if object_or_nothing(block, "citations", path).get("enabled"):
+    citations = object_or_nothing(block, "citations", path)
+    only(citations, frozenset({"enabled"}), f"{path}.citations", terms)
+    if citations.get("enabled"):
         terms.cannot(f"{path}.citations", "answers of this provider cite nothing")

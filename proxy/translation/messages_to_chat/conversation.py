@@ -32,7 +32,8 @@ from proxy.translation.messages_to_chat.fields import (
 )
 from proxy.translation.messages_to_chat.names import Names, sent_id
 
-MESSAGE = frozenset({"role", "content", "clear_at", "output_config"})
+MESSAGE = frozenset({"role", "content", "clear_at", "output_config"})  # the last two of a system's alone
+CLEARED = (None, "never", "next_user_message")
 
 
 @dataclass(slots=True)
@@ -52,10 +53,13 @@ def turns(messages: Any, terms: Terms) -> Iterator[Turn]:
         role = message.get("role")
         if role not in ("user", "assistant", "system"):
             raise wrong(f"{path}.role", "must be user, assistant or system")
-        only(message, MESSAGE, path, terms)
+        only(message, MESSAGE if role == "system" else MESSAGE - {"clear_at"}, path, terms)
         if message.get("output_config"):
             terms.cannot(f"{path}.output_config", "chat completions have one effort for all turns")
-        if message.get("clear_at") == "next_user_message" and index < last_user:
+        clear_at = message.get("clear_at") if role == "system" else None
+        if clear_at not in CLEARED:
+            terms.cannot(f"{path}.clear_at", f"{clear_at!r} is unknown")
+        if clear_at == "next_user_message" and index < last_user:
             continue  # the model is not to see it any more
         if turn is None or turn.role != role or role == "system":
             if turn is not None:

@@ -100,7 +100,7 @@ def _sampling(body: Mapping[str, Any], terms: Terms, options: Options) -> dict[s
         else:
             terms.cannot("top_k", "chat completions have no such field")
     stops = body.get("stop_sequences")
-    if not stops:
+    if stops is None or stops == []:
         return made
     if not isinstance(stops, list) or not all(isinstance(one, str) for one in stops):
         raise wrong("stop_sequences", "must be a list of strings")

@@ -215,6 +215,29 @@ def test_system_message_that_is_over_is_not_sent() -> None:
     assert [one["content"] for one in messages(user("a"), over)] == ["a", "s"]
 
 
+@pytest.mark.parametrize(
+    "message", [{"role": "system", "clear_at": "soon"}, user("b") | {"clear_at": "next_user_message"}]
+)
+def test_message_that_would_go_otherwise_is_refused(message: dict[str, Any]) -> None:
+    assert refused(user("a"), {"content": "b", **message}, user("c")) == "messages[1].clear_at"
+
+
+@pytest.mark.parametrize(
+    ("block", "field"),
+    [
+        ({**PIXEL, "transformations": {"tiles": 4}}, "transformations.tiles"),
+        ({**PIXEL, "source": {"type": "url", "url": "https://e.example", "page": 1}}, "source.page"),
+        ({"type": "document", "source": {**PDF, "pages": [1]}}, "source.pages"),
+        ({"type": "document", "source": {**PDF, "media_type": "text/html"}}, "source.media_type"),
+        ({"type": "document", "source": PDF, "citations": {"style": "x"}}, "citations.style"),
+        ({"type": "document", "source": PDF, "title": ["a"]}, "title"),
+        ({"type": "document", "source": PDF, "context": {}}, "context"),
+    ],
+)
+def test_nothing_inside_a_block_is_passed_over(block: Block, field: str) -> None:
+    assert refused(user(block)) == f"messages[0].content[0].{field}"
+
+
 def test_effort_of_one_turn_is_refused() -> None:
     message = {"role": "system", "output_config": {"effort": "low"}}
     assert refused(user("a"), message, user("b")) == "messages[1].output_config"

@@ -243,6 +243,7 @@ def test_hints_for_the_cache_are_left_out() -> None:
         ({"output_config": {"effort": "huge"}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "text"}}}, "output_config.format"),
         ({"stop_sequences": "a"}, "stop_sequences"),
+        ({"stop_sequences": {}}, "stop_sequences"),
         ({"metadata": {"user_id": 1}}, "metadata.user_id"),
     ],
 )
