@@ -62,9 +62,10 @@ class Anthropic:
     def counting(
         self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
     ) -> Prepared | None:
-        return Prepared(
-            f"{account.base_url}/messages/count_tokens", _headers(account, carried), bodies.encode({**body})
-        )
+        sent = bodies.encode({**body})
+        if MARK in sent:
+            sent = bodies.encode(without_marked(body))
+        return Prepared(f"{account.base_url}/messages/count_tokens", _headers(account, carried), sent)
 
     def chat_options(self, model: str) -> Options:
         return USUAL  # it speaks none
@@ -91,13 +92,13 @@ def _spent(error: Mapping[str, Any]) -> bool:
 
 def without_marked(body: Mapping[str, Any]) -> dict[str, Any]:
     """Without what another provider's model thought, and a translation of ours wrote down as thinking: its signature
-    is our own, and Anthropic would refuse it."""
-    messages = [
-        {**message, "content": [block for block in message["content"] if not _is_marked(block)]}
-        if isinstance(message.get("content"), list)
-        else message
-        for message in body["messages"]
-    ]
+    is our own, and Anthropic would refuse it. It would refuse a message of which nothing is left too."""
+    messages: list[Any] = []
+    for message in body["messages"]:
+        content = message.get("content")
+        kept = [block for block in content if not _is_marked(block)] if isinstance(content, list) else content
+        if kept or not content:
+            messages.append(message if kept == content else {**message, "content": kept})
     return {**body, "messages": messages}
 
 

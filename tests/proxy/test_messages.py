@@ -223,6 +223,23 @@ def test_another_models_thinking_does_not_travel_to_claude(api: Api, provider: P
     assert sent["messages"][1]["content"] == [{"type": "text", "text": "Hi."}]
 
 
+def test_message_that_was_all_another_models_thinking_is_gone(api: Api, provider: ProviderHandle) -> None:
+    """Such as that of a client that stopped the model before it said anything."""
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": SIGNATURE}
+    turns = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": [thought]},
+        {"role": "user", "content": "And now? [[orbit-demo: tokens=5]]"},
+    ]
+    answer = ask(api, messages=turns)
+    assert answer.status_code == 200, answer.text
+    assert [one["role"] for one in provider.requests()[-1]["fields"]["messages"]] == ["user", "user"]
+    body = orjson.dumps({"model": CLAUDE, "messages": turns})
+    answer = api.send("POST", "messages/count_tokens", body, HEADERS)
+    assert SIGNATURE not in str(provider.requests()[-1]["fields"])
+    assert (answer.status_code, answer.headers["x-orbit-usage-source"]) == (200, "provider")
+
+
 def test_models_that_do_not_reason_are_not_asked_to(api: Api, provider: ProviderHandle) -> None:
     answer = ask(api, model=GPT, thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2000)
     assert answer.status_code == 200, answer.text
