@@ -57,7 +57,7 @@ class Output:
         for value in _objects(message.get("thinking_blocks")):
             made += self._keep(value)
         for kind, text in _written(message.get("content")):
-            made += self._think(text) if kind == "thinking" else self._say("output_text", text)
+            made += self._think(text) if kind == "thinking" else self._say(kind, text)
         for value in _objects(message.get("annotations")):
             made += self._cite(value.get("url_citation"))
         if isinstance(text := message.get("refusal"), str) and text:
@@ -232,11 +232,13 @@ def _written(content: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
     """Texts of a message's content by kind; some servers write it in parts, with their thinking among them."""
     if isinstance(content, str):
         if content:
-            yield "text", content
+            yield "output_text", content
         return
     for part in _objects(content) if depth < DEEPEST else ():
         if part.get("type") == "text" and isinstance(text := part.get("text"), str) and text:
-            yield "text", text
+            yield "output_text", text
+        elif part.get("type") == "refusal" and isinstance(text := part.get("refusal"), str) and text:
+            yield "refusal", text
         elif part.get("type") == "thinking":
             for _, text in _written(part.get("thinking"), depth + 1):
                 yield "thinking", text

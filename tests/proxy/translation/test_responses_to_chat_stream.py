@@ -284,6 +284,14 @@ def test_usage_that_runs_along_is_told_once_and_in_full() -> None:
     assert (final["input_tokens"], final["output_tokens"]) == (3, 7)
 
 
+def test_refusal_among_the_parts_of_a_content_is_one() -> None:
+    (item,) = output_of(
+        chunk({"content": [{"type": "text", "text": "Hm."}, {"type": "refusal", "refusal": "No."}]})
+    )
+    assert [part["type"] for part in item["content"]] == ["output_text", "refusal"]
+    assert item["content"][1]["refusal"] == "No."
+
+
 def test_second_choice_is_not_mixed_into_the_first() -> None:
     other = {"model": "m", "choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": None}]}
     assert told(output_of(chunk({"content": "a"}), other)) == [("message", "a")]
