@@ -91,8 +91,8 @@ def translated(
 
 def _messages(given: Mapping[str, Any], terms: Terms, beyond: Beyond) -> list[dict[str, Any]]:
     turns = Turns(terms, beyond)
-    if given.get("instructions"):
-        turns.instruct(text(given["instructions"], "instructions"))
+    if instructions := text(given.get("instructions", ""), "instructions"):
+        turns.instruct(instructions)
     said = given.get("input", [])
     if isinstance(said, str):
         said = [{"role": "user", "content": said}]

@@ -101,8 +101,12 @@ class Turns:
         """The assistant's turn is over."""
         turn, said = self.turn, self.said
         self.turn, self.said = None, []
-        if turn is None or not (said or "tool_calls" in turn):
-            return  # thoughts alone answer nothing
+        if turn is None:
+            return
+        if not (said or "tool_calls" in turn):
+            if len(turn) > 1:  # thoughts alone answer nothing
+                self.terms.drops(LEFT_OUT)
+            return
         calls = {"tool_calls": turn.pop("tool_calls")} if "tool_calls" in turn else {}
         self.messages.append({**turn, "content": content_of(said) if said else None, **calls})
 

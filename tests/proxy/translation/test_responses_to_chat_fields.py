@@ -37,6 +37,7 @@ from orbit.lib.errors import Code, OrbitError
 from proxy.formats.base import Terms
 from proxy.translation.responses_to_chat import responses_to_chat
 from proxy.translation.responses_to_chat.request import NEEDLESS, REFUSED, TRANSLATED
+from proxy.translation.responses_to_chat.thoughts import sealed
 from tenants.untranslatable import Dropping
 from tests.proxy.translation.responses_to_chat_cases import (
     CUSTOM,
@@ -212,6 +213,7 @@ NAMED: dict[str, dict[str, Any]] = {
 }
 WRONG: dict[str, dict[str, Any]] = {
     "input": ask(input=[]),
+    "instructions": ask(instructions=[]),
     "input[0]": ask(input=["Hi"]),
     "input[0].role": ask(input=[{"role": "robot", "content": "a"}]),
     "input[1].call_id": takes({"type": "function_call_output", "output": "ok"}),
@@ -288,6 +290,7 @@ def test_everything_to_include_but_encrypted_reasoning_is_refused() -> None:
             refused(ask(include=["reasoning.encrypted_content", name]), "include[1]")
 
 
+SEALED = sealed([{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}])
 KEPT = {"type", "id", "status"}
 # Read, or of no use to the model; whatever else a type has stands under `NAMED`, or is tested below.
 DECIDED: list[tuple[Any, set[str], set[str]]] = [
@@ -433,6 +436,14 @@ def test_reasoning_of_others_is_left_out_and_listed_but_never_refused(content: s
     )
     assert made.terms.dropped == ["input.reasoning"]
     assert made.body == translate(takes(CALL, RESULT)).body
+
+
+def test_thoughts_that_nothing_followed_are_left_out_and_listed() -> None:
+    """As of a model that was stopped before it said anything."""
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": SEALED}
+    made = translate(takes(thought, HI), beyond={"thinking_blocks": True})
+    assert [one["role"] for one in made.body["messages"]] == ["user", "user"]
+    assert made.terms.dropped == ["input.reasoning"]
 
 
 VALUES: list[Any] = [
