@@ -50,8 +50,9 @@ class Anthropic:
         terms: Terms,
         carried: Mapping[str, str],
     ) -> Prepared:
-        if raw is not None and MARK in raw:
-            body, raw = without_marked(body), None
+        if raw is not None and MARK in raw and (unmarked := without_marked(body)) != body:
+            body, raw = unmarked, None
+            terms.drops("thinking")
         changes = self.formats[endpoint].changes(body, terms)
         return Prepared(
             url=f"{account.base_url}/{endpoint}",

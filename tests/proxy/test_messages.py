@@ -221,6 +221,7 @@ def test_another_models_thinking_does_not_travel_to_claude(api: Api, provider: P
     assert answer.status_code == 200, answer.text
     sent = provider.requests()[-1]["fields"]
     assert sent["messages"][1]["content"] == [{"type": "text", "text": "Hi."}]
+    assert answer.headers["x-orbit-dropped"] == "thinking"
 
 
 def test_message_that_was_all_another_models_thinking_is_gone(api: Api, provider: ProviderHandle) -> None:
