@@ -56,8 +56,8 @@ ROWS: Mapping[str, Row] = {
     ),
     "openrouter": Row(endpoints=("chat/completions", "completions")),
 }
-# What only describes a call, and is taken from it where a strict server would stumble over it.
-DESCRIPTIONS = ("metadata", "user", "safety_identifier", "prompt_cache_key", "stream_options")
+# What only describes a call, and is taken from it, and told, where a strict server would stumble over it.
+DESCRIPTIONS = ("metadata", "user", "safety_identifier", "prompt_cache_key")
 
 
 class Compatible(OpenAI):
@@ -103,7 +103,12 @@ class Compatible(OpenAI):
         """The body in this server's own names."""
         row = self.row
         sent = {row.renamed.get(name, name): value for name, value in body.items() if name not in row.lacks}
-        for name in (*(DESCRIPTIONS if row.strict else ()), *CAPS):
+        if row.strict:
+            sent.pop("stream_options", None)
+            for name in DESCRIPTIONS:
+                if sent.pop(name, None) is not None:
+                    terms.drops(name)
+        for name in CAPS:
             sent.pop(name, None)
         sent[row.cap_field] = terms.output_cap
         return sent

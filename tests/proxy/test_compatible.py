@@ -111,6 +111,7 @@ def test_strict_server_gets_nothing_that_it_would_stumble_over(
     )
     assert answer.status_code == 200, answer.text
     assert sent(provider)["max_tokens"] == 20
+    assert answer.headers["x-orbit-dropped"] == "metadata, user"
     assert tenant.events()[0]["tags"] == {"team": "a"}
 
 
