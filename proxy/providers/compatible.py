@@ -56,6 +56,15 @@ ROWS: Mapping[str, Row] = {
     ),
     "openrouter": Row(endpoints=("chat/completions", "completions")),
 }
+# What asks for what happens anyway.
+HARMLESS: Mapping[str, Any] = {
+    "logit_bias": {},
+    "logprobs": False,
+    "modalities": ["text"],
+    "n": 1,
+    "store": False,
+    "top_logprobs": 0,
+}
 # What only describes a call, and is taken from it, and told, where a strict server would stumble over it.
 DESCRIPTIONS = ("metadata", "user", "safety_identifier", "prompt_cache_key")
 
@@ -81,7 +90,7 @@ class Compatible(OpenAI):
     def check(self, endpoint: str, body: Mapping[str, Any], terms: Terms) -> None:
         if endpoint == "chat/completions":
             for name in self.row.lacks.intersection(body):
-                if body[name] is not None and not (name == "n" and body[name] == 1):
+                if body[name] is not None and body[name] != HARMLESS.get(name):
                     terms.cannot(name, "it has no such field")
 
     def prepare(

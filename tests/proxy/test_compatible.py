@@ -11,7 +11,7 @@ from orbit.demo.provider.process import ProviderHandle
 from proxy.context import Account
 from proxy.formats.base import Terms
 from proxy.providers import PROVIDERS
-from proxy.providers.compatible import CAPS, ROWS
+from proxy.providers.compatible import CAPS, HARMLESS, ROWS
 from tenants import kinds
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import ApiOf
@@ -142,6 +142,18 @@ def test_what_a_server_lacks_is_refused_by_name_or_dropped_where_the_policy_says
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-orbit-dropped"] == field
     assert field not in sent(provider)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, row in sorted(ROWS.items()) if row.lacks])
+def test_value_that_asks_for_what_happens_anyway_is_no_reason_to_refuse(
+    served_by: Any, api_of: ApiOf, provider: ProviderHandle, kind: str
+) -> None:
+    lacks = ROWS[kind].lacks
+    fields = {name: value for name, value in HARMLESS.items() if name in lacks}
+    answer = api_of(served_by(kind)).chat(**fields)
+    assert answer.status_code == 200, answer.text
+    assert "x-orbit-dropped" not in answer.headers
+    assert not fields.keys() & sent(provider).keys()
 
 
 def test_server_without_a_credential_is_called_without_one(
