@@ -67,6 +67,7 @@ TIERS = {"auto": "auto", "standard_only": "default"}
 # Up to these budgets of thinking the effort is so much; beyond, high.
 BUDGETS = ((4_096, "low"), (16_384, "medium"))
 OUTPUT_CONFIG = frozenset({"effort", "format"})
+DISPLAYS = (None, "summarized", "omitted")
 THINKING = frozenset({"type", "budget_tokens", "display"})
 
 
@@ -114,6 +115,8 @@ def _reasoning(body: Mapping[str, Any], terms: Terms, options: Options) -> dict[
     config = object_or_nothing(body, "output_config")
     only(thinking, THINKING, "thinking", terms)
     only(config, OUTPUT_CONFIG, "output_config", terms)
+    if thinking.get("display") not in DISPLAYS:
+        note(terms, "thinking.display")
     effort = config.get("effort")
     if effort is not None and effort not in EFFORTS:
         terms.cannot("output_config.effort", f"{effort!r} is unknown")

@@ -179,6 +179,13 @@ def test_effort_is_told_as_left_out_where_a_model_has_none() -> None:
     assert settled.dropped == ["thinking"]
 
 
+def test_display_of_thinking_that_has_no_counterpart_is_told() -> None:
+    for display, dropped in (("summarized", []), ("omitted", []), ("updates", ["thinking.display"])):
+        settled = terms()
+        sent(settled=settled, thinking={"type": "adaptive", "display": display})
+        assert settled.dropped == dropped
+
+
 def test_older_name_of_the_output_format_is_known() -> None:
     made = sent(output_format={"type": "json_schema", "schema": CLOSED})
     assert made["response_format"]["json_schema"]["strict"] is True
