@@ -10,8 +10,8 @@ from proxy.formats.anthropic_usage import merged, usage_of
 from proxy.formats.base import Assembly, Progress, Terms, json_texts, parsed_object
 from proxy.formats.messages_assembly import MessageAssembly
 
-# Fields of a delta that hold what the model wrote.
 LEAST_BUDGET = 1024  # tokens to think with
+# Fields of a delta that hold what the model wrote.
 DELTAS = ("text", "thinking", "partial_json")
 
 

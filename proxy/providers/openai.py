@@ -19,8 +19,6 @@ from proxy.providers.base import Prepared, trouble_of
 
 # Models that think out of sight and charge for it; longest known names, without vendor and "ft:".
 HIDES_REASONING = ("o1", "o3", "o4", "gpt-5", "codex", "gemini-2.5", "gemini-3", "grok-4", "grok-code")
-
-
 SHOWS_REASONING = ("gpt-oss", "deepseek-r", "magistral", "qwen3", "qwq")  # these think aloud
 NO_EFFORTS = frozenset[str]()
 # What an error says when the account has no money, or has used up what its owner allows.
