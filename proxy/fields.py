@@ -27,9 +27,9 @@ def bad(param: str, what: str) -> OrbitError:
 
 def flag(body: Mapping[str, Any], name: str) -> bool:
     value = body.get(name)
-    if not isinstance(value, bool | None):
+    if value is not None and not isinstance(value, bool):
         raise bad(name, "must be true or false")
-    return bool(value)
+    return value is True
 
 
 def integer(body: Mapping[str, Any], name: str, low: int, high: int) -> int | None:

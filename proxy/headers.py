@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from orbit.lib.clock import compact_duration
 from proxy.admission import Admission
 from proxy.context import Headers
-from quotas.chain import Lease, Standing
+from quotas.chain import Lease
 from quotas.limits import FOREVER
 
 METERS = ((b"requests", ("requests",)), (b"tokens", ("tokens", "input_tokens", "output_tokens")))
@@ -50,17 +50,12 @@ def limits(lease: Lease) -> Headers:
     """`x-ratelimit-*` of the tightest limit on requests and of the tightest on tokens."""
     found: Headers = []
     for name, meters in METERS:
-        standings = lease.standings(*meters)
-        if not standings:
+        tightest = lease.tightest(meters)
+        if tightest is None:
             continue
-        tightest = min(standings, key=_free) if len(standings) > 1 else standings[0]
         found.append((b"x-ratelimit-limit-" + name, b"%d" % tightest.ceiling))
         found.append((b"x-ratelimit-remaining-" + name, b"%d" % tightest.free))
         if tightest.resets_at is not None and tightest.resets_at < NEVER:
             seconds = max(0, tightest.resets_at - lease.admitted_us) / 1_000_000
             found.append((b"x-ratelimit-reset-" + name, compact_duration(seconds).encode()))
     return found
-
-
-def _free(standing: Standing) -> int:
-    return standing.free

@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from orbit.lib.errors import Code, OrbitError
 from proxy.call import Call
 from proxy.context import Account, Principal
-from proxy.references import ITEM, MAY_REFER, RESPONSE, Reference, object_references
+from proxy.references import ITEM, RESPONSE, Reference, may_refer, object_references
 from proxy.request import GatewayRequest
 from proxy.snapshot import Snapshots
 from tenants.models import ProviderObject
@@ -61,7 +61,7 @@ async def named_by(
     raw: GatewayRequest, principal: Principal, endpoint: str, body: Mapping[str, Any]
 ) -> frozenset[str] | None:
     """The accounts that a request must go to because they have what it refers to; None when it refers to nothing."""
-    if MAY_REFER.search(raw.body) is None:
+    if not may_refer(body, raw.body):
         return None
     return await accounts_of(raw.runtime.snapshots, principal, object_references(endpoint, body))
 

@@ -6,7 +6,6 @@ another's conversation. What is missed here is not protected.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,9 +19,6 @@ class Reference(NamedTuple):
     id: str
     param: str
 
-
-# Of a body that holds none of these nothing has to be looked at. An escape may spell any of them.
-MAY_REFER = re.compile(rb'_ids?"|"id"|"container"|"conversation"|\\u')
 
 NAMED = {
     "comparison_response_id": RESPONSE,
@@ -42,6 +38,31 @@ HELD = {"container": "container", "conversation": "conversation", "prompt": "pro
 OWN = frozenset({"arguments", "input_schema", "metadata", "parameters", "schema"})
 # Items that stand for what the provider kept of them, unless they bring it along.
 CONTENT = {"reasoning": ("encrypted_content", "content"), "image_generation_call": ("result",)}
+
+
+# A body that holds none of these refers to nothing. An escape may spell any of them.
+TELLING = (b'_id"', b'_ids"', b'"id"', b'"container"', b'"conversation"', b"\\u")
+SAID = frozenset({"role", "content", "name"})  # of a message that is a text
+FLAT = OWN | {"stop", "stream_options"}  # fields of a body in which nothing is looked for
+
+
+def may_refer(body: Mapping[str, Any], raw: bytes) -> bool:
+    """Whether a body has to be looked at: known at once where all is texts, else by its bytes."""
+    return not _is_plain(body) and any(one in raw for one in TELLING)
+
+
+def _is_plain(body: Mapping[str, Any]) -> bool:
+    for name, value in body.items():
+        if name == "messages":
+            if not isinstance(value, list) or not all(map(_is_text, value)):
+                return False
+        elif name in NAMED or name in HELD or (isinstance(value, dict | list) and name not in FLAT):
+            return False
+    return True
+
+
+def _is_text(message: Any) -> bool:
+    return isinstance(message, dict) and message.keys() <= SAID and isinstance(message.get("content"), str)
 
 
 def object_references(endpoint: str, body: Mapping[str, Any]) -> list[Reference]:

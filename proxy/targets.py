@@ -186,7 +186,10 @@ def default_output(policy: EffectivePolicy, target: Target) -> int:
 
 
 def _least(value: int, *others: int | None) -> int:
-    return min(value, *(one for one in others if one is not None)) if any(others) else value
+    for one in others:
+        if one is not None and one < value:
+            value = one
+    return value
 
 
 def _wants_usage(body: Mapping[str, Any]) -> bool:

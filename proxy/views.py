@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import orjson
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -47,14 +47,7 @@ PERHAPS_OLD = frozenset(
         Code.REQUEST_EXCEEDS_LIMIT,
     }
 )
-
-
-class JsonOnly(BaseContentNegotiation):
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return None
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return None, "application/json"
+NEGOTIATOR = DefaultContentNegotiation()  # which nobody asks
 
 
 class ProxyView(APIView, ABC):
@@ -63,9 +56,6 @@ class ProxyView(APIView, ABC):
     authentication_classes = [IssuedKeyAuthentication]
     permission_classes = [PolicyPermission]
     throttle_classes = [LimitThrottle]
-    content_negotiation_class = JsonOnly
-    parser_classes = []
-    renderer_classes = []
 
     def __init__(self, endpoint: str, surface: Surface) -> None:
         super().__init__()
@@ -87,9 +77,12 @@ class ProxyView(APIView, ABC):
         return self.surface.error_reply(unavailable(), str(raw.request_id))
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
-        request = self.initialize_request(raw)
+        """Neither content nor version is negotiated; the throttle is awaited when the call's needs are known."""
+        authenticators = [one() for one in self.authentication_classes]
+        request = Request(raw, authenticators=authenticators, negotiator=NEGOTIATOR)
         self.request, self.args, self.kwargs = request, (), path
-        self.initial(request)
+        self.perform_authentication(request)
+        self.check_permissions(request)
         return await self.answer(request, raw, **path)
 
     @abstractmethod

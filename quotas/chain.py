@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -140,8 +140,7 @@ class Unseeded:
         return orjson.dumps(spec_of(self.limit, self.pair))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """One limit right after a decision, in its own unit. `resets_at` in microseconds, None when unknown."""
 
     limit: Limit
@@ -208,23 +207,20 @@ class Lease:
     def holding(self, amounts: Amounts) -> Lease:
         return replace(self, amounts=amounts)
 
-    def standings(self, *meters: str) -> list[Standing]:
-        """How the limits of these meters stand with this lease in them."""
-        chain, figures = self.chain, self.figures
+    def tightest(self, meters: Container[str]) -> Standing | None:
+        """Of the limits of these meters the one with the least room, with this lease in it."""
+        chain, figures, now = self.chain, self.figures, self.admitted_us
         if not figures:
-            return []
-        return [
-            Standing.of(
-                limit,
-                chain.windows[i],
-                self.admitted_us,
-                figures[3 * i + 1],
-                figures[3 * i + 2],
-                which=figures[3 * i],
-            )
-            for i, limit in enumerate(chain.limits)
-            if limit.meter in meters and not limit.shadow
-        ]
+            return None
+        found, least = None, 0
+        for i, limit in enumerate(chain.limits):
+            if limit.meter in meters and not limit.shadow:
+                which, used, held = figures[3 * i : 3 * i + 3]
+                standing = Standing.of(limit, chain.windows[i], now, used, held, which=which)
+                free = standing.free
+                if found is None or free < least:
+                    found, least = standing, free
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def bound(body: Mapping[str, Any], size: int, model: str = "") -> int:
     their bytes.
     """
     found = media.measure(body, model)
-    return size - found.characters + found.tokens + REPLY + _tools_most(body, family_of(model))
+    return size - found.characters + found.tokens + REPLY + _tools_most(body, model)
 
 
 async def exact(body: Mapping[str, Any], model: str, padding: float | None = None) -> int:
@@ -129,12 +129,12 @@ async def least(body: Mapping[str, Any], model: str) -> int:
     return await tokens.count_texts(_texts(body, family, Overhead()), model, padding)
 
 
-def _tools_most(body: Mapping[str, Any], family: Family) -> int:
+def _tools_most(body: Mapping[str, Any], model: str) -> int:
     """What tools may add beyond their bytes."""
     tools = _listed(body)
     if not tools:
         return 0
-    return sum(map(_around, tools)) + FUNCTIONS_END + _tool_prompt(family)
+    return sum(map(_around, tools)) + FUNCTIONS_END + _tool_prompt(family_of(model))
 
 
 def _around(tool: Any) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from orbit.demo.provider.process import ProviderHandle
 from orbit.lib import access
-from proxy.references import MAY_REFER, object_references
+from proxy.references import may_refer, object_references
 from tenants.models import ModelTarget, ProviderAccount, ProviderObject
 from tenants.services import issue_key
 from tenants.services.provider_objects import KEPT
@@ -313,7 +313,24 @@ def test_outlived_objects_are_forgotten(people: Cast) -> None:
 )
 def test_every_id_that_a_body_can_name_is_found(endpoint: str, body: dict[str, Any], param: str) -> None:
     assert [one.param for one in object_references(endpoint, body)] == [param]
-    assert MAY_REFER.search(orjson.dumps(body))
+    assert may_refer(body, orjson.dumps(body))
+
+
+@pytest.mark.parametrize(
+    "messages", [5, None, "x", {}, [5], [None], ["x"], [[]], [{"content": {"file_id": "f"}}]]
+)
+def test_odd_messages_are_looked_at(messages: object) -> None:
+    assert may_refer({"messages": messages}, b'"file_id"')
+
+
+def test_plain_texts_are_not_looked_at() -> None:
+    body = {
+        "model": "m",
+        "messages": [{"role": "user", "content": 'my "file_id"'}],
+        "stop": ["x"],
+        "stream": True,
+    }
+    assert not may_refer(body, orjson.dumps(body))
 
 
 @pytest.mark.parametrize(
