@@ -17,6 +17,9 @@ class GatewayRequest(HttpRequest):
     Header names are lower-case bytes, as ASGI has them.
     """
 
+    # what DRF looks for in vain, which costs more than finding nothing
+    _force_auth_user = _force_auth_token = None
+
     def __init__(self, method: str, path: str, header_map: dict[bytes, bytes], body: bytes) -> None:
         self.method = method
         self.path = self.path_info = path
@@ -29,6 +32,10 @@ class GatewayRequest(HttpRequest):
         self.principal: Principal | None = None
         self.client_ip: str | None = None
         self.runtime: Any = None
+
+    @property
+    def body(self) -> bytes:
+        return self._body
 
 
 def raw_of(request: Request) -> GatewayRequest:

@@ -53,7 +53,7 @@ NEGOTIATOR = DefaultContentNegotiation()  # which nobody asks
 class ProxyView(APIView, ABC):
     """Authentication, permission and throttle are DRF's; `answer` is ours and asynchronous."""
 
-    authentication_classes = [IssuedKeyAuthentication]
+    authentication_classes = [IssuedKeyAuthentication]  # the one that `_respond` asks
     permission_classes = [PolicyPermission]
     throttle_classes = [LimitThrottle]
 
@@ -77,11 +77,10 @@ class ProxyView(APIView, ABC):
         return self.surface.error_reply(unavailable(), str(raw.request_id))
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
-        """Neither content nor version is negotiated; the throttle is awaited when the call's needs are known."""
-        authenticators = [one() for one in self.authentication_classes]
-        request = Request(raw, authenticators=authenticators, negotiator=NEGOTIATOR)
+        """DRF's order, with nothing negotiated; the throttle is awaited when the call's needs are known."""
+        request = Request(raw, negotiator=NEGOTIATOR)
         self.request, self.args, self.kwargs = request, (), path
-        self.perform_authentication(request)
+        request.user, request.auth = IssuedKeyAuthentication().authenticate(request)
         self.check_permissions(request)
         return await self.answer(request, raw, **path)
 
