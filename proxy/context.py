@@ -102,6 +102,7 @@ class KeyRecord:
     generation: int
     expires_at: datetime | None
     revoked: bool
+    allow: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """What a key may do: allow-lists that must all agree, the smallest caps, every limit of the chain."""
+    """What a key may do: allow-lists (its own too) that must all agree, the smallest caps, every limit of the chain."""
 
     version: str
     models: tuple[tuple[str, ...], ...]

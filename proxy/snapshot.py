@@ -191,6 +191,7 @@ def record_of(key: ApiKey) -> KeyRecord:
         generation=key.generation,
         expires_at=key.expires_at,
         revoked=key.revoked_at is not None or key.project.archived_at is not None,
+        allow=key.allow,
     )
 
 
@@ -317,14 +318,15 @@ def effective_policy(
             key_name=key_name,
         )
     ]
+    allowed = [*(document["allow"] for document in documents), key.allow]
     return EffectivePolicy(
         version=",".join(f"{policy.name}@{policy.revision}" for policy, *_ in attached),
-        models=tuple(tuple(document["allow"]["models"]) for document in documents),
-        endpoints=tuple(tuple(document["allow"]["endpoints"]) for document in documents),
+        models=tuple(tuple(allow["models"]) for allow in allowed if "models" in allow),
+        endpoints=tuple(tuple(allow["endpoints"]) for allow in allowed if "endpoints" in allow),
         networks=tuple(
-            tuple(ip_network(one) for one in document["allow"]["ip_ranges"])
-            for document in documents
-            if document["allow"]["ip_ranges"]
+            tuple(ip_network(one) for one in allow["ip_ranges"])
+            for allow in allowed
+            if allow.get("ip_ranges")
         ),
         max_input_tokens=_smallest(document["caps"].get("max_input_tokens") for document in documents),
         max_output_tokens=_smallest(document["caps"].get("max_output_tokens") for document in documents),

@@ -138,6 +138,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "name",
         "hint",
         "policy",
+        "allow",
         "expires_at",
         "revoked_at",
         "generation",

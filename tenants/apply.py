@@ -261,6 +261,7 @@ class _Applied:
                 organization_id=self._id,
                 key_id=known.id,
                 policy=key.policy,
+                allow=key.allow.model_dump(),
                 expires_at=key.expires_at,
                 actor=self._actor,
             )
@@ -271,10 +272,11 @@ class _Applied:
             project=project,
             name=key.name,
             policy=key.policy,
+            allow=key.allow.model_dump(),
             expires_at=key.expires_at,
             actor=self._actor,
         )
-        self._note("create", "key", name, ("policy", "expires_at"))
+        self._note("create", "key", name, ("policy", "allow", "expires_at"))
         self._outcome.keys.append(NewKey(self._entry.slug, project, key.name, secret))
 
     def _prune(self) -> None:

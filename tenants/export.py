@@ -119,5 +119,6 @@ def _key(key: ApiKey) -> dict[str, Any]:
     return {
         "name": key.name,
         "policy": key.policy.name if key.policy else None,
+        **({"allow": key.allow} if key.allow else {}),
         "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
     }

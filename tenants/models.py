@@ -191,7 +191,10 @@ class Project(models.Model):
 
 
 class ApiKey(models.Model):
-    """An issued key, stored as a keyed hash; `hint` is what we still know of it."""
+    """An issued key, stored as a keyed hash; `hint` is what we still know of it.
+
+    `allow` narrows it beside its policies, and says only what does: `{}` allows what they allow.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="keys")
@@ -200,6 +203,7 @@ class ApiKey(models.Model):
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     hint = models.CharField(max_length=24, editable=False)
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    allow = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     generation = models.BigIntegerField(default=1, editable=False)

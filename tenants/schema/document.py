@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from orbit.lib.errors import InputError
 from tenants import kinds
 from tenants.schema import values
-from tenants.schema.policy import Name, NamedPolicy, Strict, one_of, supported
+from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of, supported
 from tenants.schema.prices import ContractPrice
 from tenants.schema.routes import ModelRoute
 from tenants.schema.values import NOT_YET
@@ -73,6 +73,7 @@ class Account(Strict):
 class Key(Strict):
     name: Name
     policy: Name | None = None
+    allow: Allow = Allow()
     expires_at: Annotated[datetime | None, BeforeValidator(lambda value: value and values.moment(value))] = (
         None
     )

@@ -60,11 +60,11 @@ class Strict(BaseModel):
 
 Name = Annotated[str, AfterValidator(values.name)]
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
-Model = Annotated[str, AfterValidator(lambda text: text if text == "*" else values.alias(text))]
+Models = Annotated[str, AfterValidator(values.aliases)]
 
 
 class Allow(Strict):
-    models: list[Model] = ["*"]
+    models: list[Models] = ["*"]
     endpoints: list[Annotated[str, AfterValidator(values.endpoint)]] = ["*"]
     ip_ranges: list[Annotated[str, AfterValidator(values.ip_range)]] = []
 
@@ -323,3 +323,11 @@ def policy_document(given: Mapping[str, Any]) -> dict[str, Any]:
         return Policy.model_validate(dict(given)).document()
     except ValidationError as error:
         raise Invalid(problems_of(error, Policy)) from None
+
+
+def allow_document(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored form of what narrows a key: only what differs from all. Invalid when it is wrong."""
+    try:
+        return Allow.model_validate(dict(given)).model_dump(exclude_defaults=True)
+    except ValidationError as error:
+        raise Invalid(problems_of(error, Allow)) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import filter as matching
 
 from tenants.schema.document import Document, Organization
-from tenants.schema.policy import NamedPolicy
+from tenants.schema.policy import Allow, NamedPolicy
 from tenants.schema.problems import Problem
 from tenants.schema.routes import ModelRoute
 from tenants.schema.values import nearest
@@ -70,6 +71,7 @@ def _dangling(path: str, organization: Organization, known: Known) -> Iterator[P
         yield from _absent(f"{at}.policy", "policy", project.policy, policies)
         for which, key in enumerate(project.keys):
             yield from _absent(f"{at}.keys[{which}].policy", "policy", key.policy, policies)
+            yield from _models_allowed(f"{at}.keys[{which}].allow", key.allow, models)
 
 
 def _targets(path: str, route: ModelRoute, accounts: Iterable[str]) -> Iterator[Problem]:
@@ -83,12 +85,18 @@ def _fallbacks(path: str, route: ModelRoute, models: Iterable[str]) -> Iterator[
 
 
 def _models_of(path: str, policy: NamedPolicy, models: Iterable[str]) -> Iterator[Problem]:
-    for number, alias in enumerate(policy.allow.models):
-        if alias != "*":
-            yield from _absent(f"{path}.allow.models[{number}]", "model", alias, models)
+    yield from _models_allowed(f"{path}.allow", policy.allow, models)
     for number, limit in enumerate(policy.limits):
         for which, alias in enumerate(limit.models or []):
             yield from _absent(f"{path}.limits[{number}].models[{which}]", "model", alias, models)
+
+
+def _models_allowed(path: str, allow: Allow, models: Iterable[str]) -> Iterator[Problem]:
+    for number, alias in enumerate(allow.models):
+        if "*" not in alias:
+            yield from _absent(f"{path}.models[{number}]", "model", alias, models)
+        elif alias != "*" and not matching(models, alias):
+            yield Problem(f"{path}.models[{number}]", f"no model of the organization matches {alias!r}")
 
 
 def _absent(path: str, what: str, name: str | None, known: Iterable[str]) -> Iterator[Problem]:

@@ -42,6 +42,7 @@ _FAR = datetime(2200, 1, 1, tzinfo=UTC)  # in microseconds below that, with room
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
+_ALIASES = re.compile(r"[A-Za-z0-9*][A-Za-z0-9*._:/@+-]{0,119}")
 _UPSTREAM_MODEL = re.compile(r"[!-~]{1,200}")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,7}")
 
@@ -97,6 +98,11 @@ def alias(text: str) -> str:
     if not _ALIAS.fullmatch(text):
         raise InputError("", "must be a model's name: up to 120 letters, digits and any of . _ : / @ + -")
     return text
+
+
+def aliases(text: str) -> str:
+    """An alias, or a pattern in which each `*` stands for any text."""
+    return text if "*" in text and _ALIASES.fullmatch(text) else alias(text)
 
 
 def upstream_model(text: str) -> str:

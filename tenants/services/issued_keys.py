@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.utils import timezone
 from orbit.lib.errors import InputError
 from tenants import keys
 from tenants.models import ApiKey, Project
-from tenants.schema import values
+from tenants.schema import allow_document, values
 from tenants.services.policies import find_policy
 from tenants.services.saved import Change, Saved, changing, differences, valid
 
@@ -25,10 +27,12 @@ def issue_key(
     name: str,
     actor: str,
     policy: str | None = None,
+    allow: Mapping[str, Any] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """The key and its text, which cannot be had again."""
+    """The key and its text, which cannot be had again. Invalid when `allow` is wrong."""
     valid("name", values.name, name)
+    narrowed = allow_document(allow or {})
     with changing(organization_id, actor) as change:
         owner = Project.objects.filter(slug=project, archived_at=None).first()
         if owner is None:
@@ -42,6 +46,7 @@ def issue_key(
             digest=keys.digest(text, settings.ORBIT_KEY_PEPPER),
             hint=keys.hint(text),
             policy=find_policy(policy),
+            allow=narrowed,
             expires_at=expires_at,
             created_by=actor[:254],
         )
@@ -58,11 +63,20 @@ def issue_key(
 
 
 def change_key(
-    *, organization_id: UUID, key_id: UUID, policy: str | None, expires_at: datetime | None, actor: str
+    *,
+    organization_id: UUID,
+    key_id: UUID,
+    policy: str | None,
+    allow: Mapping[str, Any],
+    expires_at: datetime | None,
+    actor: str,
 ) -> Saved[ApiKey]:
+    """All of it becomes as given; nothing is kept that is not named, so that no caller widens a key unawares."""
+    narrowed = allow_document(allow)
     with changing(organization_id, actor) as change:
         key = _usable(key_id)
-        new = differences(key, {"policy": find_policy(policy), "expires_at": expires_at})
+        wanted = {"policy": find_policy(policy), "allow": narrowed, "expires_at": expires_at}
+        new = differences(key, wanted)
         if new:
             before = {field: getattr(key, field) for field in new}
             for field, value in new.items():
@@ -105,4 +119,4 @@ def _raise_generation(change: Change, key: ApiKey, fields: list[str]) -> None:
 
 
 def _shown(key: ApiKey) -> dict[str, object]:
-    return {"policy": key.policy, "expires_at": key.expires_at}
+    return {"policy": key.policy, "allow": key.allow, "expires_at": key.expires_at}

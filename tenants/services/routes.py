@@ -9,6 +9,7 @@ from uuid import UUID
 
 from orbit.lib.errors import InputError
 from tenants.models import (
+    ApiKey,
     ModelAlias,
     ModelFallback,
     ModelTarget,
@@ -157,6 +158,9 @@ def _check_unnamed(row: ModelAlias, going: Collection[str]) -> None:
     user = _policy_naming(row.alias)
     if user is not None:
         raise InputError("model", f"policy {user!r} names {row.alias!r}", "change the policy first")
+    key = ApiKey.objects.filter(revoked_at=None, allow__models__contains=[row.alias]).first()
+    if key is not None:
+        raise InputError("model", f"key {key.name!r} is narrowed to {row.alias!r}", "change the key first")
     staying = row.fallback_of.exclude(alias__alias__in=going).select_related("alias").first()
     if staying is not None:
         other = staying.alias.alias

@@ -66,6 +66,7 @@ def test_expiry_holds_from_its_minute_and_can_be_moved(warm: Warm) -> None:
         "organization_id": tenant.id,
         "key_id": key_of(tenant).pk,
         "policy": None,
+        "allow": {},
         "actor": "test",
     }
     services.change_key(**change, expires_at=datetime.now(UTC) - timedelta(seconds=1))

@@ -22,8 +22,8 @@ from tenants.schema import policy_document
 DRAIN = {"drain": {"max_s": 60, "max_cost": "0.50"}}
 
 
-def effective(*documents: dict[str, Any] | None) -> EffectivePolicy:
-    """Of organization, project and key, from the top; None where no policy is attached."""
+def effective(*documents: dict[str, Any] | None, allow: dict[str, Any] | None = None) -> EffectivePolicy:
+    """Of organization, project and key, from the top; None where no policy is attached. `allow` is the key's own."""
     ids = [uuid4() if document is not None else None for document in documents]
     ids += [None] * (3 - len(ids))
     policies: dict[UUID, PolicySnapshot] = {
@@ -45,7 +45,9 @@ def effective(*documents: dict[str, Any] | None) -> EffectivePolicy:
         projects={"project-id": project},
         models={},
     )
-    key = KeyRecord("key-id", "organization-id", "project-id", "web", ids[2], 1, None, revoked=False)
+    key = KeyRecord(
+        "key-id", "organization-id", "project-id", "web", ids[2], 1, None, revoked=False, allow=allow or {}
+    )
     found = effective_policy(key, organization, project)
     assert found is not None
     return found
@@ -93,6 +95,19 @@ def test_documents_of_older_versions_are_read() -> None:
     del old["output_reserve"]
     policy = effective(old, said(output_reserve="learned"))
     assert (policy.output_reserve, policy.drain) == ("learned", None)
+
+
+def test_what_narrows_the_key_stands_beside_its_policies() -> None:
+    wide = effective(said(), said(allow={"models": ["fast"], "ip_ranges": ["10.0.0.0/8"]}))
+    narrow = effective(
+        said(),
+        said(allow={"models": ["fast"], "ip_ranges": ["10.0.0.0/8"]}),
+        allow={"models": ["gpt-*"], "endpoints": ["messages"], "ip_ranges": ["10.1.0.0/16"]},
+    )
+    assert wide.models == (("*",), ("fast",))
+    assert narrow.models == (*wide.models, ("gpt-*",))
+    assert narrow.endpoints == (*wide.endpoints, ("messages",))
+    assert [str(one) for (one,) in narrow.networks] == ["10.0.0.0/8", "10.1.0.0/16"]
 
 
 def test_every_limit_of_the_chain_is_on_it() -> None:
