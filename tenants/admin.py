@@ -127,9 +127,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "policy",
         "expires_at",
         "revoked_at",
+        "last_used",
         "created_at",
     )
-    list_select_related = ("project", "organization", "policy")
+    list_select_related = ("project", "organization", "policy", "use")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "hint", "project__slug", "organization__slug")
     fields = (
@@ -142,11 +143,17 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "expires_at",
         "revoked_at",
         "generation",
+        "last_used",
         "created_by",
         "created_at",
         "changed_at",
     )
-    readonly_fields = ("hint", "generation", "created_at", "changed_at")
+    readonly_fields = ("hint", "generation", "last_used", "created_at", "changed_at")
+
+    @admin.display(description="Last used", ordering="use__used_at")
+    def last_used(self, key: ApiKey) -> str:
+        use = key.last_use
+        return f"{use.used_at:%Y-%m-%d %H:%M} UTC {use.address}".strip() if use else "never"
 
 
 @admin.register(ProviderAccount)

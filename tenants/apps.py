@@ -6,6 +6,8 @@ class TenantsConfig(AppConfig):
     verbose_name = "Tenants"
 
     def ready(self) -> None:
-        from tenants import checks
+        from audit.projections import Projection, registry
+        from tenants import checks, key_use
 
+        registry.register(Projection("last use of keys", key_use.apply, key_use.failed))
         assert checks  # registered by being imported

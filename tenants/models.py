@@ -224,6 +224,30 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def last_use(self) -> KeyUse | None:
+        """None for a key that was never used. Read along with `select_related("use")`."""
+        return getattr(self, "use", None)
+
+
+class KeyUse(models.Model):
+    """When a key was last used, to the minute, and from where; kept by the ledger's writer.
+
+    No constraint to the key: what the ledger says stands, whatever became of the key meanwhile.
+    """
+
+    key = models.OneToOneField(
+        ApiKey, primary_key=True, db_constraint=False, on_delete=models.CASCADE, related_name="use"
+    )
+    organization_id = models.UUIDField()
+    used_at = models.DateTimeField()
+    address = models.CharField(max_length=64, blank=True)
+
+    objects = ScopedManager["KeyUse"]()
+
+    def __str__(self) -> str:
+        return f"{self.used_at:%F %H:%M}"
+
 
 class ProviderAccount(models.Model):
     """An account at a provider. Its credential is sealed here or named by reference, and never read back."""

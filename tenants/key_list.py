@@ -1,0 +1,101 @@
+"""Which keys an organization has, and what there is to say of each. Never the digest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from orbit.lib import access
+from orbit.lib.clock import rfc3339
+from orbit.lib.errors import InputError
+from tenants.models import ApiKey, Project
+from tenants.schema import values
+
+_PATTERN = re.compile(r"[A-Za-z0-9_*-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Keys that are not revoked; all that is given must hold of each. `name` may have `*` for any text.
+
+    A key that was never used counts as used when it was issued.
+    """
+
+    project: str | None = None
+    created_by: str | None = None
+    name: str | None = None
+    unused_since: datetime | None = None
+
+    @property
+    def everything(self) -> bool:
+        return self == Selection()
+
+
+def selected(selection: Selection) -> QuerySet[ApiKey]:
+    """Of the organization in scope. InputError for a project that there is not, or a name that is no pattern."""
+    wanted = Q(revoked_at=None, project__archived_at=None)
+    if selection.project is not None:
+        known = Project.objects.filter(archived_at=None).values_list("slug", flat=True)
+        if selection.project not in known:
+            raise InputError(
+                "project",
+                f"there is no project {selection.project!r}",
+                values.nearest(selection.project, known),
+            )
+        wanted &= Q(project__slug=selection.project)
+    if selection.created_by is not None:
+        wanted &= Q(created_by=selection.created_by)
+    if selection.name is not None:
+        wanted &= Q(name__regex=_regex(selection.name))
+    if selection.unused_since is not None:
+        since = selection.unused_since
+        wanted &= Q(created_at__lt=since) & (Q(use=None) | Q(use__used_at__lt=since))
+    rows = ApiKey.objects.filter(wanted).defer("digest")
+    return rows.select_related("project", "policy", "use").order_by("project__slug", "name")
+
+
+def list_keys(organization_id: UUID, selection: Selection) -> list[dict[str, Any]]:
+    """As the command and programs get them."""
+    with access.scope(organization_id=organization_id):
+        return [described(key) for key in selected(selection)]
+
+
+def described(key: ApiKey) -> dict[str, Any]:
+    """Of a key whose project, policy and use were read along."""
+    use = key.last_use
+    return {
+        "project": key.project.slug,
+        "name": key.name,
+        "hint": key.hint,
+        "state": state(key),
+        "policy": key.policy.name if key.policy else None,
+        "allow": key.allow,
+        "created_by": key.created_by,
+        "created_at": rfc3339(key.created_at),
+        "expires_at": _moment(key.expires_at),
+        "revoked_at": _moment(key.revoked_at),
+        "last_used_at": _moment(use.used_at if use else None),
+        "last_address": (use.address or None) if use else None,
+    }
+
+
+def state(key: ApiKey) -> str:
+    if key.revoked_at is not None or key.project.archived_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "usable"
+
+
+def _moment(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
+
+
+def _regex(pattern: str) -> str:
+    if not _PATTERN.fullmatch(pattern):
+        raise InputError("name", "must be a key's name, in which * stands for any text", "such as ci-*")
+    return "^" + pattern.replace("*", ".*") + "$"
