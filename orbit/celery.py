@@ -47,6 +47,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "tell of due rotations": {
+            "task": "tenants.tasks.tell_due_rotations",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
         "forget expired objects": {
             "task": "tenants.tasks.forget_expired_objects",
             "schedule": 3600.0,

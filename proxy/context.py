@@ -100,7 +100,7 @@ class KeyRecord:
     name: str
     policy_id: UUID | None
     generation: int
-    expires_at: datetime | None
+    expires_at: datetime | None  # of the secret by which it was asked for
     revoked: bool
     allow: Mapping[str, Any] = field(default_factory=dict)
 

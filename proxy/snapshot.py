@@ -42,6 +42,7 @@ from quotas.policies import calendar_of, limits_of, strictest
 from tenants.kinds import BY_NAME
 from tenants.models import (
     ApiKey,
+    FormerSecret,
     ModelAlias,
     ModelFallback,
     ModelTarget,
@@ -50,6 +51,7 @@ from tenants.models import (
     Project,
     ProviderAccount,
 )
+from tenants.rotation import earliest
 from tenants.secrets import CredentialUnavailable, resolve
 from tenants.untranslatable import dropping
 
@@ -177,11 +179,14 @@ def load_key(digest: bytes) -> KeyRecord | None:
     key_id, organization_id = found
     with access.scope(organization_id=organization_id):
         key = ApiKey.objects.select_related("project").filter(pk=key_id).first()
-    return record_of(key) if key is not None else None
+        if key is None or bytes(key.digest) == digest:
+            return record_of(key) if key is not None else None
+        former = FormerSecret.objects.filter(digest=digest, key=key).first()
+    return record_of(key, until=former.works_until) if former is not None else None
 
 
-def record_of(key: ApiKey) -> KeyRecord:
-    """What the data plane knows of a key; its project is read along."""
+def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
+    """What the data plane knows of a key; its project is read along. A former secret works `until` its end."""
     return KeyRecord(
         id=str(key.pk),
         organization_id=str(key.organization_id),
@@ -189,7 +194,7 @@ def record_of(key: ApiKey) -> KeyRecord:
         name=key.name,
         policy_id=key.policy_id,
         generation=key.generation,
-        expires_at=key.expires_at,
+        expires_at=earliest(key.refused_from, until),
         revoked=key.revoked_at is not None or key.project.archived_at is not None,
         allow=key.allow,
     )

@@ -17,6 +17,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from orbit.lib.admin import ReadOnlyAdmin, as_json
 from tenants.models import (
     ApiKey,
+    FormerSecret,
     Membership,
     ModelAlias,
     ModelFallback,
@@ -66,6 +67,15 @@ class FallbackInline(ReadOnlyInline):
     fk_name = "alias"
     fields = ("position", "fallback")
     ordering = ("position",)
+
+
+class FormerSecretInline(ReadOnlyInline):
+    """Never the digest, as of the key's own."""
+
+    model = FormerSecret
+    fields = readonly_fields = ("hint", "works_until", "created_at")
+    ordering = ("-created_at",)
+    show_change_link = False
 
 
 @admin.register(Organization)
@@ -142,6 +152,9 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "allow",
         "expires_at",
         "revoked_at",
+        "rotate_after_days",
+        "rotated_at",
+        "rotation_due_at",
         "generation",
         "last_used",
         "created_by",
@@ -149,6 +162,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "changed_at",
     )
     readonly_fields = ("hint", "generation", "last_used", "created_at", "changed_at")
+    inlines = (FormerSecretInline,)
 
     @admin.display(description="Last used", ordering="use__used_at")
     def last_used(self, key: ApiKey) -> str:

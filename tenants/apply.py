@@ -263,6 +263,7 @@ class _Applied:
                 policy=key.policy,
                 allow=key.allow.model_dump(),
                 expires_at=key.expires_at,
+                rotate_after_days=key.rotate_after_days,
                 actor=self._actor,
             )
             self._saved("key", name, saved)
@@ -274,9 +275,10 @@ class _Applied:
             policy=key.policy,
             allow=key.allow.model_dump(),
             expires_at=key.expires_at,
+            rotate_after_days=key.rotate_after_days,
             actor=self._actor,
         )
-        self._note("create", "key", name, ("policy", "allow", "expires_at"))
+        self._note("create", "key", name, ("policy", "allow", "expires_at", "rotate_after_days"))
         self._outcome.keys.append(NewKey(self._entry.slug, project, key.name, secret))
 
     def _prune(self) -> None:

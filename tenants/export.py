@@ -121,4 +121,5 @@ def _key(key: ApiKey) -> dict[str, Any]:
         "policy": key.policy.name if key.policy else None,
         **({"allow": key.allow} if key.allow else {}),
         "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
+        **({"rotate_after_days": key.rotate_after_days} if key.rotate_after_days else {}),
     }

@@ -15,6 +15,7 @@ from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
 from tenants.models import ApiKey, Project
+from tenants.rotation import GRACE
 from tenants.schema import values
 
 _PATTERN = re.compile(r"[A-Za-z0-9_*-]{1,63}")
@@ -24,13 +25,14 @@ _PATTERN = re.compile(r"[A-Za-z0-9_*-]{1,63}")
 class Selection:
     """Keys that are not revoked; all that is given must hold of each. `name` may have `*` for any text.
 
-    A key that was never used counts as used when it was issued.
+    A key that was never used counts as used when it was issued. `due` ones are to be rotated.
     """
 
     project: str | None = None
     created_by: str | None = None
     name: str | None = None
     unused_since: datetime | None = None
+    due: bool = False
 
     @property
     def everything(self) -> bool:
@@ -56,6 +58,8 @@ def selected(selection: Selection) -> QuerySet[ApiKey]:
     if selection.unused_since is not None:
         since = selection.unused_since
         wanted &= Q(created_at__lt=since) & (Q(use=None) | Q(use__used_at__lt=since))
+    if selection.due:
+        wanted &= Q(rotation_due_at__lte=timezone.now())
     rows = ApiKey.objects.filter(wanted).defer("digest")
     return rows.select_related("project", "policy", "use").order_by("project__slug", "name")
 
@@ -63,12 +67,13 @@ def selected(selection: Selection) -> QuerySet[ApiKey]:
 def list_keys(organization_id: UUID, selection: Selection) -> list[dict[str, Any]]:
     """As the command and programs get them."""
     with access.scope(organization_id=organization_id):
-        return [described(key) for key in selected(selection)]
+        rows = selected(selection).prefetch_related("former_secrets")
+        return [described(key) for key in rows]
 
 
 def described(key: ApiKey) -> dict[str, Any]:
     """Of a key whose project, policy and use were read along."""
-    use = key.last_use
+    use, now = key.last_use, timezone.now()
     return {
         "project": key.project.slug,
         "name": key.name,
@@ -80,6 +85,15 @@ def described(key: ApiKey) -> dict[str, Any]:
         "created_at": rfc3339(key.created_at),
         "expires_at": _moment(key.expires_at),
         "revoked_at": _moment(key.revoked_at),
+        "rotated_at": _moment(key.rotated_at),
+        "rotate_after_days": key.rotate_after_days,
+        "rotation_due_at": _moment(key.rotation_due_at),
+        "refused_from": _moment(key.refused_from),
+        "former_secrets": [
+            {"hint": one.hint, "works_until": rfc3339(one.works_until)}
+            for one in key.former_secrets.all()
+            if one.works_until > now
+        ],
         "last_used_at": _moment(use.used_at if use else None),
         "last_address": (use.address or None) if use else None,
     }
@@ -88,7 +102,12 @@ def described(key: ApiKey) -> dict[str, Any]:
 def state(key: ApiKey) -> str:
     if key.revoked_at is not None or key.project.archived_at is not None:
         return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "usable"
+    now, due = timezone.now(), key.rotation_due_at
+    if key.expires_at is not None and key.expires_at <= now:
+        return "expired"
+    if due is None or due > now:
+        return "usable"
+    return "overdue" if due + GRACE <= now else "due"
 
 
 def _moment(at: datetime | None) -> str | None:

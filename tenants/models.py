@@ -6,6 +6,7 @@ Every table but people and the installation carries its organization and is prot
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
-from tenants import kinds, routing
+from tenants import kinds, rotation, routing
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -191,7 +192,7 @@ class Project(models.Model):
 
 
 class ApiKey(models.Model):
-    """An issued key, stored as a keyed hash; `hint` is what we still know of it.
+    """An issued key. Its secret of today is stored as a keyed hash; `hint` is what we still know of it.
 
     `allow` narrows it beside its policies, and says only what does: `{}` allows what they allow.
     """
@@ -206,6 +207,10 @@ class ApiKey(models.Model):
     allow = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
+    rotate_after_days = models.SmallIntegerField(null=True, blank=True)
+    rotation_due_at = models.DateTimeField(null=True, blank=True)
+    rotation_told_at = models.DateTimeField(null=True, blank=True, editable=False)
     generation = models.BigIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
     created_by = models.CharField(max_length=254, blank=True)
@@ -219,6 +224,19 @@ class ApiKey(models.Model):
             models.UniqueConstraint(
                 fields=["project", "name"], condition=models.Q(revoked_at=None), name="usable_key_name"
             ),
+            models.UniqueConstraint(fields=["organization", "id"], name="key_in_organization"),
+            models.CheckConstraint(
+                condition=models.Q(rotate_after_days=None)
+                | models.Q(rotate_after_days__range=(1, rotation.MOST_DAYS), rotation_due_at__isnull=False),
+                name="key_rotate_after_days",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["rotation_due_at"],
+                condition=models.Q(revoked_at=None, rotation_due_at__isnull=False),
+                name="rotation_due",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -228,6 +246,29 @@ class ApiKey(models.Model):
     def last_use(self) -> KeyUse | None:
         """None for a key that was never used. Read along with `select_related("use")`."""
         return getattr(self, "use", None)
+
+    @property
+    def refused_from(self) -> datetime | None:
+        """When the secret of today ends by itself: the key's expiry, or a rotation that nobody made."""
+        due = self.rotation_due_at
+        return rotation.earliest(self.expires_at, due and due + rotation.GRACE)
+
+
+class FormerSecret(models.Model):
+    """A secret that a rotation replaced. It works until its moment, and is known for good, should it turn up somewhere."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="former_secrets")
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    hint = models.CharField(max_length=24, editable=False)
+    works_until = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ScopedManager["FormerSecret"]()
+
+    def __str__(self) -> str:
+        return self.hint
 
 
 class KeyUse(models.Model):

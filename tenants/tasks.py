@@ -1,4 +1,4 @@
-"""What providers have let go of by now."""
+"""What has come to its time: objects that providers have let go of, keys to be rotated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from celery import shared_task
 
 from orbit.lib import access
-from tenants.models import ProviderObject
+from tenants.models import ApiKey, ProviderObject
+from tenants.services import announce_due_rotations
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
@@ -25,3 +26,14 @@ def forget_expired_objects() -> int:
             some = list(rows.values_list("pk", flat=True)[:AT_ONCE])
             deleted += ProviderObject.objects.filter(pk__in=some).delete()[0]
     return deleted
+
+
+@shared_task(name="tenants.tasks.tell_due_rotations", time_limit=120)
+def tell_due_rotations() -> int:
+    """Puts an act into the ledger for each key whose rotation has come due; returns how many."""
+    with access.operator():
+        due = ApiKey.objects.filter(
+            revoked_at=None, rotation_due_at__lte=datetime.now(UTC), rotation_told_at=None
+        )
+        organizations = list(due.values_list("organization_id", flat=True).distinct())
+    return sum(announce_due_rotations(organization_id=one, actor="schedule") for one in organizations)

@@ -168,6 +168,5 @@ def _columns(cursor: CursorWrapper, role: str, oid: int) -> str:
         [oid, role],
     )
     names = cursor.fetchone()[0]
-    return {None: "-", ("digest", "id", "organization_id"): "three columns"}.get(
-        names and tuple(names), str(names)
-    )
+    found = {("digest", one, "organization_id"): "three columns" for one in ("id", "key_id")}
+    return "-" if names is None else found.get(tuple(names), str(names))

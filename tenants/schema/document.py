@@ -9,7 +9,7 @@ from django.conf import settings
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from orbit.lib.errors import InputError
-from tenants import kinds
+from tenants import kinds, rotation
 from tenants.schema import values
 from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of, supported
 from tenants.schema.prices import ContractPrice
@@ -77,6 +77,7 @@ class Key(Strict):
     expires_at: Annotated[datetime | None, BeforeValidator(lambda value: value and values.moment(value))] = (
         None
     )
+    rotate_after_days: Annotated[int, Field(ge=1, le=rotation.MOST_DAYS)] | None = None
 
 
 class Project(Strict):

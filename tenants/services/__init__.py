@@ -2,6 +2,7 @@
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
 from tenants.services.issued_keys import change_key, issue_key, revoke_key
+from tenants.services.key_rotation import announce_due_rotations, rotate_key
 from tenants.services.organizations import add_member, create_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
 from tenants.services.projects import archive_project, save_project
@@ -14,6 +15,7 @@ __all__ = [
     "NewTarget",
     "Saved",
     "add_member",
+    "announce_due_rotations",
     "archive_project",
     "change_key",
     "create_organization",
@@ -26,6 +28,7 @@ __all__ = [
     "keep_objects",
     "owned_objects",
     "revoke_key",
+    "rotate_key",
     "save_account",
     "save_model",
     "save_policy",

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from orbit.lib.errors import InputError
-from tenants import keys
+from tenants import keys, rotation
 from tenants.models import ApiKey, Project
 from tenants.schema import allow_document, values
 from tenants.services.policies import find_policy
@@ -29,10 +29,12 @@ def issue_key(
     policy: str | None = None,
     allow: Mapping[str, Any] | None = None,
     expires_at: datetime | None = None,
+    rotate_after_days: int | None = None,
 ) -> tuple[ApiKey, str]:
     """The key and its text, which cannot be had again. Invalid when `allow` is wrong."""
     valid("name", values.name, name)
-    narrowed = allow_document(allow or {})
+    narrowed, now = allow_document(allow or {}), timezone.now()
+    _check_days(rotate_after_days)
     with changing(organization_id, actor) as change:
         owner = Project.objects.filter(slug=project, archived_at=None).first()
         if owner is None:
@@ -48,6 +50,8 @@ def issue_key(
             policy=find_policy(policy),
             allow=narrowed,
             expires_at=expires_at,
+            rotate_after_days=rotate_after_days,
+            rotation_due_at=rotation.due(now, rotate_after_days, now),
             created_by=actor[:254],
         )
         try:
@@ -69,19 +73,27 @@ def change_key(
     policy: str | None,
     allow: Mapping[str, Any],
     expires_at: datetime | None,
+    rotate_after_days: int | None,
     actor: str,
 ) -> Saved[ApiKey]:
     """All of it becomes as given; nothing is kept that is not named, so that no caller widens a key unawares."""
     narrowed = allow_document(allow)
+    _check_days(rotate_after_days)
     with changing(organization_id, actor) as change:
-        key = _usable(key_id)
-        wanted = {"policy": find_policy(policy), "allow": narrowed, "expires_at": expires_at}
+        key = usable(key_id)
+        wanted = {
+            "policy": find_policy(policy),
+            "allow": narrowed,
+            "expires_at": expires_at,
+            "rotate_after_days": rotate_after_days,
+        }
         new = differences(key, wanted)
         if new:
             before = {field: getattr(key, field) for field in new}
             for field, value in new.items():
                 setattr(key, field, value)
-            _raise_generation(change, key, list(new))
+            moved = _schedule(key) if "rotate_after_days" in new else []
+            raise_generation(change, key, [*new, *moved])
             change.act("key.update", f"{key.project.slug}/{key.name}", before, new)
     return Saved(key, created=False, fields=tuple(new))
 
@@ -100,23 +112,43 @@ def revoke_key(*, organization_id: UUID, key_id: UUID, actor: str) -> ApiKey:
 def revoke(change: Change, key: ApiKey, project: str) -> None:
     """Within a change that is under way."""
     key.revoked_at = timezone.now()
-    _raise_generation(change, key, ["revoked_at"])
+    raise_generation(change, key, ["revoked_at"])
     change.act("key.revoke", f"{project}/{key.name}", {"revoked_at": None}, {"revoked_at": key.revoked_at})
 
 
-def _usable(key_id: UUID) -> ApiKey:
+def usable(key_id: UUID) -> ApiKey:
+    """A key of the organization in scope that was not revoked, with its project and policy."""
     key = ApiKey.objects.select_related("project", "policy").filter(id=key_id, revoked_at=None).first()
     if key is None:
         raise InputError("key", "there is no such key, or it was revoked")
     return key
 
 
-def _raise_generation(change: Change, key: ApiKey, fields: list[str]) -> None:
+def raise_generation(change: Change, key: ApiKey, fields: list[str]) -> None:
+    """Saves the fields of a key. Every snapshot of it is stale from the commit on."""
     key.generation += 1
     key.save(update_fields=[*fields, "generation"])
     ApiKey.objects.filter(id=key.id).update(changed_at=Now())
     change.tell_key(key)
 
 
+def _schedule(key: ApiKey) -> list[str]:
+    """The fields that a changed schedule moves."""
+    issued_at = key.rotated_at or key.created_at
+    key.rotation_due_at = rotation.due(issued_at, key.rotate_after_days, timezone.now())
+    key.rotation_told_at = None
+    return ["rotation_due_at", "rotation_told_at"]
+
+
+def _check_days(days: int | None) -> None:
+    if days is not None and not 1 <= days <= rotation.MOST_DAYS:
+        raise InputError("rotate_after_days", f"must be from 1 to {rotation.MOST_DAYS}")
+
+
 def _shown(key: ApiKey) -> dict[str, object]:
-    return {"policy": key.policy, "allow": key.allow, "expires_at": key.expires_at}
+    return {
+        "policy": key.policy,
+        "allow": key.allow,
+        "expires_at": key.expires_at,
+        "rotate_after_days": key.rotate_after_days,
+    }

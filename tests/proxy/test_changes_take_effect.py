@@ -67,6 +67,7 @@ def test_expiry_holds_from_its_minute_and_can_be_moved(warm: Warm) -> None:
         "key_id": key_of(tenant).pk,
         "policy": None,
         "allow": {},
+        "rotate_after_days": None,
         "actor": "test",
     }
     services.change_key(**change, expires_at=datetime.now(UTC) - timedelta(seconds=1))

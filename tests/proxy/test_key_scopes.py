@@ -37,7 +37,13 @@ def narrow() -> Narrow:
         with access.operator():
             key_id = ApiKey.objects.get(organization_id=tenant.id).pk
         services.change_key(
-            organization_id=tenant.id, key_id=key_id, policy=None, allow=allow, expires_at=None, actor="test"
+            organization_id=tenant.id,
+            key_id=key_id,
+            policy=None,
+            allow=allow,
+            expires_at=None,
+            rotate_after_days=None,
+            actor="test",
         )
 
     return narrowed

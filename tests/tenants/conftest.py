@@ -130,7 +130,11 @@ def entry(slug: str) -> dict[str, Any]:
                 "policy": "tight",
                 "keys": [
                     {"name": "production", "policy": "default", "expires_at": "2031-01-01T00:00:00Z"},
-                    {"name": "staging", "allow": {"endpoints": ["messages"], "ip_ranges": ["10.0.0.0/8"]}},
+                    {
+                        "name": "staging",
+                        "rotate_after_days": 90,
+                        "allow": {"endpoints": ["messages"], "ip_ranges": ["10.0.0.0/8"]},
+                    },
                 ],
             },
             {"slug": "search"},

@@ -35,7 +35,14 @@ from tenants.models import (
     Project,
     ProviderAccount,
 )
-from tenants.services import add_member, create_organization, keep_objects, save_policy, save_project
+from tenants.services import (
+    add_member,
+    create_organization,
+    keep_objects,
+    rotate_key,
+    save_policy,
+    save_project,
+)
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
@@ -73,6 +80,7 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         add_member(organization_id=organization_id, person=person, role="owner", actor="test")
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)
+        _rotate(organization_id)
         return organization_id
 
     return made
@@ -92,6 +100,12 @@ def _keep_response(organization_id: UUID, slug: str) -> None:
         response_id=f"resp_{slug}",
         objects={f"resp_{slug}": "response", f"msg_{slug}": "item"},
     )
+
+
+def _rotate(organization_id: UUID) -> None:
+    with access.scope(organization_id=organization_id):
+        key_id = ApiKey.objects.values_list("pk", flat=True)[0]
+    rotate_key(organization_id=organization_id, key_id=key_id, actor="test")
 
 
 def _fill_ledger(organization_id: UUID, slug: str) -> None:

@@ -65,7 +65,12 @@ def test_change_of_scope_is_an_act_and_leaves_nothing_as_it_was_by_accident(
     key, _ = services.issue_key(
         organization_id=organization.id, project="bot", name="k", allow={"models": ["fast"]}, actor="test"
     )
-    same: dict[str, Any] = {"organization_id": organization.id, "key_id": key.id, "actor": "test"}
+    same: dict[str, Any] = {
+        "organization_id": organization.id,
+        "key_id": key.id,
+        "rotate_after_days": None,
+        "actor": "test",
+    }
     with pytest.raises(TypeError, match="allow"):
         services.change_key(**same, policy=None, expires_at=None)
     with pytest.raises(Invalid, match="endpoints"):
