@@ -13,7 +13,7 @@ INVALID_KEY = "The API key is missing or not valid. Keys are issued by your orga
 
 
 def invalid_key() -> OrbitError:
-    """One answer for every bad key: unknown, revoked, expired, malformed."""
+    """One answer for every bad key: unknown, revoked, expired, rotated out, malformed."""
     return OrbitError(Code.INVALID_API_KEY, INVALID_KEY)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.ids import uuid7
+from proxy import reads
+from proxy.checks import check_principal
 from proxy.context import Reply
 from proxy.credentials import named_key
 from proxy.pipeline import Streamed
@@ -97,13 +99,19 @@ async def _request(
     principal = runtime.snapshots.known(digest)
     if principal is None and digest and keys.well_formed(key):
         principal = await runtime.snapshots.find(digest)
-    body = b""
+    body, wrong = b"", None
     if principal is not None and scope["method"] == "POST":
-        body = await _body(runtime, headers, receive)
+        try:
+            body = await _body(runtime, headers, receive)
+        except OrbitError as error:
+            wrong = error
     request = GatewayRequest(scope["method"], scope["path"], headers, body)
     request.runtime, request.digest, request.principal = runtime, digest, principal
     request.query_string = scope["query_string"]
     request.client_ip = _client_ip(runtime.trusted_proxies, scope, headers)
+    if wrong is not None:
+        check_principal(await reads.fresh(request))  # a bad key hears of nothing else
+        raise wrong
     return request
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -11,6 +13,11 @@ import orjson
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
+from tenants import keys, services
+from tenants.models import ApiKey
+from tenants.rotation import GRACE
+from tenants.services.issued_keys import raise_generation
+from tenants.services.saved import changing
 from tests.conftest import Tenant
 from tests.gateway import Gateway
 from tests.proxy.conftest import HELLO, Api, code_of
@@ -86,6 +93,74 @@ def test_every_bad_key_gets_the_same_answer(
         headers.add(tuple(sorted((name, text) for name, text in own.items() if name != "date")))
     assert len(bodies) == 1
     assert len(headers) == 1
+    assert provider.summary()["requests"] == seen
+
+
+DAY = timedelta(days=1)
+Kill = Callable[[dict[str, Any]], Any]
+
+
+def _overdue(which: dict[str, Any]) -> None:
+    services.change_key(**which, policy=None, allow={}, expires_at=None, rotate_after_days=30)
+    with changing(which["organization_id"], "test") as change:
+        key = ApiKey.objects.get(pk=which["key_id"])
+        key.rotation_due_at = datetime.now(UTC) - GRACE
+        raise_generation(change, key, ["rotation_due_at"])
+
+
+def _replaced_and_revoked(which: dict[str, Any]) -> None:
+    services.rotate_key(**which, overlap=DAY)
+    services.revoke_key(**which)
+
+
+WAYS_TO_DIE: dict[str, Kill] = {
+    "revoked": lambda which: services.revoke_key(**which),
+    "expired": lambda which: services.change_key(
+        **which, policy=None, allow={}, expires_at=datetime.now(UTC) - DAY, rotate_after_days=None
+    ),
+    "rotated out": lambda which: services.rotate_key(**which, overlap=timedelta()),
+    "replaced, then revoked": _replaced_and_revoked,
+    "overdue": _overdue,
+    "project archived": lambda which: services.archive_project(
+        organization_id=which["organization_id"], slug="doomed", actor="test"
+    ),
+}
+REQUESTS: dict[str, tuple[str, str, bytes, dict[str, str]]] = {
+    "call": ("POST", "/v1/chat/completions", CONTENT, {}),
+    "listing": ("GET", "/v1/models", b"", {}),
+    "no JSON": ("POST", "/v1/chat/completions", b"{", {}),
+    "encoded": ("POST", "/v1/chat/completions", CONTENT, {"content-encoding": "gzip"}),
+    "too large": ("POST", "/v1/chat/completions", b"", {"content-length": "99999999999"}),
+}
+
+
+def answer_to(gateway: Gateway, key: str, request: str) -> tuple[int, bytes, list[tuple[str, str]]]:
+    """Status, body and headers, without what no two answers share."""
+    method, path, content, more = REQUESTS[request]
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)) as connection:
+        connection.request(method, path, content, {"authorization": f"Bearer {key}", **more})
+        answer = connection.getresponse()
+        headers = {name.lower(): text for name, text in answer.getheaders()}
+        body = answer.read().replace(headers.pop("x-orbit-request-id").encode(), b"ID")
+    kept = [one for one in sorted(headers.items()) if one[0] not in ("x-request-id", "date")]
+    return answer.status, body, kept
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known to the worker", "not known"])
+@pytest.mark.parametrize("way", WAYS_TO_DIE)
+def test_key_that_worked_once_is_answered_like_one_that_never_was(
+    gateway: Gateway, tenant: Tenant, provider: ProviderHandle, way: str, known: bool
+) -> None:
+    services.save_project(organization_id=tenant.id, slug="doomed", name="Doomed", actor="test")
+    key, secret = services.issue_key(organization_id=tenant.id, project="doomed", name="doomed", actor="test")
+    if known:
+        assert answer_to(gateway, secret, "call")[0] == answer_to(gateway, secret, "listing")[0] == 200
+    seen = provider.summary()["requests"]
+    WAYS_TO_DIE[way]({"organization_id": tenant.id, "key_id": key.pk, "actor": "test"})
+    for request in reversed(REQUESTS):  # first those that are refused before anything is asked of the store
+        found = answer_to(gateway, secret, request)
+        assert found[0] == 401, request
+        assert found == answer_to(gateway, keys.new_key(), request), request
     assert provider.summary()["requests"] == seen
 
 
