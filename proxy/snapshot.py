@@ -39,6 +39,7 @@ from proxy.context import (
 from quotas import calibration, catalogue, keys, prices
 from quotas.engine import Engine
 from quotas.policies import calendar_of, limits_of, strictest
+from tenants.found_keys import find_key
 from tenants.kinds import BY_NAME
 from tenants.models import (
     ApiKey,
@@ -171,9 +172,7 @@ class Snapshots:
 
 
 def load_key(digest: bytes) -> KeyRecord | None:
-    with access.scope(), connections["default"].cursor() as cursor:
-        cursor.execute("SELECT key_id, organization_id FROM orbit_find_key(%s)", [digest])
-        found = cursor.fetchone()
+    found = find_key(digest)
     if found is None:
         return None
     key_id, organization_id = found

@@ -1,7 +1,8 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
-from tenants.services.issued_keys import change_key, issue_key, revoke_key
+from tenants.services.issued_keys import change_key, issue_key, revoke_key, revoke_keys
+from tenants.services.key_lookup import look_up_key
 from tenants.services.key_rotation import announce_due_rotations, rotate_key
 from tenants.services.organizations import add_member, create_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
@@ -26,8 +27,10 @@ __all__ = [
     "forget_response",
     "issue_key",
     "keep_objects",
+    "look_up_key",
     "owned_objects",
     "revoke_key",
+    "revoke_keys",
     "rotate_key",
     "save_account",
     "save_model",

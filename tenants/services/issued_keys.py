@@ -14,10 +14,13 @@ from django.utils import timezone
 
 from orbit.lib.errors import InputError
 from tenants import keys, rotation
+from tenants.key_list import Selection, selected
 from tenants.models import ApiKey, Project
 from tenants.schema import allow_document, values
 from tenants.services.policies import find_policy
 from tenants.services.saved import Change, Saved, changing, differences, valid
+
+AT_ONCE = 500  # keys revoked in one transaction
 
 
 def issue_key(
@@ -98,22 +101,43 @@ def change_key(
     return Saved(key, created=False, fields=tuple(new))
 
 
-def revoke_key(*, organization_id: UUID, key_id: UUID, actor: str) -> ApiKey:
+def revoke_key(*, organization_id: UUID, key_id: UUID, actor: str, reason: str = "") -> ApiKey:
     """Ends a key for good. One that is revoked already stays as it is."""
     with changing(organization_id, actor) as change:
         key = ApiKey.objects.select_related("project").filter(id=key_id).first()
         if key is None:
             raise InputError("key", "there is no such key")
         if key.revoked_at is None:
-            revoke(change, key, key.project.slug)
+            revoke(change, key, key.project.slug, reason)
     return key
 
 
-def revoke(change: Change, key: ApiKey, project: str) -> None:
+def revoke_keys(*, organization_id: UUID, selection: Selection, actor: str, reason: str = "") -> list[ApiKey]:
+    """Revokes what is selected, an act for each. Some at once, so that nobody waits long for the organization.
+
+    InputError for a selection that says nothing: that would be every key.
+    """
+    if selection.everything:
+        raise InputError(
+            "selection", "names no key in particular", "say which: by project, person, name or last use"
+        )
+    revoked: list[ApiKey] = []
+    while True:
+        with changing(organization_id, actor) as change:
+            some = list(selected(selection)[:AT_ONCE])
+            for key in some:
+                revoke(change, key, key.project.slug, reason)
+        revoked += some
+        if len(some) < AT_ONCE:
+            return revoked
+
+
+def revoke(change: Change, key: ApiKey, project: str, reason: str = "") -> None:
     """Within a change that is under way."""
     key.revoked_at = timezone.now()
     raise_generation(change, key, ["revoked_at"])
-    change.act("key.revoke", f"{project}/{key.name}", {"revoked_at": None}, {"revoked_at": key.revoked_at})
+    after = {"revoked_at": key.revoked_at} | ({"reason": reason[:500]} if reason else {})
+    change.act("key.revoke", f"{project}/{key.name}", {"revoked_at": None}, after)
 
 
 def usable(key_id: UUID) -> ApiKey:
