@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orbit.lib.exchange import Answer
+from tenants.secrets import Secret
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Attempt:
     http_status: int | None = None
     error: str | None = None
     upstream_request_id: str | None = None
+    secret: Secret | None = None  # that it was sent with; the account may have another one by now
 
     def answered(self, answer: Answer) -> None:
         self.http_status = answer.status

@@ -29,6 +29,7 @@ from quotas import classes, estimate, tokens
 from quotas.needs import WHOLE, Made
 from quotas.rates import NOTHING as NOTHING_APART
 from quotas.unseen import fetches_input, unseen_input
+from tenants.secrets import Secret
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ class Endings:
 
     def provider_refused(self, admission: Admission, answer: Answer, content: bytes) -> Reply:
         """The provider's own error. Its credentials' troubles are ours, not the client's."""
-        status, content = answer.status, _without_credential(admission, content)
+        status, content = answer.status, without_secret(content, admission.attempt.secret)
         told = error_of(content)
         error = ours(status, told)
         code = error.code.value if error else _provider_code(told)
@@ -368,9 +369,8 @@ def possible(usage: Usage, call: Call) -> Usage:
     return usage
 
 
-def _without_credential(admission: Admission, content: bytes) -> bytes:
+def without_secret(content: bytes, secret: Secret | None) -> bytes:
     """A provider may repeat what it was sent; the account's credential is not for the client."""
-    secret = admission.call.target.account.secret
     return content if secret is None else content.replace(secret.reveal().encode(), b"***")
 
 

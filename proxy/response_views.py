@@ -18,7 +18,7 @@ from proxy import objects
 from proxy.asked import asked
 from proxy.channel import Channel, ClientGone
 from proxy.context import Account, Headers, Principal, Reply
-from proxy.endings import ours
+from proxy.endings import ours, without_secret
 from proxy.fields import bad
 from proxy.formats.base import Progress, Unreadable, parsed_object
 from proxy.formats.openai_usage import count
@@ -87,6 +87,7 @@ class StoredView(FreshView):
         ]
 
     def _refused(self, raw: GatewayRequest, account: Account, answer: Answer, content: bytes) -> Reply:
+        content = without_secret(content, account.secret)
         error = ours(answer.status, error_of(content))
         if error is not None:
             raise error

@@ -116,7 +116,9 @@ class Tries:
             call.terms,
             request.carried if call.translated is None else {},
         )
-        self.admission.attempts.append(Attempt(account.name, call.target.model, provider.id_header))
+        self.admission.attempts.append(
+            Attempt(account.name, call.target.model, provider.id_header, secret=account.secret)
+        )
         upstream.health.begins(call.target)
         upstream.budget.begins(account.id)
         if request.form is not None:
