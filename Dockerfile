@@ -3,6 +3,11 @@ WORKDIR /app
 COPY requirements requirements
 COPY orbit/launcher/bootstrap.py orbit/launcher/bootstrap.py
 RUN python orbit/launcher/bootstrap.py run
+# Packages for credentials in a cloud's secret store: EXTRAS="aws azure"
+ARG EXTRAS=""
+RUN for extra in $EXTRAS; do \
+        .venv/bin/python -m pip install --quiet --require-hashes -r "requirements/$extra.txt" || exit 1; \
+    done
 COPY . .
 # The second time only builds the CSS. The embedded servers and Tailwind are then dead weight here.
 RUN python orbit/launcher/bootstrap.py run \

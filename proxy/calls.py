@@ -12,14 +12,14 @@ import orjson
 from orbit.lib.errors import Code, OrbitError
 from proxy import asked as asking
 from proxy.call import Call, Request
-from proxy.context import EffectivePolicy, Principal
+from proxy.context import EffectivePolicy, ModelRoute, Principal
 from proxy.fields import bad
 from proxy.forms import Form
 from proxy.health import Health
 from proxy.routing import Plan, Stop, planned
 from proxy.surfaces import ANTHROPIC
 from proxy.surfaces.base import Surface
-from proxy.targets import aimed, fitted, resolve
+from proxy.targets import aimed, fitted, renew, resolve, serving
 
 # Headers of a client that go on to a provider whose format it speaks.
 CARRIED = (b"anthropic-version", b"anthropic-beta")
@@ -70,6 +70,7 @@ async def make_call(
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
         started=time.monotonic(),
     )
+    await _renew_credentials(principal, route, endpoint, accounts)
     plan = planned(principal, route, endpoint, _token(request, headers), health)
     if accounts is not None:
         plan = tuple(stop for stop in plan if stop.target.account.id in accounts)
@@ -80,6 +81,18 @@ async def make_call(
                 param="model",
             )
     return await _first(request, plan)
+
+
+async def _renew_credentials(
+    principal: Principal, route: ModelRoute, endpoint: str, accounts: Container[str] | None
+) -> None:
+    models = principal.organization.models
+    fallbacks = [models[alias] for alias in route.fallbacks if alias in models]
+    own = [one.account for one in serving(route, endpoint)]
+    await renew(
+        [one for one in own if accounts is None or one.id in accounts],
+        [one.account for fallback in fallbacks for one in fallback.targets],
+    )
 
 
 def check_size(policy: EffectivePolicy, raw: bytes) -> None:

@@ -15,7 +15,7 @@ from quotas.catalogue import UNKNOWN, Facts
 from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
 from quotas.rates import NOTHING, Rates
-from tenants.secrets import Secret
+from tenants.secrets import NONE, Credential, Secret
 from tenants.untranslatable import REFUSING, Dropping
 
 Headers = list[tuple[bytes, bytes]]
@@ -23,14 +23,24 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A provider account. `secret` is None when it has none, or when it cannot be had right now: then it is not `ready`."""
+    """A provider account. `secret` is None when it has none, or when it cannot be had right now: then it is not `ready`.
+
+    Both may change while a call is under way, as the credential's store says.
+    """
 
     id: str
     name: str
     kind: str
     base_url: str
-    secret: Secret | None
-    ready: bool = True
+    credential: Credential = NONE
+
+    @property
+    def secret(self) -> Secret | None:
+        return self.credential.secret
+
+    @property
+    def ready(self) -> bool:
+        return self.credential.ready
 
 
 @dataclass(frozen=True, slots=True)

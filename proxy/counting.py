@@ -14,7 +14,7 @@ from proxy.formats.openai_usage import count
 from proxy.objects import not_found
 from proxy.providers import PROVIDERS
 from proxy.providers.base import Prepared
-from proxy.targets import ready, resolve, serving
+from proxy.targets import resolve, serving, usable
 from quotas import estimate
 
 ANSWER_BYTES = 100_000
@@ -32,7 +32,7 @@ async def counted(
 
     `accounts` are those that have what the body refers to; None when it refers to nothing.
     """
-    targets = ready(serving(resolve(principal, body["model"]), "messages"))
+    targets = await usable(serving(resolve(principal, body["model"]), "messages"))
     target = next((one for one in targets if accounts is None or one.account.id in accounts), None)
     if target is None:
         raise not_found("model")

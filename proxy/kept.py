@@ -19,6 +19,7 @@ def ask(
     egress: Egress, account: Account, method: str, path: str, body: bytes = b""
 ) -> AbstractAsyncContextManager[Answer]:
     """`path` comes after `/responses`, checked and encoded."""
+    account.credential.begin()
     headers = [("content-type", "application/json")] if body else []
     if account.secret is not None:
         headers.append(("authorization", f"Bearer {account.secret.reveal()}"))

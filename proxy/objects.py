@@ -19,6 +19,7 @@ from proxy.context import Account, Principal
 from proxy.references import ITEM, RESPONSE, Reference, may_refer, object_references
 from proxy.request import GatewayRequest
 from proxy.snapshot import Snapshots
+from proxy.targets import no_credential, renew
 from tenants.models import ProviderObject
 from tenants.services import forget_response, keep_objects, owned_objects
 
@@ -98,6 +99,9 @@ async def owned_response(
     account = account_of(principal, str(row.account_id)) if row is not None else None
     if row is None or account is None:
         raise not_found("response_id")
+    await renew([account])
+    if not account.ready:
+        raise no_credential()
     return row, account
 
 

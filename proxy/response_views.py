@@ -29,7 +29,7 @@ from proxy.pipeline import Streamed
 from proxy.relay import ended_early
 from proxy.request import GatewayRequest
 from proxy.sse import Decoder, TooLong
-from proxy.targets import ready, resolve, serving
+from proxy.targets import resolve, serving, usable
 from proxy.upstream import ERROR_BYTES, error_of
 from proxy.views import FreshView, Outcome, ReadView
 from quotas import estimate
@@ -208,7 +208,7 @@ class CountInput(ReadView):
         body = bodies.decode(raw.body)
         asked("responses", body)
         accounts = await objects.named_by(raw, principal, "responses", body)
-        targets = ready(serving(resolve(principal, body["model"]), "responses"))
+        targets = await usable(serving(resolve(principal, body["model"]), "responses"))
         fit = [one for one in targets if accounts is None or one.account.id in accounts]
         if not fit:
             raise objects.not_found("model")

@@ -25,11 +25,13 @@ from proxy.upstream import Upstream
 from quotas.engine import Engine
 from quotas.journal import Journal
 from quotas.local import LocalShares
+from tenants.secrets import Cache, CannotRead
 
 logger = logging.getLogger(__name__)
 
 SYNC_S = 1.0
 TELL_S = 1.0
+RENEW_S = 5.0
 TRIM_EVERY = 15  # of those
 
 
@@ -79,6 +81,7 @@ def start() -> Runtime:
         asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew"),
         asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
         asyncio.create_task(_tell(health, store), name="health"),
+        asyncio.create_task(_stay_logged_in(snapshots.credentials), name="secret stores"),
     ]
     return Runtime(
         link=store,
@@ -107,6 +110,7 @@ async def stop(runtime: Runtime) -> None:
     await asyncio.to_thread(journal.close)
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)
+    await asyncio.to_thread(runtime.snapshots.credentials.close)
     runtime.link.close()
 
 
@@ -126,6 +130,16 @@ async def _tell(health: Health, store: Link) -> None:
     while True:
         await asyncio.sleep(TELL_S)
         await health.exchange(store)
+
+
+async def _stay_logged_in(credentials: Cache) -> None:
+    """Renews what lets us read from secret stores, also while nobody calls."""
+    while True:
+        await asyncio.sleep(RENEW_S)
+        try:
+            await asyncio.to_thread(credentials.keep)
+        except CannotRead as error:
+            logger.warning("a secret store does not renew our way in: %s", error)
 
 
 async def _trim(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:

@@ -40,7 +40,6 @@ from quotas import calibration, catalogue, keys, prices
 from quotas.engine import Engine
 from quotas.policies import calendar_of, limits_of, strictest
 from tenants.found_keys import find_key
-from tenants.kinds import BY_NAME
 from tenants.models import (
     ApiKey,
     FormerSecret,
@@ -53,7 +52,7 @@ from tenants.models import (
     ProviderAccount,
 )
 from tenants.rotation import earliest
-from tenants.secrets import CredentialUnavailable, resolve
+from tenants.secrets import Cache, Credential, presumed
 from tenants.untranslatable import dropping
 
 T = TypeVar("T")
@@ -70,6 +69,7 @@ class Snapshots:
     """Principals by key digest and organizations by id, each loaded once for all who wait."""
 
     engine: Engine
+    credentials: Cache = field(default_factory=Cache)
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="snapshot")
     )
@@ -120,7 +120,9 @@ class Snapshots:
         return principal
 
     async def _load_organization(self, organization_id: str) -> OrganizationSnapshot:
-        organization = await self._in_thread(lambda: load_organization(UUID(organization_id)))
+        organization = await self._in_thread(
+            lambda: load_organization(UUID(organization_id), self.credentials.of)
+        )
         await self._publish(
             organization.shard, keys.version(organization.shard, organization.id), organization.version
         )
@@ -199,7 +201,10 @@ def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
     )
 
 
-def load_organization(organization_id: UUID) -> OrganizationSnapshot:
+def load_organization(
+    organization_id: UUID, credential: Callable[[ProviderAccount], Credential] = presumed
+) -> OrganizationSnapshot:
+    """`credential` is how an account's is held; without it, other stores are not asked for theirs."""
     with access.scope(organization_id=organization_id):
         organization = Organization.objects.get(pk=organization_id)
         revisions = PolicyRevision.objects.select_related("policy")
@@ -222,12 +227,15 @@ def load_organization(organization_id: UUID) -> OrganizationSnapshot:
                 )
                 for one in Project.objects.all()
             },
-            models=_models(),
+            models=_models(credential),
         )
 
 
-def _models() -> dict[str, ModelRoute]:
-    accounts = {one.pk: _account(one) for one in ProviderAccount.objects.all()}
+def _models(credential: Callable[[ProviderAccount], Credential]) -> dict[str, ModelRoute]:
+    accounts = {
+        one.pk: Account(str(one.pk), one.name, one.kind, one.base_url.rstrip("/"), credential(one))
+        for one in ProviderAccount.objects.all()
+    }
     rows = list(ModelTarget.objects.select_related("alias", "account").order_by("position"))
     priced = {one.pk: prices.Target(one.account.prices_as, one.model, one.account.name) for one in rows}
     pairs = {(one.account.prices_as, one.model) for one in rows}
@@ -264,15 +272,6 @@ def _models() -> dict[str, ModelRoute]:
         for alias in ModelAlias.objects.all()
         if alias.pk in targets
     }
-
-
-def _account(row: ProviderAccount) -> Account:
-    secret, ready = None, True
-    try:
-        secret = resolve(row)
-    except CredentialUnavailable:  # calls of this account alone are refused
-        ready = not (BY_NAME[row.kind].needs_credential or row.credential_ref or row.credential_sealed)
-    return Account(str(row.pk), row.name, row.kind, row.base_url.rstrip("/"), secret, ready)
 
 
 def _timeouts(alias: ModelAlias) -> Timeouts | None:

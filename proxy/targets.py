@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from django.conf import settings
 
 from orbit.lib.errors import Code, OrbitError
 from proxy import body as bodies
 from proxy.call import Call, Request
 from proxy.checks import matches
-from proxy.context import EffectivePolicy, ModelRoute, Principal, Target
+from proxy.context import Account, EffectivePolicy, ModelRoute, Principal, Target
 from proxy.fields import bad
 from proxy.formats.base import Terms
 from proxy.providers import PROVIDERS
@@ -85,12 +89,39 @@ def ready(targets: tuple[Target, ...]) -> tuple[Target, ...]:
         return targets
     found = tuple(one for one in targets if one.account.ready)
     if not found:
-        raise OrbitError(
-            Code.CREDENTIALS_UNAVAILABLE,
-            "The provider account's credential is not available right now. Ask your admins.",
-            retry_after_s=10,
-        )
+        raise no_credential()
     return found
+
+
+def no_credential() -> OrbitError:
+    return OrbitError(
+        Code.CREDENTIALS_UNAVAILABLE,
+        "The provider account's credential is not available right now. Ask your admins.",
+        retry_after_s=10,
+    )
+
+
+async def renew(accounts: Sequence[Account], others: Iterable[Account] = ()) -> None:
+    """Has credentials that other stores keep read again when it is time. Waits only while none of `accounts` has one
+    to use, and for no longer than one exchange with a store may take."""
+    for account in others:
+        account.credential.begin()
+    waits = [(task, account) for account in accounts if (task := account.credential.begin())]
+    if not waits or len(waits) < len(accounts):
+        return
+    pending = {task for task, _ in waits}
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(settings.ORBIT_SECRET_TIMEOUT_S):
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if any(account.ready for task, account in waits if task in done):
+                    return
+
+
+async def usable(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """Those whose account has its credential, for which it may wait. CREDENTIALS_UNAVAILABLE when none has."""
+    await renew([one.account for one in targets])
+    return ready(targets)
 
 
 def priced(policy: EffectivePolicy, alias: str, target: Target, endpoint: str, need: Need) -> Target:

@@ -153,7 +153,10 @@ class Tries:
         return True
 
     def _note(self, trouble: Trouble, wait_s: float | None = None) -> None:
-        self.upstream.health.failed(self.admission.call.target, trouble, wait_s)
+        target = self.admission.call.target
+        self.upstream.health.failed(target, trouble, wait_s)
+        if trouble is Trouble.CREDENTIAL:
+            target.account.credential.doubt()
 
     async def _goes_on(self, wait_s: float | None, *, elsewhere: bool = False) -> bool:
         """Aims the call at its next target, or waits to try the same again. False when there is nothing left."""

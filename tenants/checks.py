@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from tenants import keys
+from tenants.secrets.azure import addresses
 from tenants.secrets.local import MasterKeys
+
+_PREFIX = re.compile(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
+_NEEDED = {
+    "token": ("ORBIT_VAULT_TOKEN",),
+    "approle": ("ORBIT_VAULT_ROLE", "ORBIT_VAULT_SECRET_ID"),
+    "kubernetes": ("ORBIT_VAULT_ROLE",),
+}
 
 
 @register(Tags.security)
@@ -25,6 +36,40 @@ def given_secrets_are_usable(**_: Any) -> list[CheckMessage]:
             Error(f"ORBIT_KEY_PEPPER must have at least {keys.LEAST_PEPPER} characters.", id="tenants.E002")
         )
     return problems
+
+
+@register(Tags.security)
+def secret_stores_are_usable(**_: Any) -> list[CheckMessage]:
+    return [
+        *(Error(problem, id="tenants.E005") for problem in _prefix_problems(settings.ORBIT_SECRET_PREFIX)),
+        *(Error(problem, id="tenants.E006") for problem in _vault_problems()),
+        *(Error(problem, id="tenants.E007") for problem in _azure_problems()),
+    ]
+
+
+def _prefix_problems(prefix: str) -> Iterator[str]:
+    """The name of an organization fills a part of its own, so that no prefix is the beginning of another one."""
+    parts = prefix.split("/")
+    if not {"{slug}", "{id}"} & set(parts):
+        yield "ORBIT_SECRET_PREFIX must have {slug} or {id} between its slashes, such as orbit/{slug}."
+    elif not all(part in ("{slug}", "{id}") or _PREFIX.fullmatch(part) for part in parts):
+        yield "ORBIT_SECRET_PREFIX may hold letters, digits, inner hyphens and underscores, {slug}, {id} and slashes."
+
+
+def _vault_problems() -> Iterator[str]:
+    if not settings.ORBIT_VAULT_ADDR:
+        return
+    if urlsplit(settings.ORBIT_VAULT_ADDR).scheme not in ("https", "http"):
+        yield "ORBIT_VAULT_ADDR must read https://host:port."
+    for name in _NEEDED[settings.ORBIT_VAULT_AUTH]:
+        if not getattr(settings, name):
+            yield f"{name} is not set, and ORBIT_VAULT_AUTH={settings.ORBIT_VAULT_AUTH} needs it."
+
+
+def _azure_problems() -> Iterator[str]:
+    for name, address in addresses().items():
+        if not name or urlsplit(address).scheme != "https":
+            yield "ORBIT_AZURE_VAULTS must list names of vaults, or NAME=https://host."
 
 
 @register(Tags.security, deploy=True)

@@ -19,6 +19,7 @@ from audit.tasks import write_ledger
 from orbit.demo.provider.process import ProviderHandle, running_provider
 from orbit.lib import access
 from tests.gateway import Gateway, running_gateway
+from tests.openbao import OpenBao, running_openbao
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,6 +43,13 @@ def gateway(provider: ProviderHandle) -> Iterator[Gateway]:
     """One worker, shared by all tests of this process."""
     with running_gateway() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def openbao() -> Iterator[OpenBao]:
+    """Open again after each test that seals it."""
+    with running_openbao() as server:
+        yield server
 
 
 @dataclass(frozen=True)

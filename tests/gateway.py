@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,9 +36,13 @@ class Gateway:
 
 @contextmanager
 def running_gateway(
-    *, workers: int = 1, environment: Mapping[str, str] | None = None, drain_s: int = 1
+    *,
+    workers: int = 1,
+    environment: Mapping[str, str] | None = None,
+    drain_s: int = 1,
+    log: IO[bytes] | None = None,
 ) -> Iterator[Gateway]:
-    """`workers` processes on one listening socket, as the launcher runs them."""
+    """`workers` processes on one listening socket, as the launcher runs them. `log` takes what they write."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(2048)
@@ -49,7 +54,9 @@ def running_gateway(
     environ = {**os.environ, **usual, **(environment or {})}
     try:
         for _ in range(workers):
-            gateway.processes.append(subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[fd]))
+            gateway.processes.append(
+                subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[fd], stdout=log, stderr=log)
+            )
         _wait_ready(gateway, workers)
         yield gateway
     finally:

@@ -40,12 +40,13 @@ def main() -> None:
 def requirement_faults(folder: Path) -> Iterator[str]:
     """Each file that is compiled must hold all that its source asks for, and what that needs in turn."""
     pins: dict[str, str] = {}
-    for source, compiled in (("base.in", "base.txt"), ("dev.in", "dev.txt")):
+    for name in ("base", "aws", "azure", "dev"):
+        source, compiled = f"{name}.in", f"{name}.txt"
         text = (folder / compiled).read_text()
         yield from _file_faults(folder, source, compiled)
-        for name, version in _pins(text).items():
-            if pins.setdefault(name, version) != version:
-                yield f"requirements/{compiled}: {name} {version}, but base.txt has {pins[name]}"
+        for package, version in _pins(text).items():
+            if pins.setdefault(package, version) != version:
+                yield f"requirements/{compiled}: {package} {version}, but another file has {pins[package]}"
         for requirement in _asked(folder / source):
             yield from _missing(source, requirement, pins, set())
 

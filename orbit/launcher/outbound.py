@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDERS = ("orbit", "audit", "tenants", "quotas", "dlp", "proxy", "billing", "console")
 CLIENTS = frozenset(
     {
-        "aiohttp", "ftplib", "http.client", "httpcore", "httpcore2", "httplib2", "httpx", "httpx2", "niquests", "pycurl",
+        "aiohttp", "azure", "boto3", "botocore", "ftplib", "http.client", "httpcore", "httpcore2", "httplib2", "httpx", "httpx2", "niquests", "pycurl",
         "pyqwest", "pyreqwest", "requests", "telnetlib", "urllib.request", "urllib3", "websockets", "xmlrpc.client",
     }
 )  # fmt: skip
@@ -21,6 +21,9 @@ ALLOWED = {
     "orbit/lib/egress.py": "the way out itself, with httpx2 as its second client",
     "orbit/lib/wire.py": "its first client; gets vetted addresses only",
     "orbit/lib/redis/connection.py": "goes to REDIS_URL, which is the operator's",
+    "tenants/secrets/aws.py": "goes to AWS Secrets Manager by its SDK; a tenant names secrets, no address",
+    "tenants/secrets/azure.py": "gets tokens from Azure by its SDK; a tenant names secrets in listed vaults",
+    "tenants/secrets/http.py": "goes to the operator's Vault and Key Vaults",
     "orbit/launcher/installation.py": "asks the workers that it started whether they are ready",
     "orbit/demo/provider/process.py": "tests ask the demo provider that they started for its books",
 }

@@ -62,6 +62,32 @@ ORBIT_LEASE_S = env.integer("ORBIT_LEASE_S", 30, low=2, high=600)
 ORBIT_REDIS_TIMEOUT_MS = env.integer("ORBIT_REDIS_TIMEOUT_MS", 100, low=10, high=10_000)
 # Run although Redis evicts or keeps nothing on disk. Counters may then be lost.
 ORBIT_REDIS_UNSAFE = env.flag("ORBIT_REDIS_UNSAFE")
+# After how many seconds a credential is read again from its store, and for how many the last one serves while the
+# store is down.
+ORBIT_SECRET_REFRESH_S = env.integer("ORBIT_SECRET_REFRESH_S", 60, low=1, high=3600)
+ORBIT_SECRET_KEEP_S = env.integer("ORBIT_SECRET_KEEP_S", 3600, low=1, high=604_800)
+# Seconds for one exchange with a secret store.
+ORBIT_SECRET_TIMEOUT_S = env.integer("ORBIT_SECRET_TIMEOUT_S", 3, low=1, high=30)
+# Under which names an organization may name secrets; {slug} and {id} are its own.
+ORBIT_SECRET_PREFIX = env.text("ORBIT_SECRET_PREFIX", "orbit/{slug}")
+# Vault or OpenBao: where it answers; how we log in, and at which mount of that method; its namespace and authority.
+ORBIT_VAULT_ADDR = env.text("ORBIT_VAULT_ADDR")
+ORBIT_VAULT_AUTH = env.choice("ORBIT_VAULT_AUTH", ("token", "approle", "kubernetes"))
+ORBIT_VAULT_AUTH_MOUNT = env.text("ORBIT_VAULT_AUTH_MOUNT")
+ORBIT_VAULT_NAMESPACE = env.text("ORBIT_VAULT_NAMESPACE")
+ORBIT_VAULT_CA_FILE = env.text("ORBIT_VAULT_CA_FILE")
+# What we log in with: a token; an AppRole's id and secret; a Kubernetes role and the service account's token.
+ORBIT_VAULT_TOKEN = env.text("ORBIT_VAULT_TOKEN")
+ORBIT_VAULT_ROLE = env.text("ORBIT_VAULT_ROLE")
+ORBIT_VAULT_SECRET_ID = env.text("ORBIT_VAULT_SECRET_ID")
+ORBIT_VAULT_JWT_FILE = env.text("ORBIT_VAULT_JWT_FILE", "/var/run/secrets/kubernetes.io/serviceaccount/token")
+# The secrets engine (KV version 2) that organizations may name.
+ORBIT_VAULT_MOUNT = env.text("ORBIT_VAULT_MOUNT", "secret")
+# Region of AWS Secrets Manager; the SDK finds the rest. Empty: not used.
+ORBIT_AWS_REGION = env.text("ORBIT_AWS_REGION")
+# Azure Key Vaults, each NAME or NAME=https://host, and an authority for them. Empty: not used.
+ORBIT_AZURE_VAULTS = env.words("ORBIT_AZURE_VAULTS")
+ORBIT_AZURE_CA_FILE = env.text("ORBIT_AZURE_CA_FILE")
 # How mail leaves: `outbox:` keeps it for the page /dev/outbox/, or smtp://user:password@host:port (smtps://).
 ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
 
@@ -225,6 +251,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    # What goes to and comes from secret stores is no business of a log, whatever its level.
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("azure", "boto3", "botocore", "httpcore2", "httpx2", "msal", "urllib3")
+    },
     "root": {"handlers": ["stderr"], "level": env.text("ORBIT_LOG_LEVEL", "INFO")},
 }
 AUTH_USER_MODEL = "tenants.Person"

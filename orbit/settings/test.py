@@ -15,4 +15,3 @@ STATIC_ROOT = None  # type: ignore[assignment]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
-LOGGING = {**LOGGING, "loggers": {"httpx2": {"level": "WARNING"}}}  # one line a request drowns a failure

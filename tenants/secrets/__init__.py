@@ -1,6 +1,21 @@
-"""Provider credentials: where they are kept, and the one way to read them."""
+"""Provider credentials: where they are kept, and the ways to read them."""
 
-from tenants.secrets.secret import CredentialUnavailable, Secret
-from tenants.secrets.stores import check_reference, check_value, resolve
+from tenants.secrets.cached import NONE, Cache, Credential, Fixed, presumed
+from tenants.secrets.secret import CannotRead, CredentialUnavailable, Secret
+from tenants.secrets.stores import Stores, check_belongs, check_reference, check_value, resolve
 
-__all__ = ["CredentialUnavailable", "Secret", "check_reference", "check_value", "resolve"]
+__all__ = [
+    "NONE",
+    "Cache",
+    "CannotRead",
+    "Credential",
+    "CredentialUnavailable",
+    "Fixed",
+    "Secret",
+    "Stores",
+    "check_belongs",
+    "check_reference",
+    "check_value",
+    "presumed",
+    "resolve",
+]

@@ -1,4 +1,4 @@
-"""A secret that does not show itself, and the error when there is none."""
+"""A secret that does not show itself, and the errors when there is none."""
 
 from __future__ import annotations
 
@@ -48,3 +48,15 @@ class CredentialUnavailable(OrbitError):
         )
         self.account = account
         self.reason = reason
+
+
+class CannotRead(Exception):
+    """A store did not give what was asked of it. The words are ours, so no secret is in them."""
+
+
+class Down(CannotRead):
+    """Nothing can be had of the store right now."""
+
+
+class Gone(CannotRead):
+    """The store answered that there is no such secret: what it gave before no longer counts."""

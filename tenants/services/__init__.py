@@ -1,6 +1,7 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
+from tenants.services.credentials import rewrap_credentials, try_credential
 from tenants.services.issued_keys import change_key, issue_key, revoke_key, revoke_keys
 from tenants.services.key_lookup import look_up_key
 from tenants.services.key_rotation import announce_due_rotations, rotate_key
@@ -31,10 +32,12 @@ __all__ = [
     "owned_objects",
     "revoke_key",
     "revoke_keys",
+    "rewrap_credentials",
     "rotate_key",
     "save_account",
     "save_model",
     "save_policy",
     "save_project",
+    "try_credential",
     "update_organization",
 ]

@@ -10,11 +10,12 @@ from django.conf import settings
 
 from orbit.lib.errors import InputError
 from tenants import kinds
-from tenants.models import ModelTarget, ProviderAccount
+from tenants.models import ModelTarget, Organization, ProviderAccount
 from tenants.schema import values
 from tenants.secrets import (
     CredentialUnavailable,
     Secret,
+    check_belongs,
     check_reference,
     check_value,
     local,
@@ -49,11 +50,13 @@ def save_account(
 
     Without `credential` the stored one is kept, unless kind or address change.
 
-    `env://` references reach into the gateway's own environment, so they need `by_operator`.
+    A reference must be inside of the organization's own part of a store, unless it is given `by_operator`.
     """
     wanted = _checked(name, kind, base_url, prices_as)
-    _check_credential(credential, by_operator)
+    _check_credential(credential)
     with changing(organization_id, actor) as change:
+        if credential is not None and credential.ref and not by_operator:
+            _check_belongs(credential.ref, change.organization)
         account = ProviderAccount.objects.filter(name=name).first()
         created = account is None
         if account is None:
@@ -110,19 +113,23 @@ def _checked(name: str, kind: str, base_url: str, prices_as: str) -> dict[str, A
     return {"kind": kind, "base_url": facts.complete(url), "prices_as": prices_as}
 
 
-def _check_credential(credential: NewCredential | None, by_operator: bool) -> None:
+def _check_credential(credential: NewCredential | None) -> None:
     if credential is None:
         return
     if bool(credential.value) == bool(credential.ref):
         raise InputError("credential", "must be either a value or a reference")
     if credential.ref:
         valid("credential.ref", check_reference, credential.ref)
-        if not by_operator:
-            raise InputError(
-                "credential.ref", "env:// is for the operator on the machine", "enter the credential"
-            )
     else:
         valid("credential.value", check_value, credential.value)
+
+
+def _check_belongs(ref: str, organization: Organization) -> None:
+    valid(
+        "credential.ref",
+        lambda text: check_belongs(text, slug=organization.slug, organization_id=organization.id),
+        ref,
+    )
 
 
 def _renew_credential(account: ProviderAccount, credential: NewCredential | None, *, void: bool) -> bool:

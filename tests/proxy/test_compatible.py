@@ -116,7 +116,7 @@ def test_strict_server_gets_nothing_that_it_would_stumble_over(
 
 
 def test_field_of_another_name_is_renamed() -> None:
-    account = Account("1", "own", "mistral", "https://api.mistral.ai/v1", None)
+    account = Account("1", "own", "mistral", "https://api.mistral.ai/v1")
     body = {"model": "fast", "messages": [], "seed": 7}
     terms = Terms("mistral-small-latest", 20)
     prepared = PROVIDERS["mistral"].prepare(account, "chat/completions", body, b"{}", terms, {})

@@ -38,7 +38,7 @@ class Clock:
 
 
 def target(model: str = "m", account: str = "a") -> Target:
-    return Target(Account(account, account, "openai", "https://api.example", None), model, None)
+    return Target(Account(account, account, "openai", "https://api.example"), model, None)
 
 
 def rests(health: Health, one: Target, clock: Clock) -> tuple[float, bool]:

@@ -22,13 +22,14 @@ from proxy.context import (
 from proxy.health import FIRST_PAUSE_S, IN_A_ROW, Health, Trouble
 from proxy.routing import FEW, SHARE, WINDOW_S, Budget, planned
 from quotas.limits import Calendar
+from tenants.secrets import Fixed
 from tests.proxy.test_health import Clock
 
 CHAT = "chat/completions"
 
 
 def target(name: str, weight: int = 1, *, kind: str = "openai", ready: bool = True) -> Target:
-    account = Account(name, name, kind, "https://api.example", None, ready)
+    account = Account(name, name, kind, "https://api.example", Fixed(None, ready))
     return Target(account, "m", None, weight=weight)
 
 

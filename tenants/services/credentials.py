@@ -1,0 +1,53 @@
+"""Credentials where they are: read to see whether they can be, and sealed anew under the newest master key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from orbit.lib import access
+from orbit.lib.errors import InputError
+from tenants.models import ProviderAccount
+from tenants.secrets import local, resolve, stores
+from tenants.services.saved import changing
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """How many credentials of an organization were sealed anew, and the accounts whose credential does not open."""
+
+    count: int
+    damaged: tuple[str, ...]
+
+
+def try_credential(*, organization_id: UUID, name: str) -> str:
+    """Reads the credential of a stored account and throws it away; returns where it is.
+
+    CredentialUnavailable when it cannot be had; its `reason` may be told to who may change the account.
+    """
+    with access.scope(organization_id=organization_id):
+        account = ProviderAccount.objects.filter(name=name).first()
+    if account is None:
+        raise InputError("account", f"there is no provider account {name!r}")
+    resolve(account)  # outside of the transaction: a store may take its time
+    return account.credential_ref or "sealed here"
+
+
+def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
+    """In one transaction. What is sealed under the newest key already is left alone, so it may be run again."""
+    count, damaged = 0, []
+    with changing(organization_id, actor) as change:
+        for account in ProviderAccount.objects.exclude(credential_sealed=None).order_by("name"):
+            sealed = bytes(account.credential_sealed or b"")
+            try:
+                fresh = local.rewrap(sealed, stores.place(account))
+            except local.CannotOpen:
+                damaged.append(account.name)
+                continue
+            if fresh != sealed:
+                account.credential_sealed = fresh
+                account.save(update_fields=["credential_sealed"])
+                count += 1
+        if count:
+            change.act("credentials.rewrap", change.organization.slug, None, {"credentials": count})
+    return Rewrapped(count, tuple(damaged))
