@@ -1,7 +1,8 @@
-"""Credentials sealed in our own database: AES-256-GCM under a versioned master key.
+"""Credentials sealed in our own database: AES-256-GCM under a key of their own, which a versioned master key wraps.
 
-A sealed text reads: format (1 byte), key version (4 bytes), nonce (12 bytes), ciphertext with tag. It opens
-only in the row and field that it was sealed for.
+A sealed text reads: format (1 byte), master key's version (4), nonce (12), wrapped key with tag (48), nonce (12), ciphertext
+with tag. It opens only in the row and field that it was sealed for. In the older format the master key itself sealed:
+format, version, nonce, ciphertext with tag.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-_FORMAT = b"\x01"
+_FORMAT = b"\x02"
+_OLDER = b"\x01"
 _VERSION_BYTES = 4
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _HEADER = len(_FORMAT) + _VERSION_BYTES
+_WRAPPED = _NONCE_BYTES + _KEY_BYTES + 16  # the tag
 
 
 class CannotOpen(Exception):
@@ -65,44 +68,60 @@ class MasterKeys:
 
 
 def seal(text: str, place: Place) -> bytes:
-    keys = _master_keys()
-    header = _FORMAT + keys.newest.to_bytes(_VERSION_BYTES, "big")
-    nonce = os.urandom(_NONCE_BYTES)
-    return (
-        header
-        + nonce
-        + AESGCM(keys.keys[keys.newest]).encrypt(nonce, text.encode(), place.associated(header))
-    )
+    key = os.urandom(_KEY_BYTES)
+    return _wrapped(key, place) + _encrypted(key, text.encode(), place.associated(_FORMAT))
 
 
 def unseal(sealed: bytes, place: Place) -> str:
-    header, nonce, rest = (
-        sealed[:_HEADER],
-        sealed[_HEADER : _HEADER + _NONCE_BYTES],
-        sealed[_HEADER + _NONCE_BYTES :],
-    )
-    key = _master_keys().keys.get(key_version(sealed))
-    if key is None:
-        raise CannotOpen(
-            f"sealed under master key version {key_version(sealed)}, which ORBIT_MASTER_KEY lacks"
-        )
+    header, rest = sealed[:_HEADER], sealed[_HEADER:]
+    master = _master_key(key_version(sealed))
     try:
-        return AESGCM(key).decrypt(nonce, rest, place.associated(header)).decode()
+        if sealed[:1] == _OLDER:
+            return _decrypted(master, rest, place.associated(header)).decode()
+        key = _decrypted(master, rest[:_WRAPPED], place.associated(header))
+        return _decrypted(key, rest[_WRAPPED:], place.associated(_FORMAT)).decode()
     except (InvalidTag, ValueError):
         raise CannotOpen("not sealed for this row, or damaged") from None
 
 
 def rewrap(sealed: bytes, place: Place) -> bytes:
     """The same text under the newest master key; the same bytes when they are under it already."""
+    text = unseal(sealed, place)  # also what needs no new key is looked at: it may be damaged
+    if sealed[:1] == _OLDER:
+        return seal(text, place)
     if key_version(sealed) == _master_keys().newest:
         return sealed
-    return seal(unseal(sealed, place), place)
+    header, wrapped = sealed[:_HEADER], sealed[_HEADER : _HEADER + _WRAPPED]
+    key = _decrypted(_master_key(key_version(sealed)), wrapped, place.associated(header))
+    return _wrapped(key, place) + sealed[_HEADER + _WRAPPED :]
 
 
 def key_version(sealed: bytes) -> int:
-    if len(sealed) <= _HEADER + _NONCE_BYTES or sealed[: len(_FORMAT)] != _FORMAT:
+    if len(sealed) <= _HEADER + _NONCE_BYTES or sealed[: len(_FORMAT)] not in (_FORMAT, _OLDER):
         raise CannotOpen("no sealed text of ours")
     return int.from_bytes(sealed[len(_FORMAT) : _HEADER], "big")
+
+
+def _wrapped(key: bytes, place: Place) -> bytes:
+    keys = _master_keys()
+    header = _FORMAT + keys.newest.to_bytes(_VERSION_BYTES, "big")
+    return header + _encrypted(keys.keys[keys.newest], key, place.associated(header))
+
+
+def _encrypted(key: bytes, content: bytes, associated: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, content, associated)
+
+
+def _decrypted(key: bytes, content: bytes, associated: bytes) -> bytes:
+    return AESGCM(key).decrypt(content[:_NONCE_BYTES], content[_NONCE_BYTES:], associated)
+
+
+def _master_key(version: int) -> bytes:
+    key = _master_keys().keys.get(version)
+    if key is None:
+        raise CannotOpen(f"sealed under master key version {version}, which ORBIT_MASTER_KEY lacks")
+    return key
 
 
 def _master_keys() -> MasterKeys:

@@ -9,6 +9,7 @@ import pickle
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
@@ -101,6 +102,35 @@ def test_keys_rotate_and_old_ones_can_be_dropped(settings: Settings) -> None:
     assert local.unseal(rewrapped, place) == SECRET
     with pytest.raises(CannotOpen):
         local.unseal(sealed, place)
+
+
+def test_new_master_key_wraps_the_texts_own_key_anew(settings: Settings) -> None:
+    place, old, new = _place(), _key(), _key()
+    settings.ORBIT_MASTER_KEY = old
+    sealed = local.seal(SECRET, place)
+    settings.ORBIT_MASTER_KEY = f"2:{new},1:{old}"
+    assert local.rewrap(sealed, place)[65:] == sealed[65:]  # the ciphertext
+
+
+def test_no_part_of_one_text_fits_another(settings: Settings) -> None:
+    place = _place()
+    one, two = local.seal(SECRET, place), local.seal("sk-two", place)
+    with pytest.raises(CannotOpen):
+        local.unseal(one[:65] + two[65:], place)
+    with pytest.raises(CannotOpen):  # the older format's byte does not make it one
+        local.unseal(b"\x01" + one[1:], place)
+
+
+def test_text_that_the_master_key_itself_sealed_still_opens(settings: Settings) -> None:
+    """As this was done before texts had keys of their own; sealing anew gives it one."""
+    place, nonce, header = _place(), os.urandom(12), b"\x01\x00\x00\x00\x01"
+    settings.ORBIT_MASTER_KEY = _key()
+    cipher = AESGCM(base64.b64decode(settings.ORBIT_MASTER_KEY))
+    older = header + nonce + cipher.encrypt(nonce, SECRET.encode(), place.associated(header))
+    assert local.unseal(older, place) == SECRET
+    rewrapped = local.rewrap(older, place)
+    assert rewrapped[:1] == b"\x02"
+    assert local.unseal(rewrapped, place) == SECRET
 
 
 KEY = "A" * 43 + "="

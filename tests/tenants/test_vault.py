@@ -118,6 +118,18 @@ def test_new_version_is_what_is_read_next(
     assert vault.read(f"secret/{path}#api_key") == "sk-new"
 
 
+def test_namespace_is_asked_in(openbao: OpenBao, settings: Settings, store: Callable[[], Vault]) -> None:
+    space = f"team-{secrets.token_hex(4)}"
+    openbao.ask("POST", f"sys/namespaces/{space}", {})
+    openbao.ask("POST", f"{space}/sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+    openbao.ask("POST", f"{space}/secret/data/orbit/a/openai", {"data": {"api_key": SECRET}})
+    settings.ORBIT_VAULT_ADDR, settings.ORBIT_VAULT_TOKEN = openbao.url, openbao.token
+    with pytest.raises(Gone):
+        store().read("secret/orbit/a/openai#api_key")
+    settings.ORBIT_VAULT_NAMESPACE = space
+    assert store().read("secret/orbit/a/openai#api_key") == SECRET
+
+
 @pytest.mark.parametrize("method", ["token", "approle"])
 def test_token_is_renewed_while_nobody_reads(
     request: pytest.FixtureRequest, store: Callable[[], Vault], path: str, method: str
