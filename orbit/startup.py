@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import ERROR, Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from redis import Redis
@@ -26,7 +27,7 @@ ROLES = {"default": APP, "ledger": LEDGER, "operator": OPERATOR}
 
 def problems() -> list[str]:
     """In words, each naming the setting that mends it."""
-    return _secrets() + _database() + _store()
+    return _secrets() + _settings() + _database() + _store()
 
 
 def _secrets() -> list[str]:
@@ -35,6 +36,11 @@ def _secrets() -> list[str]:
         for variable, name in SECRETS.items()
         if not _given(name)
     ]
+
+
+def _settings() -> list[str]:
+    """What the apps' own checks refuse; commands of manage.py run them by themselves, servers do not."""
+    return [str(found.msg) for found in run_checks(tags=[Tags.security]) if found.level >= ERROR]
 
 
 def _given(name: str) -> bool:

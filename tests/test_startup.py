@@ -20,6 +20,23 @@ def test_missing_secret_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert name in problem
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"ORBIT_MASTER_KEY": "short"}, "ORBIT_MASTER_KEY"),
+        ({"ORBIT_SECRET_PREFIX": "orbit"}, "ORBIT_SECRET_PREFIX"),
+        ({"ORBIT_VAULT_ADDR": "https://vault.example:8200"}, "ORBIT_VAULT_TOKEN"),
+    ],
+)
+def test_what_the_checks_of_an_app_refuse_is_named(
+    given: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setattr(settings, name, value)
+    [problem] = startup.problems()
+    assert named in problem
+
+
 def test_a_store_that_keeps_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "ORBIT_REDIS_UNSAFE", False)
     [problem] = startup.problems()
