@@ -112,12 +112,12 @@ class Vault(Store):
         if login.renewable:
             status, found = self._ask("POST", "auth/token/renew-self", login.token)
             if status == 200:
-                renewed = _login_of(found)
+                renewed = _login_of(found, renewal=True)
                 if renewed.ends_at > login.ends_at + 1 or not _logs_in():
                     return renewed
-            elif status >= 500:
+            elif status == 503:
                 raise _refusal(status)
-        return self._new()
+        return self._new()  # of a token at the end of its life Vault says 500
 
     def _new(self) -> _Login:
         if not _logs_in():
@@ -172,12 +172,14 @@ def _proof() -> dict[str, str]:
         raise CannotRead("the service account's token (ORBIT_VAULT_JWT_FILE) cannot be read") from None
 
 
-def _login_of(found: dict[str, Any]) -> _Login:
+def _login_of(found: dict[str, Any], *, renewal: bool = False) -> _Login:
+    """A new token of 0 seconds lasts for ever; one that is renewed for 0 seconds has reached its end."""
     auth = found.get("auth") or {}
     token = auth.get("client_token")
     if not isinstance(token, str) or not token:
         raise CannotRead("Vault gave no token")
-    return _login(token, auth.get("lease_duration") or None, renewable=bool(auth.get("renewable")))
+    seconds = int(auth.get("lease_duration") or 0)
+    return _login(token, seconds if seconds or renewal else None, renewable=bool(auth.get("renewable")))
 
 
 def _login(token: str, seconds: int | None, *, renewable: bool) -> _Login:
