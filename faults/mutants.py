@@ -223,6 +223,36 @@ MUTANTS = [
         "tests/proxy/test_providers_words.py",
     ),
     mutant(
+        "anybodys-secret", "a tenant may name secrets of others in a store", "tenants/secrets/stores.py",
+        "    if not any(name.startswith(stem) and name[len(stem) : len(stem) + 1].isalnum() for stem in stems):", "    if False:",
+        "tests/tenants/test_secret_references.py",
+    ),
+    mutant(
+        "single-hyphens", "an organization's name may be the beginning of another's in Azure", "tenants/secrets/azure.py",
+        'prefix.replace("-", "--").replace("/", "-")', 'prefix.replace("/", "-")',
+        "tests/tenants/test_secret_references.py",
+    ),
+    mutant(
+        "kept-for-ever", "the last value serves for as long as its store is down", "tenants/secrets/cached.py",
+        "    def _forget(self) -> None:\n        self.secret = None\n", "    def _forget(self) -> None:\n        pass\n",
+        "tests/tenants/test_cached_credentials.py",
+    ),
+    mutant(
+        "calls-wait", "calls wait for a store although there is a value", "tenants/secrets/cached.py",
+        "        return self._task if self.secret is None or self._old else None", "        return self._task",
+        "tests/tenants/test_cached_credentials.py",
+    ),
+    mutant(
+        "token-lapses", "the token for Vault is not renewed while nobody reads", "tenants/secrets/vault.py",
+        "        if login is not None and time.monotonic() >= login.renew_at:\n            self._logged_in()", "        return",
+        "tests/tenants/test_vault.py",
+    ),
+    mutant(
+        "talkative-sdk", "an SDK writes the answers of its store to our log", "orbit/settings/base.py",
+        'for name in ("azure", "boto3", "botocore", ', 'for name in ("azure", "boto3", ',
+        "tests/tenants/test_aws_secrets_manager.py",
+    ),
+    mutant(
         "after-the-end", "what follows a stream's end is passed on and counted", "proxy/relay.py",
         "                if progress.over:\n                    break", "                if False:\n                    break",
         "tests/proxy/test_every_cut.py",
