@@ -13,6 +13,7 @@ GROUPS = {
     "Tenants": (
         ("Organizations", "tenants.organization", "domain"),
         ("Memberships", "tenants.membership", "badge"),
+        ("Custom roles", "tenants.customrole", "admin_panel_settings"),
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
         ("Policies", "tenants.policy", "policy"),

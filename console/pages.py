@@ -15,6 +15,7 @@ from console import chart, dashboard, limits, mail
 from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
 from tenants.models import Membership
+from tenants.rights import Right
 
 REFRESH_S = 4
 
@@ -38,11 +39,13 @@ def organizations(request: HttpRequest) -> HttpResponse:
 
 
 def _memberships() -> list[Membership]:
-    return list(Membership.objects.select_related("organization").order_by("organization__name"))
+    return list(
+        Membership.objects.select_related("organization", "custom_role").order_by("organization__name")
+    )
 
 
 @require_safe
-@organization_page
+@organization_page(Right.USAGE_READ)
 def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse:
     organization = membership.organization
     now = timezone.now()
@@ -69,7 +72,7 @@ def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse
 
 
 @require_safe
-@organization_page
+@organization_page(Right.CALLS_READ)
 def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> HttpResponse:
     organization = membership.organization
     call = dashboard.one_call(organization.pk, event_id)

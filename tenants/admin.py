@@ -17,6 +17,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from orbit.lib.admin import ReadOnlyAdmin, as_json
 from tenants.models import (
     ApiKey,
+    CustomRole,
     Membership,
     ModelAlias,
     ModelFallback,
@@ -46,7 +47,7 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
 
 class MembershipInline(ReadOnlyInline):
     model = Membership
-    fields = readonly_fields = ("person", "role", "created_at")
+    fields = readonly_fields = ("person", "role_name", "created_at")
 
 
 class RevisionInline(ReadOnlyInline):
@@ -80,10 +81,17 @@ class OrganizationAdmin(ReadOnlyAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(ReadOnlyAdmin):
-    list_display = ("person", "organization", "role", "created_at")
-    list_select_related = ("person", "organization")
+    list_display = ("person", "organization", "role_name", "created_at")
+    list_select_related = ("person", "organization", "custom_role")
     list_filter = ("role",)
     search_fields = ("person__email", "organization__slug")
+
+
+@admin.register(CustomRole)
+class CustomRoleAdmin(ReadOnlyAdmin):
+    list_display = ("name", "organization", "words", "created_at")
+    list_select_related = ("organization",)
+    search_fields = ("name", "organization__slug")
 
 
 @admin.register(Project)

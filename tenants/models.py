@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -17,6 +18,7 @@ from django.utils import timezone
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
 from tenants import kinds, routing
+from tenants.rights import BUILT_IN, Right, known
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -98,7 +100,37 @@ class Organization(models.Model):
         return self.name
 
 
+class CustomRole(models.Model):
+    """A role of the organization's own: a named set of rights."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="custom_roles")
+    name = models.SlugField(max_length=63)
+    words = ArrayField(models.CharField(max_length=40), db_column="rights", verbose_name="rights")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ScopedManager["CustomRole"](person_field="memberships__person_id")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="custom_role_name"),
+            models.UniqueConstraint(fields=["organization", "id"], name="custom_role_in_organization"),
+            models.CheckConstraint(
+                condition=~models.Q(name__in=list(BUILT_IN)), name="custom_role_not_built_in"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return known(self.words)
+
+
 class Membership(models.Model):
+    """A person in an organization, with a built-in role or one of the organization's own."""
+
     class Role(models.TextChoices):
         OWNER = "owner"
         ADMIN = "admin"
@@ -109,7 +141,10 @@ class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=10, choices=Role)
+    role = models.CharField(max_length=10, choices=Role, blank=True)
+    custom_role = models.ForeignKey(
+        CustomRole, null=True, blank=True, on_delete=models.RESTRICT, related_name="memberships"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["Membership"](person_field="person_id")
@@ -117,10 +152,23 @@ class Membership(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "person"], name="one_membership"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=list(BUILT_IN), custom_role=None)
+                | models.Q(role="", custom_role__isnull=False),
+                name="membership_one_role",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.person_id} {self.role}"
+        return f"{self.person_id} {self.role_name}"
+
+    @property
+    def role_name(self) -> str:
+        return self.custom_role.name if self.custom_role else self.role
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return self.custom_role.rights if self.custom_role else BUILT_IN[self.role]
 
 
 class Policy(models.Model):

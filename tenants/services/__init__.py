@@ -2,10 +2,12 @@
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
 from tenants.services.issued_keys import change_key, issue_key, revoke_key
-from tenants.services.organizations import add_member, create_organization, update_organization
+from tenants.services.members import add_member, change_role, remove_member
+from tenants.services.organizations import create_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
+from tenants.services.roles import delete_role, save_role
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Saved
 
@@ -16,19 +18,23 @@ __all__ = [
     "add_member",
     "archive_project",
     "change_key",
+    "change_role",
     "create_organization",
     "delete_account",
     "delete_model",
     "delete_models",
     "delete_policy",
+    "delete_role",
     "forget_response",
     "issue_key",
     "keep_objects",
     "owned_objects",
+    "remove_member",
     "revoke_key",
     "save_account",
     "save_model",
     "save_policy",
     "save_project",
+    "save_role",
     "update_organization",
 ]

@@ -11,6 +11,7 @@ from django.conf import settings
 from orbit.lib.errors import InputError
 from tenants import kinds
 from tenants.models import ModelTarget, ProviderAccount
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.secrets import (
     CredentialUnavailable,
@@ -21,7 +22,7 @@ from tenants.secrets import (
     resolve,
     stores,
 )
-from tenants.services.saved import Saved, changing, differences, valid
+from tenants.services.saved import Actor, Saved, changing, differences, valid
 
 _SHOWN_AS = "(sealed)"
 
@@ -39,7 +40,7 @@ def save_account(
     organization_id: UUID,
     name: str,
     kind: str,
-    actor: str,
+    actor: Actor,
     base_url: str = "",
     prices_as: str = "",
     credential: NewCredential | None = None,
@@ -53,7 +54,7 @@ def save_account(
     """
     wanted = _checked(name, kind, base_url, prices_as)
     _check_credential(credential, by_operator)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         account = ProviderAccount.objects.filter(name=name).first()
         created = account is None
         if account is None:
@@ -79,8 +80,8 @@ def save_account(
     return Saved(account, created=created, fields=tuple(new))
 
 
-def delete_account(*, organization_id: UUID, name: str, actor: str) -> None:
-    with changing(organization_id, actor) as change:
+def delete_account(*, organization_id: UUID, name: str, actor: Actor) -> None:
+    with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         account = ProviderAccount.objects.filter(name=name).first()
         if account is None:
             raise InputError("account", f"there is no provider account {name!r}")

@@ -13,9 +13,10 @@ from django.utils import timezone
 from orbit.lib.errors import InputError
 from tenants import keys
 from tenants.models import ApiKey, Project
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.services.policies import find_policy
-from tenants.services.saved import Change, Saved, changing, differences, valid
+from tenants.services.saved import Actor, Change, Saved, changing, differences, valid
 
 
 def issue_key(
@@ -23,17 +24,19 @@ def issue_key(
     organization_id: UUID,
     project: str,
     name: str,
-    actor: str,
+    actor: Actor,
     policy: str | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """The key and its text, which cannot be had again."""
     valid("name", values.name, name)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.KEYS_ISSUE) as change:
         owner = Project.objects.filter(slug=project, archived_at=None).first()
         if owner is None:
             known = Project.objects.filter(archived_at=None).values_list("slug", flat=True)
             raise InputError("project", f"there is no project {project!r}", values.nearest(project, known))
+        if policy is not None and owner.policy_id is change.organization.policy_id is None:
+            change.require(Right.POLICIES_ATTACH)  # it would not narrow what is allowed but open it
         text = keys.new_key()
         key = ApiKey(
             organization_id=organization_id,
@@ -43,7 +46,7 @@ def issue_key(
             hint=keys.hint(text),
             policy=find_policy(policy),
             expires_at=expires_at,
-            created_by=actor[:254],
+            created_by=change.actor[:254],
         )
         try:
             with transaction.atomic(using="default"):
@@ -58,12 +61,14 @@ def issue_key(
 
 
 def change_key(
-    *, organization_id: UUID, key_id: UUID, policy: str | None, expires_at: datetime | None, actor: str
+    *, organization_id: UUID, key_id: UUID, policy: str | None, expires_at: datetime | None, actor: Actor
 ) -> Saved[ApiKey]:
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.KEYS_WRITE) as change:
         key = _usable(key_id)
         new = differences(key, {"policy": find_policy(policy), "expires_at": expires_at})
         if new:
+            if "policy" in new:
+                change.require(Right.POLICIES_ATTACH)
             before = {field: getattr(key, field) for field in new}
             for field, value in new.items():
                 setattr(key, field, value)
@@ -72,9 +77,9 @@ def change_key(
     return Saved(key, created=False, fields=tuple(new))
 
 
-def revoke_key(*, organization_id: UUID, key_id: UUID, actor: str) -> ApiKey:
+def revoke_key(*, organization_id: UUID, key_id: UUID, actor: Actor) -> ApiKey:
     """Ends a key for good. One that is revoked already stays as it is."""
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.KEYS_REVOKE) as change:
         key = ApiKey.objects.select_related("project").filter(id=key_id).first()
         if key is None:
             raise InputError("key", "there is no such key")

@@ -1,4 +1,4 @@
-"""Organizations and who belongs to them."""
+"""Organizations and their settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from django.db import IntegrityError, transaction
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from orbit.lib.ids import uuid7
-from tenants.models import Installation, Membership, Organization, Person
+from tenants.models import Installation, Organization
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.services.policies import find_policy
-from tenants.services.saved import Change, Saved, changing, differences, valid
+from tenants.services.saved import Actor, Change, Saved, changing, differences, valid
 
 _CALENDAR_RANGES = {"month_starts_on": 28, "year_starts_in": 12}
 
@@ -57,16 +58,18 @@ def create_organization(*, slug: str, actor: str, **fields: Unpack[Settings]) ->
 
 
 def update_organization(
-    *, organization_id: UUID, actor: str, **fields: Unpack[OrganizationFields]
+    *, organization_id: UUID, actor: Actor, **fields: Unpack[OrganizationFields]
 ) -> Saved[Organization]:
     """Sets the fields that are given."""
     wanted = _checked(dict(fields))
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.ORGANIZATION_WRITE) as change:
         organization = change.organization
         if "policy" in wanted:
             wanted["policy"] = find_policy(wanted["policy"])
         new = differences(organization, wanted)
         if new:
+            if "policy" in new:
+                change.require(Right.POLICIES_ATTACH)
             before = {field: getattr(organization, field) for field in new}
             for field, value in new.items():
                 setattr(organization, field, value)
@@ -74,23 +77,6 @@ def update_organization(
             change.act("organization.update", organization.slug, before, new)
             change.raise_version()
     return Saved(organization, created=False, fields=tuple(new))
-
-
-def add_member(*, organization_id: UUID, person: Person, role: str, actor: str) -> Saved[Membership]:
-    """Gives `person` the role; one that belonged already has it afterwards instead of the old one."""
-    valid("role", lambda text: values.one_of(text, Membership.Role.values), role)
-    with changing(organization_id, actor) as change:
-        member = Membership.objects.filter(person=person).first()
-        if member is not None and member.role == role:
-            return Saved(member, created=False)
-        before = {"role": member.role} if member else None
-        if member:
-            member.role = role
-            member.save(update_fields=["role"])
-        else:
-            member = Membership.objects.create(organization_id=organization_id, person=person, role=role)
-        change.act("member.update" if before else "member.add", person.email, before, {"role": role})
-    return Saved(member, created=before is None, fields=("role",))
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:

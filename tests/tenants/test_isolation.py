@@ -34,7 +34,14 @@ from tenants.models import (
     Project,
     ProviderAccount,
 )
-from tenants.services import add_member, create_organization, keep_objects, save_policy, save_project
+from tenants.services import (
+    add_member,
+    create_organization,
+    keep_objects,
+    save_policy,
+    save_project,
+    save_role,
+)
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
@@ -70,6 +77,7 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
             organization_id = Organization.objects.get(slug=name).id
         person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
         add_member(organization_id=organization_id, person=person, role="owner", actor="test")
+        save_role(organization_id=organization_id, name="reader", rights=["usage.read"], actor="test")
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)
         return organization_id
