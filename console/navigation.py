@@ -14,6 +14,7 @@ GROUPS = {
         ("Organizations", "tenants.organization", "domain"),
         ("Memberships", "tenants.membership", "badge"),
         ("Custom roles", "tenants.customrole", "admin_panel_settings"),
+        ("Invitations", "tenants.invitation", "mail"),
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
         ("Policies", "tenants.policy", "policy"),

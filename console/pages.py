@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from console import chart, dashboard, limits, mail
 from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
+from console.members import INVITED
 from tenants.models import Membership
 from tenants.rights import Right
 
@@ -22,9 +23,11 @@ REFRESH_S = 4
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Straight to the organization where there is but one."""
+    """Back to the invitation that somebody signed up for; straight to the organization where there is but one."""
     if not request.user.is_authenticated:
         return sign_in(request)
+    if INVITED in request.session:
+        return redirect(request.session.pop(INVITED))
     memberships = _memberships()
     if len(memberships) == 1:
         return redirect("dashboard", memberships[0].organization.slug)

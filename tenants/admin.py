@@ -18,6 +18,7 @@ from orbit.lib.admin import ReadOnlyAdmin, as_json
 from tenants.models import (
     ApiKey,
     CustomRole,
+    Invitation,
     Membership,
     ModelAlias,
     ModelFallback,
@@ -92,6 +93,16 @@ class CustomRoleAdmin(ReadOnlyAdmin):
     list_display = ("name", "organization", "words", "created_at")
     list_select_related = ("organization",)
     search_fields = ("name", "organization__slug")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Never the digest."""
+
+    list_display = ("email", "organization", "role", "invited_by", "expires_at", "accepted_at", "revoked_at")
+    list_select_related = ("organization",)
+    list_filter = (("accepted_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("email", "organization__slug")
 
 
 @admin.register(Project)

@@ -171,6 +171,41 @@ class Membership(models.Model):
         return self.custom_role.rights if self.custom_role else BUILT_IN[self.role]
 
 
+class Invitation(models.Model):
+    """An offer of membership, mailed as a link whose token is stored as a digest. Accepted once, or never.
+
+    The role is found by its name when it is accepted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=63)
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    invited_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager["Invitation"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(revoked_at=None), name="invitation_one_end"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
 class Policy(models.Model):
     """A named policy; what it says stands in its revisions, of which `revision` is in force."""
 

@@ -78,6 +78,7 @@ BUILT_IN: dict[str, frozenset[Right]] = {
     "finance": frozenset(
         {
             Right.ORGANIZATION_READ,
+            Right.MEMBERS_READ,
             Right.PRICES_WRITE,
             Right.USAGE_READ,
             Right.CALLS_READ,

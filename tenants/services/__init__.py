@@ -1,6 +1,14 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
+from tenants.services.invitations import (
+    accept_invitation,
+    find_invitation,
+    invite,
+    open_invitations,
+    proves,
+    revoke_invitation,
+)
 from tenants.services.issued_keys import change_key, issue_key, revoke_key
 from tenants.services.members import add_member, change_role, remove_member
 from tenants.services.organizations import create_organization, update_organization
@@ -9,12 +17,14 @@ from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
 from tenants.services.roles import delete_role, save_role
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
-from tenants.services.saved import Saved
+from tenants.services.saved import Actor, Saved
 
 __all__ = [
+    "Actor",
     "NewCredential",
     "NewTarget",
     "Saved",
+    "accept_invitation",
     "add_member",
     "archive_project",
     "change_key",
@@ -25,11 +35,16 @@ __all__ = [
     "delete_models",
     "delete_policy",
     "delete_role",
+    "find_invitation",
     "forget_response",
+    "invite",
     "issue_key",
     "keep_objects",
+    "open_invitations",
     "owned_objects",
+    "proves",
     "remove_member",
+    "revoke_invitation",
     "revoke_key",
     "save_account",
     "save_model",

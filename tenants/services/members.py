@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from orbit.lib.errors import InputError
-from tenants.models import Membership, Person
+from tenants.models import Invitation, Membership, Person
 from tenants.rights import Right
+from tenants.services.invitations import revoke_invitations
 from tenants.services.roles import find_role, rights_of
 from tenants.services.saved import Actor, Change, Saved, changing
 
@@ -38,25 +39,28 @@ def change_role(*, organization_id: UUID, member_id: UUID, role: str, actor: Act
 
 
 def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> None:
-    """The person's sessions lose the organization with their next request."""
+    """The person's sessions lose the organization with their next request, their open invitations end."""
     with changing(organization_id, actor, Right.MEMBERS_WRITE) as change:
         member = _found(member_id)
         change.require_all(member.rights)
         _keep_an_owner(member)
         before = {"role": member.role_name}
         member.delete()
+        revoke_invitations(change, Invitation.objects.filter(invited_by=member.person.email))
         change.act("member.remove", member.person.email, before)
 
 
 def _change_role(change: Change, member: Membership, role: str) -> Saved[Membership]:
     built_in, custom = find_role(role)
     change.require_all(member.rights | rights_of(built_in, custom))
-    before = member.role_name
+    before, old_rights = member.role_name, member.rights
     if before == role:
         return Saved(member, created=False)
     _keep_an_owner(member)
     member.role, member.custom_role = built_in, custom
     member.save(update_fields=["role", "custom_role"])
+    if not rights_of(built_in, custom) >= old_rights:
+        revoke_invitations(change, Invitation.objects.filter(invited_by=member.person.email))
     change.act("member.update", member.person.email, {"role": before}, {"role": role})
     return Saved(member, created=False, fields=("role",))
 
