@@ -102,6 +102,7 @@ class KeyRecord:
     generation: int
     expires_at: datetime | None
     revoked: bool
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

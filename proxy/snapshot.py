@@ -191,6 +191,7 @@ def record_of(key: ApiKey) -> KeyRecord:
         generation=key.generation,
         expires_at=key.expires_at,
         revoked=key.revoked_at is not None or key.project.archived_at is not None,
+        suspended=key.suspended_at is not None,
     )
 
 

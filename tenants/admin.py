@@ -1,20 +1,26 @@
-"""Organizations and what belongs to them: to look at. Changes go through `manage.py apply` and the pages."""
+"""Organizations and what belongs to them: to look at, and to suspend. Changes go through `manage.py apply` and the pages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import ActionForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orbit.lib.admin import ReadOnlyAdmin, as_json
+from orbit.lib.errors import InputError
+from tenants import suspending
 from tenants.models import (
     ApiKey,
     CustomRole,
@@ -30,6 +36,48 @@ from tenants.models import (
     Project,
     ProviderAccount,
 )
+
+
+class ReasonForm(ActionForm):  # type: ignore[misc]
+    reason = forms.CharField(
+        required=False,
+        max_length=200,
+        label="",
+        widget=UnfoldAdminTextInputWidget({"placeholder": "Reason", "aria-label": "Reason"}),
+    )
+
+
+class SuspendingAdmin(ReadOnlyAdmin):
+    """Rows are only read here; what the actions do goes through the services, with an act for each row."""
+
+    actions = ("suspend", "resume")
+    action_form = ReasonForm
+
+    def has_suspend_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tenants.suspend_organization"))
+
+    @admin.action(description="Suspend", permissions=["suspend"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            self.message_user(request, "Nothing was suspended: say the reason.", messages.ERROR)
+            return
+        self._each(request, rows, "suspended", partial(suspending.suspend, reason=reason))
+
+    @admin.action(description="Resume", permissions=["suspend"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, "resumed", suspending.resume)
+
+    def _each(self, request: HttpRequest, rows: QuerySet[Any], word: str, do: Callable[..., bool]) -> None:
+        done, refused = 0, []
+        for row in list(rows):
+            try:
+                done += do(row, actor=request.user.get_username())
+            except InputError as error:  # revoked or archived meanwhile
+                refused.append(f"{row}: {error.message}")
+        self.message_user(request, f"{done} {word}.", messages.SUCCESS)
+        for reason in refused:
+            self.message_user(request, reason, messages.WARNING)
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]
@@ -71,7 +119,7 @@ class FallbackInline(ReadOnlyInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ReadOnlyAdmin):
+class OrganizationAdmin(SuspendingAdmin):
     list_display = ("name", "slug", "policy", "time_zone", "currency", "suspended_at", "created_at")
     list_select_related = ("policy",)
     list_filter = (("suspended_at", admin.EmptyFieldListFilter),)
@@ -106,7 +154,7 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin):
+class ProjectAdmin(SuspendingAdmin):
     list_display = ("slug", "name", "organization", "policy", "suspended_at", "archived_at")
     list_select_related = ("organization", "policy")
     list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("archived_at", admin.EmptyFieldListFilter))
@@ -135,7 +183,7 @@ class PolicyRevisionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(SuspendingAdmin):
     """Never the digest: with the pepper it would let somebody test guesses."""
 
     list_display = (
@@ -145,11 +193,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "organization",
         "policy",
         "expires_at",
+        "suspended_at",
         "revoked_at",
         "created_at",
     )
     list_select_related = ("project", "organization", "policy")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "hint", "project__slug", "organization__slug")
     fields = (
         "organization",
@@ -158,6 +207,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "hint",
         "policy",
         "expires_at",
+        "suspended_at",
+        "suspended_for",
         "revoked_at",
         "generation",
         "created_by",

@@ -84,11 +84,15 @@ class Organization(models.Model):
     version = models.BigIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_for = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["Organization"]("id", "memberships__person_id")
 
     class Meta:
+        permissions: ClassVar = [
+            ("suspend_organization", "Can suspend and resume organizations, projects and keys")
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(month_starts_on__range=(1, 28), year_starts_in__range=(1, 12)),
@@ -258,6 +262,7 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_for = models.CharField(max_length=200, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -284,6 +289,8 @@ class ApiKey(models.Model):
     hint = models.CharField(max_length=24, editable=False)
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     expires_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_for = models.CharField(max_length=200, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     generation = models.BigIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)

@@ -9,7 +9,7 @@ from tenants.services.invitations import (
     proves,
     revoke_invitation,
 )
-from tenants.services.issued_keys import change_key, issue_key, revoke_key
+from tenants.services.issued_keys import change_key, issue_key, resume_key, revoke_key, suspend_key
 from tenants.services.members import add_member, change_role, remove_member
 from tenants.services.organizations import create_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
@@ -18,6 +18,12 @@ from tenants.services.provider_objects import forget_response, keep_objects, own
 from tenants.services.roles import delete_role, save_role
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Actor, Saved
+from tenants.services.suspension import (
+    resume_organization,
+    resume_project,
+    suspend_organization,
+    suspend_project,
+)
 
 __all__ = [
     "Actor",
@@ -44,6 +50,9 @@ __all__ = [
     "owned_objects",
     "proves",
     "remove_member",
+    "resume_key",
+    "resume_organization",
+    "resume_project",
     "revoke_invitation",
     "revoke_key",
     "save_account",
@@ -51,5 +60,8 @@ __all__ = [
     "save_policy",
     "save_project",
     "save_role",
+    "suspend_key",
+    "suspend_organization",
+    "suspend_project",
     "update_organization",
 ]

@@ -17,6 +17,7 @@ from tenants.rights import Right
 from tenants.schema import values
 from tenants.services.policies import find_policy
 from tenants.services.saved import Actor, Change, Saved, changing, differences, valid
+from tenants.services.suspension import hold, verb
 
 
 def issue_key(
@@ -93,6 +94,24 @@ def revoke(change: Change, key: ApiKey, project: str) -> None:
     key.revoked_at = timezone.now()
     _raise_generation(change, key, ["revoked_at"])
     change.act("key.revoke", f"{project}/{key.name}", {"revoked_at": None}, {"revoked_at": key.revoked_at})
+
+
+def suspend_key(*, organization_id: UUID, key_id: UUID, reason: str, actor: Actor) -> bool:
+    """Whether it was not suspended before. Unlike a revoked key, it can be resumed."""
+    return _hold(organization_id, key_id, reason, actor)
+
+
+def resume_key(*, organization_id: UUID, key_id: UUID, actor: Actor) -> bool:
+    return _hold(organization_id, key_id, None, actor)
+
+
+def _hold(organization_id: UUID, key_id: UUID, reason: str | None, actor: Actor) -> bool:
+    with changing(organization_id, actor, Right.KEYS_WRITE) as change:
+        key = _usable(key_id)
+        held = hold(change, key, f"key.{verb(reason)}", f"{key.project.slug}/{key.name}", reason)
+        if held:
+            _raise_generation(change, key, ["suspended_at", "suspended_for"])
+    return held
 
 
 def _usable(key_id: UUID) -> ApiKey:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -109,6 +110,21 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
         _of_key(services.change_key, policy="default", expires_at=None),
     ),
     "revoke a key": ({Right.KEYS_REVOKE}, _of_key(services.revoke_key)),
+    "suspend a key": ({Right.KEYS_WRITE}, _of_key(services.suspend_key, reason="a leak")),
+    "resume a key": ({Right.KEYS_WRITE}, _of_key(services.resume_key)),
+    "suspend a project": (
+        {Right.PROJECTS_WRITE},
+        _plain(services.suspend_project, slug="bot", reason="a leak"),
+    ),
+    "resume a project": ({Right.PROJECTS_WRITE}, _plain(services.resume_project, slug="bot")),
+    "invite": (
+        {Right.MEMBERS_INVITE} | BUILT_IN["auditor"],
+        _plain(services.invite, email="new@example.com", role="auditor"),
+    ),
+    "take an invitation back": (
+        {Right.MEMBERS_INVITE},
+        _plain(services.revoke_invitation, invitation_id=uuid4()),
+    ),
     "save a policy": (
         {Right.POLICIES_WRITE},
         _plain(services.save_policy, name="default", document={"caps": {"max_output_tokens": 5}}),
@@ -166,6 +182,15 @@ def test_each_right_of_a_service_is_needed(furnished: Organization, join: Join, 
         services.save_role(**where, name=role, rights=sorted(ALL - {lacking}))
         with pytest.raises(PermissionDenied, match=lacking):
             make(furnished, join)(join(role))
+
+
+@pytest.mark.parametrize("service", [services.suspend_organization, services.resume_organization])
+def test_only_operators_suspend_an_organization(
+    furnished: Organization, join: Join, service: Callable[..., object]
+) -> None:
+    given = {} if service is services.resume_organization else {"reason": "a leak"}
+    with pytest.raises(PermissionDenied, match="operator"):
+        service(organization_id=furnished.id, actor=join("owner"), **given)
 
 
 def test_members_of_another_organization_have_no_right(
