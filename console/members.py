@@ -16,13 +16,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from console import sign_up
 from console.access import organization_page
 from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import CustomRole, Invitation, Membership, Person
 from tenants.rights import BUILT_IN, Right, may
-
-INVITED = "invitation"  # in the session: where somebody goes on who signs up first
 
 
 class NotSent(Exception):
@@ -148,9 +147,9 @@ def invitation(request: HttpRequest, organization_id: UUID, token: str) -> HttpR
         return render(request, "console/invitation.html", {"invitation": None}, status=404)
     person = request.user if isinstance(request.user, Person) else None
     if person is None:
-        request.session[INVITED] = request.path
+        sign_up.remember(request, organization_id, token)
     else:
-        request.session.pop(INVITED, None)
+        sign_up.forget(request)
     if person and request.method == "POST" and _accepted(request, organization_id, token, person):
         return redirect("dashboard", found.organization.slug)
     shown = {

@@ -11,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import chart, dashboard, limits, mail
+from console import chart, dashboard, limits, mail, sign_up
 from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
-from console.members import INVITED
 from tenants.models import Membership
 from tenants.rights import Right
 
@@ -26,8 +25,9 @@ def home(request: HttpRequest) -> HttpResponse:
     """Back to the invitation that somebody signed up for; straight to the organization where there is but one."""
     if not request.user.is_authenticated:
         return sign_in(request)
-    if INVITED in request.session:
-        return redirect(request.session.pop(INVITED))
+    invited = sign_up.forget(request)
+    if invited is not None:
+        return redirect("invitation", *invited)
     memberships = _memberships()
     if len(memberships) == 1:
         return redirect("dashboard", memberships[0].organization.slug)

@@ -36,6 +36,7 @@ from tenants.models import (
     Project,
     ProviderAccount,
 )
+from tenants.people import approve
 
 
 class ReasonForm(ActionForm):  # type: ignore[misc]
@@ -265,19 +266,27 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login", "date_joined")
-    list_filter = ("is_active", "is_staff", "is_superuser")
+    list_filter = ("is_active", "is_staff", "is_superuser", ("approved_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name")
     show_full_result_count = False
     list_per_page = 50
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "approved_at", "approved_by")
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "date_joined", "approved_at", "approved_by")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
+    actions = ("approve",)
     _RIGHTS: ClassVar = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+    @admin.action(description="Approve", permissions=["change"])
+    def approve(self, request: HttpRequest, people: QuerySet[Person]) -> None:
+        for person in people:
+            if approve(person, actor=request.user.get_username()):
+                self.log_change(request, person, "approved")
+        self.message_user(request, "Approved.", messages.SUCCESS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Nobody gives a right away that a superuser has not given: else staff could make themselves one."""

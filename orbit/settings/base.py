@@ -64,6 +64,8 @@ ORBIT_REDIS_TIMEOUT_MS = env.integer("ORBIT_REDIS_TIMEOUT_MS", 100, low=10, high
 ORBIT_REDIS_UNSAFE = env.flag("ORBIT_REDIS_UNSAFE")
 # How mail leaves: `outbox:` keeps it for the page /dev/outbox/, or smtp://user:password@host:port (smtps://).
 ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
+# Who may sign up: open, domains:example.com,…, invitation, or approval by an operator.
+ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")
@@ -202,6 +204,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_ADAPTER = "console.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "console.forms.SignUpForm"}
 DEFAULT_FROM_EMAIL = env.text("ORBIT_EMAIL_FROM", "Orbit Gateway <orbit@localhost>")
 EMAIL_BACKEND = "console.mail.Backend"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
 from django.db import connections
@@ -26,6 +27,11 @@ from tests.console.conftest import Tenant, make_person, make_tenant, signed_in
 from tests.console.test_sign_in import PASSWORD, address, link, sign_up
 
 Mails = list[EmailMessage]
+
+
+@pytest.fixture(autouse=True)
+def _no_attempts() -> None:
+    cache.clear()  # the sign-in package counts failed ones by address
 
 
 def confirmed(person: Person, email: str = "") -> Person:
