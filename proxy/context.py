@@ -88,6 +88,7 @@ class OrganizationSnapshot:
     policies: Mapping[UUID, PolicySnapshot]
     projects: Mapping[str, ProjectSnapshot]
     models: Mapping[str, ModelRoute]
+    ceiling: PolicySnapshot | None = None  # the operator's
 
 
 @dataclass(frozen=True, slots=True)

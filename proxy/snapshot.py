@@ -219,7 +219,14 @@ def load_organization(organization_id: UUID) -> OrganizationSnapshot:
                 for one in Project.objects.all()
             },
             models=_models(),
+            ceiling=_ceiling_over(organization),
         )
+
+
+def _ceiling_over(organization: Organization) -> PolicySnapshot | None:
+    if organization.ceiling is None:
+        return None
+    return PolicySnapshot("ceiling", organization.ceiling_revision, organization.ceiling)
 
 
 def _models() -> dict[str, ModelRoute]:
@@ -291,7 +298,8 @@ def make_principal(key: KeyRecord, organization: OrganizationSnapshot) -> Princi
 def effective_policy(
     key: KeyRecord, organization: OrganizationSnapshot, project: ProjectSnapshot
 ) -> EffectivePolicy | None:
-    """The chain organization, project, key; None when no policy is on it, and then nothing is allowed."""
+    """The chain organization, project, key under the operator's ceiling; None when no policy of its own is on it,
+    and then nothing is allowed."""
     key_name = f"{project.slug}/{key.name}"
     chain = [
         (organization.policy_id, "organization", organization.id, organization.slug),
@@ -305,6 +313,8 @@ def effective_policy(
     ]
     if not attached:
         return None
+    if organization.ceiling is not None:  # counts where the organization's own policy does
+        attached.insert(0, (organization.ceiling, "organization", organization.id, organization.slug))
     documents = [policy.document for policy, *_ in attached]
     limits = [
         limit

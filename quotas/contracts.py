@@ -91,6 +91,7 @@ def set_contract_price(
     """
     _check_terms(rates, discount_percent, valid_from, valid_until)
     with changing(organization_id, actor, Right.PRICES_WRITE) as change:
+        change.keep_ceiling()
         _check_reach(provider, account)
         named = {"provider": provider, "model": model, "account": account, "valid_from": valid_from}
         terms = {"rates": rates, "discount_percent": discount_percent, "valid_until": valid_until}
@@ -118,6 +119,7 @@ def set_contract_price(
 def withdraw_contract_price(*, organization_id: UUID, price_id: int, actor: Actor) -> None:
     """The book's price, or the next contract that covers the model, holds again."""
     with changing(organization_id, actor, Right.PRICES_WRITE) as change:
+        change.keep_ceiling()
         row = ContractPrice.objects.live().filter(pk=price_id).first()
         if row is None:
             raise InputError("price", f"there is no contract price {price_id}")

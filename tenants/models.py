@@ -83,6 +83,12 @@ class Organization(models.Model):
     month_starts_on = models.SmallIntegerField(default=1)
     year_starts_in = models.SmallIntegerField(default=1)
     policy = models.ForeignKey("Policy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    # The operator's policy over the organization's own: a document as revisions have it, copied, not referred to.
+    ceiling = models.JSONField(null=True, blank=True)
+    ceiling_revision = models.IntegerField(default=0)
+    founded_by = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     shard = models.SmallIntegerField(editable=False)
     version = models.BigIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)

@@ -66,6 +66,10 @@ ORBIT_REDIS_UNSAFE = env.flag("ORBIT_REDIS_UNSAFE")
 ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
 # Who may sign up: open, domains:example.com,…, invitation, or approval by an operator.
 ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
+# The policy, as ORGANIZATION/NAME, that is over every new organization's own.
+ORBIT_CEILING = env.text("ORBIT_CEILING")
+# Organizations that one person may found.
+ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")

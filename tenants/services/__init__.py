@@ -1,6 +1,7 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
+from tenants.services.ceilings import named_policy, set_ceiling
 from tenants.services.invitations import (
     accept_invitation,
     find_invitation,
@@ -11,7 +12,7 @@ from tenants.services.invitations import (
 )
 from tenants.services.issued_keys import change_key, issue_key, resume_key, revoke_key, suspend_key
 from tenants.services.members import add_member, change_role, remove_member
-from tenants.services.organizations import create_organization, update_organization
+from tenants.services.organizations import create_organization, found_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
@@ -43,9 +44,11 @@ __all__ = [
     "delete_role",
     "find_invitation",
     "forget_response",
+    "found_organization",
     "invite",
     "issue_key",
     "keep_objects",
+    "named_policy",
     "open_invitations",
     "owned_objects",
     "proves",
@@ -60,6 +63,7 @@ __all__ = [
     "save_policy",
     "save_project",
     "save_role",
+    "set_ceiling",
     "suspend_key",
     "suspend_organization",
     "suspend_project",

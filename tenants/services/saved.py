@@ -47,6 +47,7 @@ class Change:
     organization: Organization
     actor: str
     rights: frozenset[Right] = ALL
+    by_member: bool = False
 
     def require(self, right: Right) -> None:
         if right not in self.rights:
@@ -57,6 +58,11 @@ class Change:
         lacking = sorted(given - self.rights)
         if lacking:
             raise PermissionDenied(f"this takes the rights {', '.join(lacking)}")
+
+    def keep_ceiling(self) -> None:
+        """By what the operator's ceiling counts, calendar and prices, is not for the members under it to say."""
+        if self.by_member and self.organization.ceiling is not None:
+            raise PermissionDenied("the organization is under a ceiling, so this is the operator's")
 
     def act(
         self,
@@ -121,7 +127,7 @@ def changing(organization_id: UUID, actor: Actor, right: Right | None = None) ->
         member = Membership.objects.select_related("person", "custom_role").filter(pk=actor.pk).first()
         if right is None or member is None or not may(member, right):
             raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
-        yield Change(organization, member.person.email, member.rights)
+        yield Change(organization, member.person.email, member.rights, by_member=True)
 
 
 def valid(path: str, check: Callable[[str], ValueT], text: str) -> ValueT:
