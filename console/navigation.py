@@ -17,6 +17,7 @@ GROUPS = {
         ("Invitations", "tenants.invitation", "mail"),
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
+        ("Service accounts", "tenants.serviceaccount", "smart_toy"),
         ("Policies", "tenants.policy", "policy"),
         ("Policy revisions", "tenants.policyrevision", "history"),
         ("Provider accounts", "tenants.provideraccount", "cloud"),

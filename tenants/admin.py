@@ -35,6 +35,7 @@ from tenants.models import (
     PolicyRevision,
     Project,
     ProviderAccount,
+    ServiceAccount,
 )
 from tenants.people import approve
 
@@ -183,6 +184,14 @@ class PolicyRevisionAdmin(ReadOnlyAdmin):
         return as_json(revision.document)
 
 
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(ReadOnlyAdmin):
+    list_display = ("name", "project", "organization", "created_at", "removed_at")
+    list_select_related = ("project", "organization")
+    list_filter = (("removed_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "project__slug", "organization__slug")
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(SuspendingAdmin):
     """Never the digest: with the pepper it would let somebody test guesses."""
@@ -192,19 +201,34 @@ class ApiKeyAdmin(SuspendingAdmin):
         "hint",
         "project",
         "organization",
+        "owner",
         "policy",
         "expires_at",
         "suspended_at",
         "revoked_at",
         "created_at",
     )
-    list_select_related = ("project", "organization", "policy")
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
-    search_fields = ("name", "hint", "project__slug", "organization__slug")
+    list_select_related = ("project", "organization", "policy", "person", "service_account")
+    list_filter = (
+        ("person", admin.EmptyFieldListFilter),
+        ("service_account", admin.EmptyFieldListFilter),
+        ("suspended_at", admin.EmptyFieldListFilter),
+        ("revoked_at", admin.EmptyFieldListFilter),
+    )
+    search_fields = (
+        "name",
+        "hint",
+        "project__slug",
+        "organization__slug",
+        "person__email",
+        "service_account__name",
+    )
     fields = (
         "organization",
         "project",
         "name",
+        "person",
+        "service_account",
         "hint",
         "policy",
         "expires_at",

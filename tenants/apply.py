@@ -16,7 +16,7 @@ from django.db import transaction
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import kinds, schema, services
-from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount
+from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount, ServiceAccount
 from tenants.schema import Invalid, Known, Problem
 from tenants.schema.document import Account, Key
 from tenants.schema.document import Organization as OrganizationEntry
@@ -248,15 +248,37 @@ class _Applied:
                 actor=self._actor,
             )
             self._saved("project", project.slug, saved)
-        usable = ApiKey.objects.filter(project=saved.row, revoked_at=None)
+            self._service_accounts(project)
+        usable = ApiKey.objects.filter(project=saved.row, revoked_at=None).select_related(
+            "person", "service_account"
+        )
         known = {key.name: key for key in usable}
         for number, key in enumerate(project.keys):
             with _at(f"{path}.keys[{number}]"):
                 self._key(project.slug, key, known.get(key.name))
 
+    def _service_accounts(self, project: ProjectEntry) -> None:
+        for name in project.service_accounts:
+            made = services.create_service_account(
+                organization_id=self._id, project=project.slug, name=name, actor=self._actor
+            )
+            self._saved("service_account", f"{project.slug}/{name}", made)
+
+    def _prune_service_accounts(self) -> None:
+        """Those of projects that stay; others go with their project."""
+        for project in self._entry.projects:
+            accounts = ServiceAccount.objects.filter(project__slug=project.slug, removed_at=None)
+            for name in sorted(set(accounts.values_list("name", flat=True)) - set(project.service_accounts)):
+                services.remove_service_account(
+                    organization_id=self._id, project=project.slug, name=name, actor=self._actor
+                )
+                self._note("delete", "service_account", f"{project.slug}/{name}")
+
     def _key(self, project: str, key: Key, known: ApiKey | None) -> None:
         name = f"{project}/{key.name}"
         if known is not None:
+            if key.owner != known.owner:
+                raise InputError("owner", f"is {known.owner or 'nobody'} for good", "issue another key")
             saved = services.change_key(
                 organization_id=self._id,
                 key_id=known.id,
@@ -272,9 +294,10 @@ class _Applied:
             name=key.name,
             policy=key.policy,
             expires_at=key.expires_at,
+            owner=key.owner,
             actor=self._actor,
         )
-        self._note("create", "key", name, ("policy", "expires_at"))
+        self._note("create", "key", name, ("policy", "expires_at", *(["owner"] if key.owner else [])))
         self._outcome.keys.append(NewKey(self._entry.slug, project, key.name, secret))
 
     def _prune(self) -> None:
@@ -285,6 +308,7 @@ class _Applied:
             if (key.project.slug, key.name) not in named:
                 services.revoke_key(organization_id=self._id, key_id=key.id, actor=self._actor)
                 self._note("delete", "key", f"{key.project.slug}/{key.name}")
+        self._prune_service_accounts()
         projects = Project.objects.filter(archived_at=None).values_list("slug", flat=True)
         self._prune_each("project", projects, {one.slug for one in entry.projects}, self._archive)
         policies = Policy.objects.values_list("name", flat=True)

@@ -106,12 +106,15 @@ def _limit(limit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _project(project: Project) -> dict[str, Any]:
-    keys = ApiKey.objects.filter(project=project, revoked_at=None).select_related("policy").order_by("name")
+    keys = ApiKey.objects.filter(project=project, revoked_at=None).order_by("name")
+    accounts = project.service_accounts.filter(removed_at=None).order_by("name")
+    names = list(accounts.values_list("name", flat=True))
     return {
         "slug": project.slug,
         "name": project.name,
         "policy": project.policy.name if project.policy else None,
-        "keys": [_key(key) for key in keys],
+        **({"service_accounts": names} if names else {}),
+        "keys": [_key(key) for key in keys.select_related("policy", "person", "service_account")],
     }
 
 
@@ -120,4 +123,5 @@ def _key(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "policy": key.policy.name if key.policy else None,
         "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
+        **({"owner": key.owner} if key.owner else {}),
     }

@@ -287,13 +287,54 @@ class Project(models.Model):
         return self.name
 
 
+class ServiceAccount(models.Model):
+    """A member of a project that is no person. It owns keys, and they end with it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="service_accounts")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="service_accounts")
+    name = models.SlugField(max_length=63)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager["ServiceAccount"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "name"], condition=models.Q(removed_at=None), name="service_account_name"
+            ),
+            # what keys refer to, so that a key's service account is one of its own project
+            models.UniqueConstraint(
+                fields=["organization", "project", "id"], name="service_account_in_project"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ApiKey(models.Model):
-    """An issued key, stored as a keyed hash; `hint` is what we still know of it."""
+    """An issued key, stored as a keyed hash; `hint` is what we still know of it.
+
+    It may be a person's own or a service account's; else it is its project's.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="keys")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="keys")
     name = models.SlugField(max_length=63)
+    person = models.ForeignKey(
+        Person,
+        null=True,
+        blank=True,
+        on_delete=models.RESTRICT,
+        related_name="keys",
+        verbose_name="own key of",
+    )
+    service_account = models.ForeignKey(
+        ServiceAccount, null=True, blank=True, on_delete=models.RESTRICT, related_name="keys"
+    )
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     hint = models.CharField(max_length=24, editable=False)
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
@@ -314,10 +355,20 @@ class ApiKey(models.Model):
             models.UniqueConstraint(
                 fields=["project", "name"], condition=models.Q(revoked_at=None), name="usable_key_name"
             ),
+            models.CheckConstraint(
+                condition=models.Q(person=None) | models.Q(service_account=None), name="key_one_owner"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def owner(self) -> str | None:
+        """As files and acts name it: a member's address or a service account's name."""
+        if self.person is not None:
+            return self.person.email
+        return self.service_account.name if self.service_account is not None else None
 
 
 class ProviderAccount(models.Model):

@@ -44,7 +44,7 @@ MEANINGS: dict[Right, str] = {
     Right.MEMBERS_INVITE: "invite by mail, take an invitation back",
     Right.MEMBERS_WRITE: "give members another role, remove them",
     Right.ROLES_WRITE: "custom roles",
-    Right.PROJECTS_WRITE: "create, change, suspend and archive projects",
+    Right.PROJECTS_WRITE: "create, change, suspend and archive projects, and their service accounts",
     Right.KEYS_READ: "which keys there are, never their text",
     Right.KEYS_ISSUE: "issue keys",
     Right.KEYS_WRITE: "change, suspend and resume keys",

@@ -76,12 +76,14 @@ class Key(Strict):
     expires_at: Annotated[datetime | None, BeforeValidator(lambda value: value and values.moment(value))] = (
         None
     )
+    owner: Annotated[str, AfterValidator(values.owner)] | None = None
 
 
 class Project(Strict):
     slug: Slug
     name: Title | None = None
     policy: Name | None = None
+    service_accounts: list[Name] = []
     keys: list[Key] = []
 
 

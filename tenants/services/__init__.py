@@ -19,6 +19,7 @@ from tenants.services.provider_objects import forget_response, keep_objects, own
 from tenants.services.roles import delete_role, save_role
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Actor, Saved
+from tenants.services.service_accounts import create_service_account, remove_service_account
 from tenants.services.suspension import (
     resume_organization,
     resume_project,
@@ -37,6 +38,7 @@ __all__ = [
     "change_key",
     "change_role",
     "create_organization",
+    "create_service_account",
     "delete_account",
     "delete_model",
     "delete_models",
@@ -53,6 +55,7 @@ __all__ = [
     "owned_objects",
     "proves",
     "remove_member",
+    "remove_service_account",
     "resume_key",
     "resume_organization",
     "resume_project",

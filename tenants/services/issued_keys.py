@@ -15,6 +15,7 @@ from tenants import keys
 from tenants.models import ApiKey, Project
 from tenants.rights import Right
 from tenants.schema import values
+from tenants.services.owners import find_owner
 from tenants.services.policies import find_policy
 from tenants.services.saved import Actor, Change, Saved, changing, differences, valid
 from tenants.services.suspension import hold, verb
@@ -28,21 +29,25 @@ def issue_key(
     actor: Actor,
     policy: str | None = None,
     expires_at: datetime | None = None,
+    owner: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """The key and its text, which cannot be had again."""
+    """The key and its text, which cannot be had again. `owner` is a member's address or a service account's name."""
     valid("name", values.name, name)
     with changing(organization_id, actor, Right.KEYS_ISSUE) as change:
-        owner = Project.objects.filter(slug=project, archived_at=None).first()
-        if owner is None:
+        home = Project.objects.filter(slug=project, archived_at=None).first()
+        if home is None:
             known = Project.objects.filter(archived_at=None).values_list("slug", flat=True)
             raise InputError("project", f"there is no project {project!r}", values.nearest(project, known))
-        if policy is not None and owner.policy_id is change.organization.policy_id is None:
+        if policy is not None and home.policy_id is change.organization.policy_id is None:
             change.require(Right.POLICIES_ATTACH)  # it would not narrow what is allowed but open it
         text = keys.new_key()
+        person, service_account = find_owner(home, owner)
         key = ApiKey(
             organization_id=organization_id,
-            project=owner,
+            project=home,
             name=name,
+            person=person,
+            service_account=service_account,
             digest=keys.digest(text, settings.ORBIT_KEY_PEPPER),
             hint=keys.hint(text),
             policy=find_policy(policy),
@@ -56,7 +61,9 @@ def issue_key(
             raise InputError(
                 "name", f"the project has a key {name!r} already", "choose another, or revoke it"
             ) from None
-        change.act("key.issue", f"{project}/{name}", None, _shown(key) | {"hint": key.hint})
+        change.act(
+            "key.issue", f"{project}/{name}", None, _shown(key) | {"hint": key.hint, "owner": key.owner}
+        )
         change.tell_key(key)
     return key, text
 

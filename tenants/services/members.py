@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from orbit.lib.errors import InputError
-from tenants.models import Invitation, Membership, Person
+from tenants.models import ApiKey, Invitation, Membership, Person
 from tenants.rights import Right
 from tenants.services.invitations import revoke_invitations
+from tenants.services.issued_keys import revoke
 from tenants.services.roles import find_role, rights_of
 from tenants.services.saved import Actor, Change, Saved, changing
 
@@ -39,7 +40,7 @@ def change_role(*, organization_id: UUID, member_id: UUID, role: str, actor: Act
 
 
 def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> None:
-    """The person's sessions lose the organization with their next request, their open invitations end."""
+    """The person's sessions lose the organization with their next request; their open invitations and own keys end."""
     with changing(organization_id, actor, Right.MEMBERS_WRITE) as change:
         member = _found(member_id)
         change.require_all(member.rights)
@@ -47,6 +48,8 @@ def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> No
         before = {"role": member.role_name}
         member.delete()
         revoke_invitations(change, Invitation.objects.filter(invited_by=member.person.email))
+        for key in ApiKey.objects.select_related("project").filter(person=member.person, revoked_at=None):
+            revoke(change, key, key.project.slug)
         change.act("member.remove", member.person.email, before)
 
 

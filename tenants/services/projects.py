@@ -7,12 +7,13 @@ from uuid import UUID
 from django.utils import timezone
 
 from orbit.lib.errors import InputError
-from tenants.models import ApiKey, Project
+from tenants.models import ApiKey, Project, ServiceAccount
 from tenants.rights import Right
 from tenants.schema import values
 from tenants.services.issued_keys import revoke
 from tenants.services.policies import find_policy
 from tenants.services.saved import Actor, Saved, changing, differences, valid
+from tenants.services.service_accounts import end_account
 
 
 def save_project(
@@ -50,6 +51,8 @@ def archive_project(*, organization_id: UUID, slug: str, actor: Actor) -> None:
         project = Project.objects.filter(slug=slug, archived_at=None).first()
         if project is None:
             raise InputError("project", f"there is no project {slug!r}")
+        for account in ServiceAccount.objects.filter(project=project, removed_at=None):
+            end_account(change, account, project.slug)
         for key in ApiKey.objects.filter(project=project, revoked_at=None):
             revoke(change, key, project.slug)
         project.archived_at = timezone.now()

@@ -37,6 +37,7 @@ from tenants.models import (
 from tenants.services import (
     add_member,
     create_organization,
+    create_service_account,
     invite,
     keep_objects,
     save_policy,
@@ -79,6 +80,7 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
         add_member(organization_id=organization_id, person=person, role="owner", actor="test")
         save_role(organization_id=organization_id, name="reader", rights=["usage.read"], actor="test")
+        create_service_account(organization_id=organization_id, project="chatbot", name="bot", actor="test")
         invite(organization_id=organization_id, email=f"new-{name}@example.com", role="reader", actor="test")
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)

@@ -125,6 +125,14 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
         {Right.MEMBERS_INVITE},
         _plain(services.revoke_invitation, invitation_id=uuid4()),
     ),
+    "create a service account": (
+        {Right.PROJECTS_WRITE},
+        _plain(services.create_service_account, project="bot", name="ci"),
+    ),
+    "remove a service account": (
+        {Right.PROJECTS_WRITE},
+        _plain(services.remove_service_account, project="bot", name="ci"),
+    ),
     "save a policy": (
         {Right.POLICIES_WRITE},
         _plain(services.save_policy, name="default", document={"caps": {"max_output_tokens": 5}}),
