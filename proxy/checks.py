@@ -25,7 +25,8 @@ def check_principal(principal: Principal | None) -> Principal:
         raise invalid_key()
     if principal.organization.suspended or principal.project.suspended or principal.key.suspended:
         raise OrbitError(
-            Code.SUSPENDED, "This key, or its project or organization, is suspended. Ask its admins."
+            Code.SUSPENDED,
+            "This key, or its project or organization, is suspended or deleted. Ask its admins.",
         )
     return principal
 

@@ -205,7 +205,7 @@ def load_organization(organization_id: UUID) -> OrganizationSnapshot:
             slug=organization.slug,
             shard=organization.shard,
             version=organization.version,
-            suspended=organization.suspended_at is not None,
+            suspended=organization.suspended_at is not None or organization.deleted_at is not None,
             currency=organization.currency,
             calendar=calendar_of(organization),
             policy_id=organization.policy_id,

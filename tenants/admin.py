@@ -122,9 +122,9 @@ class FallbackInline(ReadOnlyInline):
 
 @admin.register(Organization)
 class OrganizationAdmin(SuspendingAdmin):
-    list_display = ("name", "slug", "policy", "time_zone", "currency", "suspended_at", "created_at")
+    list_display = ("name", "slug", "policy", "suspended_at", "deleted_at", "purged_at", "created_at")
     list_select_related = ("policy",)
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter),)
+    list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
     inlines = (MembershipInline,)

@@ -114,6 +114,10 @@ class _Applied:
         with _at(self._path):
             self._id = known_id or self._create()
         with access.scope(organization_id=self._id):
+            if Organization.objects.get().deleted_at is not None:
+                raise Invalid(
+                    [Problem(f"{self._path}.slug", f"{entry.slug!r} is deleted", "restore it first")]
+                )
             for number, account in enumerate(entry.provider_accounts):
                 with _at(f"{self._path}.provider_accounts[{number}]"):
                     self._account(account, f"{self._path}.provider_accounts[{number}]")

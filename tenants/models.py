@@ -94,6 +94,10 @@ class Organization(models.Model):
     changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_for = models.CharField(max_length=200, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    purge_at = models.DateTimeField(null=True, blank=True)
+    # Nothing is left but this row, by whose slug the ledger is read.
+    purged_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["Organization"]("id", "memberships__person_id")
@@ -106,6 +110,11 @@ class Organization(models.Model):
             models.CheckConstraint(
                 condition=models.Q(month_starts_on__range=(1, 28), year_starts_in__range=(1, 12)),
                 name="organization_calendar",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deleted_at=None, purge_at=None, purged_at=None)
+                | models.Q(deleted_at__isnull=False, purge_at__gte=models.F("deleted_at")),
+                name="organization_deletion",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""What providers have let go of by now."""
+"""What providers have let go of by now, and organizations whose time is over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from celery import shared_task
 
 from orbit.lib import access
 from tenants.models import ProviderObject
+from tenants.services import due_organizations, purge_organization
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
@@ -25,3 +26,12 @@ def forget_expired_objects() -> int:
             some = list(rows.values_list("pk", flat=True)[:AT_ONCE])
             deleted += ProviderObject.objects.filter(pk__in=some).delete()[0]
     return deleted
+
+
+@shared_task(name="tenants.tasks.purge_organizations", time_limit=900)
+def purge_organizations() -> int:
+    """Purges deleted organizations after their grace; returns how many. What is cut short, the next run goes on with."""
+    due = due_organizations()
+    for organization_id in due:
+        purge_organization(organization_id=organization_id, actor="tenants.tasks.purge_organizations")
+    return len(due)

@@ -70,6 +70,8 @@ ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
 ORBIT_CEILING = env.text("ORBIT_CEILING")
 # Organizations that one person may found.
 ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
+# Days for which a deleted organization can be restored.
+ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")

@@ -2,6 +2,12 @@
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
 from tenants.services.ceilings import named_policy, set_ceiling
+from tenants.services.deletion import (
+    delete_organization,
+    due_organizations,
+    purge_organization,
+    restore_organization,
+)
 from tenants.services.invitations import (
     accept_invitation,
     find_invitation,
@@ -42,8 +48,10 @@ __all__ = [
     "delete_account",
     "delete_model",
     "delete_models",
+    "delete_organization",
     "delete_policy",
     "delete_role",
+    "due_organizations",
     "find_invitation",
     "forget_response",
     "found_organization",
@@ -54,8 +62,10 @@ __all__ = [
     "open_invitations",
     "owned_objects",
     "proves",
+    "purge_organization",
     "remove_member",
     "remove_service_account",
+    "restore_organization",
     "resume_key",
     "resume_organization",
     "resume_project",

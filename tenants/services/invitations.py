@@ -49,7 +49,8 @@ def invite(*, organization_id: UUID, email: str, role: str, actor: Actor) -> tup
 
 def open_invitations() -> QuerySet[Invitation]:
     """Of the organization in scope."""
-    return Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    rows = Invitation.objects.filter(accepted_at=None, revoked_at=None, organization__deleted_at=None)
+    return rows.filter(expires_at__gt=timezone.now())
 
 
 def find_invitation(*, organization_id: UUID, token: str) -> Invitation | None:

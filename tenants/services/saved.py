@@ -127,6 +127,8 @@ def changing(organization_id: UUID, actor: Actor, right: Right | None = None) ->
         member = Membership.objects.select_related("person", "custom_role").filter(pk=actor.pk).first()
         if right is None or member is None or not may(member, right):
             raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
+        if organization.deleted_at is not None and right is not Right.ORGANIZATION_DELETE:
+            raise PermissionDenied("the organization is deleted")
         yield Change(organization, member.person.email, member.rights, by_member=True)
 
 

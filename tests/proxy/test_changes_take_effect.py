@@ -178,6 +178,17 @@ def test_suspending_a_key_leaves_the_others_alone(warm: Warm) -> None:
     assert code_of(second.chat()) == (401, "invalid_api_key")
 
 
+def test_deleted_organization_is_refused_until_it_is_restored(warm: Warm) -> None:
+    tenant, api = warm
+    where: dict[str, Any] = {"organization_id": tenant.id, "actor": "test"}
+    services.delete_organization(**where)
+    assert code_of(api.get("models")) == (403, "suspended")
+    assert code_of(api.chat()) == (403, "suspended")
+    services.restore_organization(**where)
+    assert api.get("models").status_code == 200
+    assert api.chat().status_code == 200
+
+
 def test_archived_projects_keys_are_refused(warm: Warm) -> None:
     tenant, api = warm
     services.archive_project(organization_id=tenant.id, slug="app", actor="test")

@@ -192,6 +192,14 @@ def test_each_right_of_a_service_is_needed(furnished: Organization, join: Join, 
             make(furnished, join)(join(role))
 
 
+@pytest.mark.parametrize("role", BUILT_IN)
+def test_only_owners_delete_an_organization(furnished: Organization, join: Join, role: str) -> None:
+    where: dict[str, Any] = {"organization_id": furnished.id, "actor": join(role)}
+    for service in (services.delete_organization, services.restore_organization):
+        with nullcontext() if role == "owner" else pytest.raises(PermissionDenied):
+            service(**where)
+
+
 @pytest.mark.parametrize("service", [services.suspend_organization, services.resume_organization])
 def test_only_operators_suspend_an_organization(
     furnished: Organization, join: Join, service: Callable[..., object]
