@@ -124,7 +124,8 @@ def changing(organization_id: UUID, actor: Actor, right: Right | None = None) ->
             yield Change(organization, actor)
             return
         # Under the lock: somebody may have taken the role away since the page was opened.
-        member = Membership.objects.select_related("person", "custom_role").filter(pk=actor.pk).first()
+        members = Membership.objects.select_related("person", "custom_role")
+        member = members.filter(pk=actor.pk, person__is_active=True).first()
         if right is None or member is None or not may(member, right):
             raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
         if organization.deleted_at is not None and right is not Right.ORGANIZATION_DELETE:

@@ -223,10 +223,12 @@ def test_members_of_another_organization_have_no_right(
 def test_a_removed_or_demoted_member_has_no_right_left(furnished: Organization, join: Join) -> None:
     """Although the page was opened before."""
     where: dict[str, Any] = {"organization_id": furnished.id}
-    removed, demoted = join("admin"), join("admin")
+    removed, demoted, deactivated = join("admin"), join("admin"), join("admin")
+    deactivated.person.is_active = False
+    deactivated.person.save()
     services.remove_member(**where, member_id=removed.pk, actor="test")
     services.change_role(**where, member_id=demoted.pk, role="auditor", actor="test")
-    for actor in (removed, demoted):
+    for actor in (removed, demoted, deactivated):
         with pytest.raises(PermissionDenied):
             services.issue_key(**where, project="bot", name="late", actor=actor)
 
