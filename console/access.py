@@ -48,6 +48,7 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
                     raise PermissionDenied
                 return view(request, member, *args, **kwargs)
 
+        page.right = right  # type: ignore[attr-defined]  # for whoever walks the addresses
         return page
 
     return declared
