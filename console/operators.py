@@ -18,7 +18,6 @@ ROLES: dict[str, tuple[str, ...]] = {
         "tenants.add_person",
         "tenants.change_person",
         "tenants.suspend_organization",
-        "account.*_emailaddress",
         "mfa.delete_authenticator",
         "django_celery_beat.*",
     ),

@@ -4,7 +4,9 @@ import io
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
 
@@ -49,6 +51,25 @@ def test_operators_role_opens_its_part_of_the_admin(role: str, opens: list[str],
         assert client.get(f"/admin/{path}/").status_code == 200, path
     for path in closed:
         assert client.get(f"/admin/{path}/").status_code == 403, path
+
+
+def test_operator_does_not_get_at_a_superusers_account() -> None:
+    clerk, chief = make_person(is_staff=True), make_person(is_staff=True, is_superuser=True)
+    clerk.groups.add(Group.objects.get(name="operator"))
+    clerk.user_permissions.set(Permission.objects.filter(content_type__app_label__in=["account", "mfa"]))
+    owned = EmailAddress.objects.create(user=chief, email=chief.email, verified=True, primary=True)
+    factor = Authenticator.objects.create(user=chief, type=Authenticator.Type.TOTP, data={})
+    plain = Authenticator.objects.create(user=make_person(), type=Authenticator.Type.TOTP, data={})
+    client = signed_in(clerk)
+    form = {"user": chief.pk, "email": clerk.email, "verified": "on", "primary": "on"}
+    for path in ("add", f"{owned.pk}/change", f"{owned.pk}/delete"):
+        assert client.post(f"/admin/account/emailaddress/{path}/", form | {"post": "yes"}).status_code == 403
+    assert client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}).status_code == 403
+    many = {"action": "delete_selected", "post": "yes", "_selected_action": [factor.pk, plain.pk]}
+    client.post("/admin/mfa/authenticator/", many)
+    assert Authenticator.objects.filter(pk__in=[factor.pk, plain.pk]).count() == 2
+    assert client.post(f"/admin/mfa/authenticator/{plain.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert list(EmailAddress.objects.filter(user=chief)) == [owned]
 
 
 def test_groups_are_renewed_and_others_left_alone() -> None:
