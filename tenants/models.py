@@ -205,6 +205,9 @@ class Invitation(models.Model):
     role = models.CharField(max_length=63)
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     invited_by = models.CharField(max_length=254)
+    inviter = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)

@@ -41,6 +41,7 @@ def invite(*, organization_id: UUID, email: str, role: str, actor: Actor) -> tup
             role=role,
             digest=_digest(token),
             invited_by=change.actor[:254],
+            inviter=change.member.person if change.member is not None else None,
             expires_at=timezone.now() + OPEN_FOR,
         )
         change.act("member.invite", email, None, {"role": role, "expires_at": invitation.expires_at})

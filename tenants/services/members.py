@@ -47,7 +47,7 @@ def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> No
         _keep_an_owner(member)
         before = {"role": member.role_name}
         member.delete()
-        revoke_invitations(change, Invitation.objects.filter(invited_by=member.person.email))
+        revoke_invitations(change, Invitation.objects.filter(inviter=member.person))
         for key in ApiKey.objects.select_related("project").filter(person=member.person, revoked_at=None):
             revoke(change, key, key.project.slug)
         change.act("member.remove", member.person.email, before)
@@ -63,7 +63,7 @@ def _change_role(change: Change, member: Membership, role: str) -> Saved[Members
     member.role, member.custom_role = built_in, custom
     member.save(update_fields=["role", "custom_role"])
     if not rights_of(built_in, custom) >= old_rights:
-        revoke_invitations(change, Invitation.objects.filter(invited_by=member.person.email))
+        revoke_invitations(change, Invitation.objects.filter(inviter=member.person))
     change.act("member.update", member.person.email, {"role": before}, {"role": role})
     return Saved(member, created=False, fields=("role",))
 

@@ -47,7 +47,7 @@ class Change:
     organization: Organization
     actor: str
     rights: frozenset[Right] = ALL
-    by_member: bool = False
+    member: Membership | None = None  # None: the installation itself
 
     def require(self, right: Right) -> None:
         if right not in self.rights:
@@ -61,7 +61,7 @@ class Change:
 
     def keep_ceiling(self) -> None:
         """By what the operator's ceiling counts, calendar and prices, is not for the members under it to say."""
-        if self.by_member and self.organization.ceiling is not None:
+        if self.member is not None and self.organization.ceiling is not None:
             raise PermissionDenied("the organization is under a ceiling, so this is the operator's")
 
     def act(
@@ -130,7 +130,7 @@ def changing(organization_id: UUID, actor: Actor, right: Right | None = None) ->
             raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
         if organization.deleted_at is not None and right is not Right.ORGANIZATION_DELETE:
             raise PermissionDenied("the organization is deleted")
-        yield Change(organization, member.person.email, member.rights, by_member=True)
+        yield Change(organization, member.person.email, member.rights, member)
 
 
 def valid(path: str, check: Callable[[str], ValueT], text: str) -> ValueT:

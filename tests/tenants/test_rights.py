@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import connection
+from django.db import connection, connections
 
 from audit.models import OutboxEntry
 from orbit.lib import access
@@ -284,6 +285,30 @@ def test_the_last_owner_stays(organization: Organization, join: Join) -> None:
     second.person.is_active = True
     second.person.save()
     services.change_role(**where, member_id=owner.pk, role="admin")
+
+
+def test_owners_who_remove_each_other_at_once_leave_one(organization: Organization, join: Join) -> None:
+    owners = [join("owner") for _ in range(6)]
+
+    def remove(number: int) -> None:
+        try:
+            services.remove_member(
+                organization_id=organization.id,
+                member_id=owners[(number + 1) % len(owners)].pk,
+                actor=owners[number],
+            )
+        except (InputError, PermissionDenied):
+            pass
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=remove, args=(number,)) for number in range(len(owners))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with access.scope(organization_id=organization.id):
+        assert 1 <= Membership.objects.filter(role="owner").count() < len(owners)
 
 
 def test_changes_of_members_and_roles_are_acts(organization: Organization, join: Join) -> None:
