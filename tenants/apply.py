@@ -16,9 +16,18 @@ from django.db import transaction
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import kinds, schema, services
-from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount, ServiceAccount
+from tenants.models import (
+    ApiKey,
+    CustomRole,
+    ModelAlias,
+    Organization,
+    Policy,
+    Project,
+    ProviderAccount,
+    ServiceAccount,
+)
 from tenants.schema import Invalid, Known, Problem
-from tenants.schema.document import Account, Key
+from tenants.schema.document import Account, Key, Role
 from tenants.schema.document import Organization as OrganizationEntry
 from tenants.schema.document import Project as ProjectEntry
 from tenants.schema.policy import NamedPolicy
@@ -129,6 +138,9 @@ class _Applied:
                     self._policy(policy)
             with _at(self._path):
                 self._organization()
+            for number, role in enumerate(entry.roles):
+                with _at(f"{self._path}.roles[{number}]"):
+                    self._role(role)
             for number, project in enumerate(entry.projects):
                 self._project(project, f"{self._path}.projects[{number}]")
             if prune:
@@ -242,6 +254,12 @@ class _Applied:
         )
         self._saved("policy", policy.name, saved)
 
+    def _role(self, role: Role) -> None:
+        saved = services.save_role(
+            organization_id=self._id, name=role.name, rights=role.rights, actor=self._actor
+        )
+        self._saved("role", role.name, saved)
+
     def _project(self, project: ProjectEntry, path: str) -> None:
         with _at(path):
             saved = services.save_project(
@@ -315,6 +333,8 @@ class _Applied:
         self._prune_service_accounts()
         projects = Project.objects.filter(archived_at=None).values_list("slug", flat=True)
         self._prune_each("project", projects, {one.slug for one in entry.projects}, self._archive)
+        roles = CustomRole.objects.values_list("name", flat=True)
+        self._prune_each("role", roles, {one.name for one in entry.roles}, self._delete_role)
         policies = Policy.objects.values_list("name", flat=True)
         self._prune_each("policy", policies, {one.name for one in entry.policies}, self._delete_policy)
         aliases = ModelAlias.objects.values_list("alias", flat=True)
@@ -345,6 +365,9 @@ class _Applied:
 
     def _archive(self, slug: str) -> None:
         services.archive_project(organization_id=self._id, slug=slug, actor=self._actor)
+
+    def _delete_role(self, name: str) -> None:
+        services.delete_role(organization_id=self._id, name=name, actor=self._actor)
 
     def _delete_policy(self, name: str) -> None:
         services.delete_policy(organization_id=self._id, name=name, actor=self._actor)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
-from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount
+from tenants.models import ApiKey, CustomRole, ModelAlias, Organization, Policy, Project, ProviderAccount
 from tenants.routing import MOST_S
 from tenants.schema import policy_document
 from tenants.schema.routes import ModelRoute
@@ -37,6 +37,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
         organization = Organization.objects.select_related("policy").get()
         policies = Policy.objects.order_by("name")
         projects = Project.objects.filter(archived_at=None).select_related("policy").order_by("slug")
+        roles = [{"name": role.name, "rights": role.words} for role in CustomRole.objects.order_by("name")]
         models = ModelAlias.objects.prefetch_related("targets__account", "fallbacks__fallback")
         return {
             "slug": organization.slug,
@@ -49,6 +50,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             **{section.field: section.export() for section in registry.sections.values()},
             "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
             "policy": organization.policy.name if organization.policy else None,
+            **({"roles": roles} if roles else {}),
             "projects": [_project(project) for project in projects],
         }
 

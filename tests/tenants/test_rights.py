@@ -21,6 +21,7 @@ from tenants import services
 from tenants.models import ApiKey, CustomRole, Membership, Organization, Person
 from tenants.rights import ALL, BUILT_IN, Right, may
 from tenants.services.saved import Saved
+from tests.tenants.conftest import Apply, export
 
 Join = Callable[[str], Membership]
 
@@ -374,3 +375,35 @@ def test_a_person_sees_only_the_custom_role_that_they_hold(organization: Organiz
 def test_a_word_that_is_no_right_any_more_gives_nothing(organization: Organization) -> None:
     role = CustomRole(organization=organization, name="old", words=["usage.read", "gone.with.the.wind"])
     assert role.rights == {Right.USAGE_READ}
+
+
+def test_file_makes_changes_and_prunes_custom_roles(apply: Apply, slug: str) -> None:
+    entry: dict[str, Any] = {
+        "slug": slug,
+        "roles": [{"name": "reader", "rights": ["calls.read", "usage.read"]}, {"name": "empty"}],
+    }
+    assert [step["kind"] for step in apply(entry).json["plan"]] == ["organization", "role", "role"]
+    assert apply(entry).json["changed"] is False
+    assert export(slug)["roles"] == [
+        {"name": "empty", "rights": []},
+        {"name": "reader", "rights": ["usage.read", "calls.read"]},
+    ]
+    assert apply(export(slug)).json["changed"] is False
+    entry["roles"] = [{"name": "reader", "rights": ["usage.read"]}]
+    plan = apply(entry, options=("--json", "--prune")).json["plan"]
+    assert [(step["op"], step["path"], step["fields"]) for step in plan] == [
+        ("update", f"{slug}/reader", ["rights"]),
+        ("delete", f"{slug}/empty", []),
+    ]
+    with access.operator():
+        organization_id = Organization.objects.get(slug=slug).pk
+    services.add_member(organization_id=organization_id, person=make_person(), role="reader", actor="test")
+    refused = apply({"slug": slug}, options=("--json", "--prune"))
+    assert "members still have 'reader'" in refused.error_at("organizations[0].role")["message"]
+    for roles, path, message in (
+        ([{"name": "owner"}], "roles[0].name", "built in"),
+        ([{"name": "x", "rights": ["usage.reed"]}], "roles[0].rights[0]", "not known"),
+        ([{"name": "x"}, {"name": "x"}], "roles[1].name", "already"),
+    ):
+        error = apply({"slug": slug, "roles": roles}).error_at(f"organizations[0].{path}")
+        assert message in error["message"]
