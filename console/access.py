@@ -8,11 +8,13 @@ from typing import Concatenate, ParamSpec
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRefresh
 
 from orbit.lib import access
 from tenants.models import Membership
+from tenants.rights import Right, may
 
 P = ParamSpec("P")
 OrganizationView = Callable[Concatenate[HttpRequest, Membership, P], HttpResponse]
@@ -27,23 +29,35 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path())
 
 
-def organization_page(view: OrganizationView[P]) -> Callable[..., HttpResponse]:
-    """The view runs in the organization's scope with the person's membership.
+def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[..., HttpResponse]]:
+    """The view runs in the organization's scope with the membership of a person who has the right.
 
     A slug that names nobody's organization and one that names somebody else's meet the same 404.
     """
 
-    @wraps(view)
-    def page(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return sign_in(request)
-        membership = Membership.objects.select_related("organization").filter(organization__slug=slug).first()
-        if membership is None:
-            raise Http404
-        with access.scope(organization_id=membership.organization_id, person_id=membership.person_id):
-            return view(request, membership, *args, **kwargs)
+    def declared(view: OrganizationView[P]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def page(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return sign_in(request)
+            member = _membership(slug)
+            if member is None:
+                raise Http404
+            with access.scope(organization_id=member.organization_id, person_id=member.person_id):
+                if not may(member, right):
+                    raise PermissionDenied
+                return view(request, member, *args, **kwargs)
 
-    return page
+        page.right = right  # type: ignore[attr-defined]  # for whoever walks the addresses
+        return page
+
+    return declared
+
+
+def _membership(slug: str) -> Membership | None:
+    """The signed-in person's, whose scope this is."""
+    memberships = Membership.objects.select_related("organization", "custom_role")
+    return memberships.filter(organization__slug=slug).first()
 
 
 def is_local_development(request: HttpRequest) -> bool:

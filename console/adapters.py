@@ -7,9 +7,22 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.http import HttpRequest
+
+from console import sign_up
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.ORBIT_SIGN_UP != "invitation" or sign_up.invitation(request) is not None
+
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
+        if settings.ORBIT_SIGN_UP == "approval" and not sign_up.is_invited(
+            request, form.cleaned_data["email"]
+        ):
+            user.approved_at = None
+        return super().save_user(request, user, form, commit)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Links in mails lead to our own address, whatever Host the request named."""
         links = {

@@ -34,19 +34,38 @@ for _model in (
 
 @admin.register(EmailAddress)
 class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[misc]
+    """Whoever may write an address into an account may reset its password: that is for superusers."""
+
     list_select_related = ("user",)
     list_display = ("email", "user", "primary", "verified")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
 
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ModelAdmin):  # type: ignore[misc]
-    """A second factor: that there is one, never its secret. Deleting it lets its owner back in without."""
+    """A second factor: that there is one, never its secret. Deleting it lets its owner back in without.
+
+    Of staff only a superuser deletes it.
+    """
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_select_related = ("user",)
     list_filter = ("type",)
     search_fields = ("user__email",)
     fields = ("user", "type", "created_at", "last_used_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        of_staff = isinstance(obj, Authenticator) and (obj.user.is_staff or obj.user.is_superuser)
+        above = of_staff and not request.user.is_superuser
+        return not above and bool(super().has_delete_permission(request, obj))
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

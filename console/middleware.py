@@ -10,15 +10,18 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 
 from orbit.lib import access
 
 ADMIN = "/admin/"
+ACCOUNTS = "/accounts/"
 
 
 class AccessMiddleware:
     """Admin pages of staff read as the operator; every other page sees the signed-in person's own rows.
 
+    Who still waits for an operator has but the account's own pages.
     A page of an organization narrows the scope to it after checking the membership.
     """
 
@@ -32,6 +35,8 @@ class AccessMiddleware:
         if request.path_info.startswith(ADMIN) and person.is_staff:
             with access.operator():
                 return self.get_response(request)
+        if person.approved_at is None and not request.path_info.startswith(ACCOUNTS):
+            return render(request, "console/waiting.html", status=HTTPStatus.FORBIDDEN)
         with access.scope(person_id=person.pk):
             response = self.get_response(request)
             # Django has made a page of the exception before our scope ends: without this it would commit.

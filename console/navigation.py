@@ -13,8 +13,11 @@ GROUPS = {
     "Tenants": (
         ("Organizations", "tenants.organization", "domain"),
         ("Memberships", "tenants.membership", "badge"),
+        ("Custom roles", "tenants.customrole", "admin_panel_settings"),
+        ("Invitations", "tenants.invitation", "mail"),
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
+        ("Service accounts", "tenants.serviceaccount", "smart_toy"),
         ("Policies", "tenants.policy", "policy"),
         ("Policy revisions", "tenants.policyrevision", "history"),
         ("Provider accounts", "tenants.provideraccount", "cloud"),

@@ -11,19 +11,23 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import chart, dashboard, limits, mail
+from console import chart, dashboard, limits, mail, sign_up
 from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
 from tenants.models import Membership
+from tenants.rights import Right
 
 REFRESH_S = 4
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Straight to the organization where there is but one."""
+    """Back to the invitation that somebody signed up for; straight to the organization where there is but one."""
     if not request.user.is_authenticated:
         return sign_in(request)
+    invited = sign_up.forget(request)
+    if invited is not None:
+        return redirect("invitation", *invited)
     memberships = _memberships()
     if len(memberships) == 1:
         return redirect("dashboard", memberships[0].organization.slug)
@@ -38,11 +42,13 @@ def organizations(request: HttpRequest) -> HttpResponse:
 
 
 def _memberships() -> list[Membership]:
-    return list(Membership.objects.select_related("organization").order_by("organization__name"))
+    return list(
+        Membership.objects.select_related("organization", "custom_role").order_by("organization__name")
+    )
 
 
 @require_safe
-@organization_page
+@organization_page(Right.USAGE_READ)
 def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse:
     organization = membership.organization
     now = timezone.now()
@@ -69,7 +75,7 @@ def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse
 
 
 @require_safe
-@organization_page
+@organization_page(Right.CALLS_READ)
 def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> HttpResponse:
     organization = membership.organization
     call = dashboard.one_call(organization.pk, event_id)

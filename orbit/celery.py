@@ -57,6 +57,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "purge deleted organizations": {
+            "task": "tenants.tasks.purge_organizations",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
     },
 )
 # Connections go back to the process's pool before each task; Celery's own way would close the pool each time.

@@ -52,6 +52,19 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def sign_up(name: str) -> tuple[str, frozenset[str]]:
+    """Who may sign up: open, invitation, approval, or domains with the domains themselves."""
+    value = text(name, "open").lower()
+    mode, _, rest = value.partition(":")
+    domains = frozenset(word.strip() for word in rest.split(",") if word.strip())
+    known = mode == "domains" if domains else value in {"open", "invitation", "approval"}
+    if not known or any("@" in domain or "." not in domain for domain in domains):
+        raise BadSetting(
+            f"{name} must be open, invitation, approval or domains:example.com,example.org, not {value!r}."
+        )
+    return mode, domains
+
+
 def store(name: str) -> str:
     """A Redis or a cluster of them; empty when there is none."""
     url = text(name)

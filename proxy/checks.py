@@ -23,8 +23,11 @@ def check_principal(principal: Principal | None) -> Principal:
         raise invalid_key()
     if principal.key.expires_at is not None and principal.key.expires_at <= datetime.now(UTC):
         raise invalid_key()
-    if principal.organization.suspended or principal.project.suspended:
-        raise OrbitError(Code.SUSPENDED, "This organization or project is suspended. Ask its admins.")
+    if principal.organization.suspended or principal.project.suspended or principal.key.suspended:
+        raise OrbitError(
+            Code.SUSPENDED,
+            "This key, or its project or organization, is suspended or deleted. Ask its admins.",
+        )
     return principal
 
 

@@ -98,6 +98,7 @@ class OrganizationSnapshot:
     policies: Mapping[UUID, PolicySnapshot]
     projects: Mapping[str, ProjectSnapshot]
     models: Mapping[str, ModelRoute]
+    ceiling: PolicySnapshot | None = None  # the operator's
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class KeyRecord:
     expires_at: datetime | None  # of the secret by which it was asked for
     revoked: bool
     allow: Mapping[str, Any] = field(default_factory=dict)
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

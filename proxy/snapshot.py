@@ -198,6 +198,7 @@ def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
         expires_at=earliest(key.refused_from, until),
         revoked=key.revoked_at is not None or key.project.archived_at is not None,
         allow=key.allow,
+        suspended=key.suspended_at is not None,
     )
 
 
@@ -214,7 +215,7 @@ def load_organization(
             slug=organization.slug,
             shard=organization.shard,
             version=organization.version,
-            suspended=organization.suspended_at is not None,
+            suspended=organization.is_closed,
             currency=organization.currency,
             calendar=calendar_of(organization),
             policy_id=organization.policy_id,
@@ -228,7 +229,14 @@ def load_organization(
                 for one in Project.objects.all()
             },
             models=_models(credential),
+            ceiling=_ceiling_over(organization),
         )
+
+
+def _ceiling_over(organization: Organization) -> PolicySnapshot | None:
+    if organization.ceiling is None:
+        return None
+    return PolicySnapshot("ceiling", organization.ceiling_revision, organization.ceiling)
 
 
 def _models(credential: Callable[[ProviderAccount], Credential]) -> dict[str, ModelRoute]:
@@ -294,7 +302,8 @@ def make_principal(key: KeyRecord, organization: OrganizationSnapshot) -> Princi
 def effective_policy(
     key: KeyRecord, organization: OrganizationSnapshot, project: ProjectSnapshot
 ) -> EffectivePolicy | None:
-    """The chain organization, project, key; None when no policy is on it, and then nothing is allowed."""
+    """The chain organization, project, key under the operator's ceiling; None when no policy of its own is on it,
+    and then nothing is allowed."""
     key_name = f"{project.slug}/{key.name}"
     chain = [
         (organization.policy_id, "organization", organization.id, organization.slug),
@@ -308,6 +317,8 @@ def effective_policy(
     ]
     if not attached:
         return None
+    if organization.ceiling is not None:  # counts where the organization's own policy does
+        attached.insert(0, (organization.ceiling, "organization", organization.id, organization.slug))
     documents = [policy.document for policy, *_ in attached]
     limits = [
         limit

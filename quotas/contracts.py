@@ -20,9 +20,10 @@ from quotas import catalogue, prices
 from quotas.models import ContractPrice, Price
 from quotas.rates import PARTS, UNITS, WHOLES
 from tenants.models import ModelTarget, ProviderAccount
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.schema.prices import price_path
-from tenants.services.saved import Saved, changing
+from tenants.services.saved import Actor, Saved, changing
 
 CACHED = {"cached_input", "cache_write"}  # what providers may ask nothing for
 DEAREST = 10_000 * money.NANO  # far beyond any real price; a call's cost stays where counters are exact
@@ -83,13 +84,14 @@ def set_contract_price(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
     source: str = "",
-    actor: str,
+    actor: Actor,
 ) -> Saved[ContractPrice]:
     """What the organization pays from now on, or from `valid_from` on. Takes the place of the terms of the same
     provider, model, account and beginning. `rates` is a document as `rates_document` makes it.
     """
     _check_terms(rates, discount_percent, valid_from, valid_until)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.PRICES_WRITE) as change:
+        change.keep_ceiling()
         _check_reach(provider, account)
         named = {"provider": provider, "model": model, "account": account, "valid_from": valid_from}
         terms = {"rates": rates, "discount_percent": discount_percent, "valid_until": valid_until}
@@ -102,7 +104,7 @@ def set_contract_price(
         if before is not None:
             _withdraw(before)
         row = ContractPrice.objects.create(
-            organization_id=organization_id, source=source[:120], author=actor[:254], **named, **terms
+            organization_id=organization_id, source=source[:120], author=change.actor[:254], **named, **terms
         )
         change.act(
             "price.update" if before else "price.create",
@@ -114,9 +116,10 @@ def set_contract_price(
     return Saved(row, created=before is None, fields=fields)
 
 
-def withdraw_contract_price(*, organization_id: UUID, price_id: int, actor: str) -> None:
+def withdraw_contract_price(*, organization_id: UUID, price_id: int, actor: Actor) -> None:
     """The book's price, or the next contract that covers the model, holds again."""
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.PRICES_WRITE) as change:
+        change.keep_ceiling()
         row = ContractPrice.objects.live().filter(pk=price_id).first()
         if row is None:
             raise InputError("price", f"there is no contract price {price_id}")

@@ -134,12 +134,10 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
         if policy_id is not None:
             limits.extend(limits_of(documents[policy_id], **where))
 
-    add(
-        organization.policy_id,
-        level="organization",
-        object_id=str(organization.pk),
-        object_name=organization.slug,
-    )
+    whole = {"level": "organization", "object_id": str(organization.pk), "object_name": organization.slug}
+    add(organization.policy_id, **whole)
+    if organization.ceiling is not None:
+        limits.extend(limits_of(organization.ceiling, **whole))
     projects = {project.pk: project for project in Project.objects.filter(archived_at=None).order_by("slug")}
     for project in projects.values():
         add(project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug)
@@ -147,15 +145,16 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
         project = projects[key.project_id]
         where = {"object_id": str(key.pk), "object_name": f"{project.slug}/{key.name}"}
         add(key.policy_id, level="key", **where)
-        for policy_id in {one for one in (organization.policy_id, project.policy_id) if one is not None}:
+        over = [documents[one] for one in {organization.policy_id, project.policy_id} if one is not None]
+        for document in over + ([organization.ceiling] if organization.ceiling is not None else []):
             each = limits_of(
-                documents[policy_id],
+                document,
                 level="key",
                 **where,
                 key_id=where["object_id"],
                 key_name=where["object_name"],
             )
-            names = {rule["name"] for rule in documents[policy_id]["limits"] if rule.get("of") == "each_key"}
+            names = {rule["name"] for rule in document["limits"] if rule.get("of") == "each_key"}
             limits.extend(limit for limit in each if limit.name in names)
     return standing(
         organization.shard,

@@ -1,23 +1,31 @@
-"""Organizations and what belongs to them: to look at. Changes go through `manage.py apply` and the pages."""
+"""Organizations and what belongs to them: to look at, and to suspend. Changes go through `manage.py apply` and the pages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import ActionForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orbit.lib.admin import ReadOnlyAdmin, as_json
+from orbit.lib.errors import InputError
+from tenants import suspending
 from tenants.models import (
     ApiKey,
+    CustomRole,
     FormerSecret,
+    Invitation,
     Membership,
     ModelAlias,
     ModelFallback,
@@ -28,7 +36,51 @@ from tenants.models import (
     PolicyRevision,
     Project,
     ProviderAccount,
+    ServiceAccount,
 )
+from tenants.people import approve
+
+
+class ReasonForm(ActionForm):  # type: ignore[misc]
+    reason = forms.CharField(
+        required=False,
+        max_length=200,
+        label="",
+        widget=UnfoldAdminTextInputWidget({"placeholder": "Reason", "aria-label": "Reason"}),
+    )
+
+
+class SuspendingAdmin(ReadOnlyAdmin):
+    """Rows are only read here; what the actions do goes through the services, with an act for each row."""
+
+    actions = ("suspend", "resume")
+    action_form = ReasonForm
+
+    def has_suspend_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tenants.suspend_organization"))
+
+    @admin.action(description="Suspend", permissions=["suspend"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            self.message_user(request, "Nothing was suspended: say the reason.", messages.ERROR)
+            return
+        self._each(request, rows, "suspended", partial(suspending.suspend, reason=reason))
+
+    @admin.action(description="Resume", permissions=["suspend"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._each(request, rows, "resumed", suspending.resume)
+
+    def _each(self, request: HttpRequest, rows: QuerySet[Any], word: str, do: Callable[..., bool]) -> None:
+        done, refused = 0, []
+        for row in list(rows):
+            try:
+                done += do(row, actor=request.user.get_username())
+            except InputError as error:  # revoked or archived meanwhile
+                refused.append(f"{row}: {error.message}")
+        self.message_user(request, f"{done} {word}.", messages.SUCCESS)
+        for reason in refused:
+            self.message_user(request, reason, messages.WARNING)
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]
@@ -47,7 +99,7 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
 
 class MembershipInline(ReadOnlyInline):
     model = Membership
-    fields = readonly_fields = ("person", "role", "created_at")
+    fields = readonly_fields = ("person", "role_name", "created_at")
 
 
 class RevisionInline(ReadOnlyInline):
@@ -79,10 +131,10 @@ class FormerSecretInline(ReadOnlyInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ReadOnlyAdmin):
-    list_display = ("name", "slug", "policy", "time_zone", "currency", "suspended_at", "created_at")
+class OrganizationAdmin(SuspendingAdmin):
+    list_display = ("name", "slug", "policy", "suspended_at", "deleted_at", "purged_at", "created_at")
     list_select_related = ("policy",)
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter),)
+    list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
     inlines = (MembershipInline,)
@@ -90,14 +142,31 @@ class OrganizationAdmin(ReadOnlyAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(ReadOnlyAdmin):
-    list_display = ("person", "organization", "role", "created_at")
-    list_select_related = ("person", "organization")
+    list_display = ("person", "organization", "role_name", "created_at")
+    list_select_related = ("person", "organization", "custom_role")
     list_filter = ("role",)
     search_fields = ("person__email", "organization__slug")
 
 
+@admin.register(CustomRole)
+class CustomRoleAdmin(ReadOnlyAdmin):
+    list_display = ("name", "organization", "words", "created_at")
+    list_select_related = ("organization",)
+    search_fields = ("name", "organization__slug")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Never the digest."""
+
+    list_display = ("email", "organization", "role", "invited_by", "expires_at", "accepted_at", "revoked_at")
+    list_select_related = ("organization",)
+    list_filter = (("accepted_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("email", "organization__slug")
+
+
 @admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin):
+class ProjectAdmin(SuspendingAdmin):
     list_display = ("slug", "name", "organization", "policy", "suspended_at", "archived_at")
     list_select_related = ("organization", "policy")
     list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("archived_at", admin.EmptyFieldListFilter))
@@ -125,8 +194,16 @@ class PolicyRevisionAdmin(ReadOnlyAdmin):
         return as_json(revision.document)
 
 
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(ReadOnlyAdmin):
+    list_display = ("name", "project", "organization", "created_at", "removed_at")
+    list_select_related = ("project", "organization")
+    list_filter = (("removed_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "project__slug", "organization__slug")
+
+
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(SuspendingAdmin):
     """Never the digest: with the pepper it would let somebody test guesses."""
 
     list_display = (
@@ -134,23 +211,41 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "hint",
         "project",
         "organization",
+        "owner",
         "policy",
         "expires_at",
+        "suspended_at",
         "revoked_at",
         "last_used",
         "created_at",
     )
-    list_select_related = ("project", "organization", "policy", "use")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
-    search_fields = ("name", "hint", "project__slug", "organization__slug")
+    list_select_related = ("project", "organization", "policy", "person", "service_account", "use")
+    list_filter = (
+        ("person", admin.EmptyFieldListFilter),
+        ("service_account", admin.EmptyFieldListFilter),
+        ("suspended_at", admin.EmptyFieldListFilter),
+        ("revoked_at", admin.EmptyFieldListFilter),
+    )
+    search_fields = (
+        "name",
+        "hint",
+        "project__slug",
+        "organization__slug",
+        "person__email",
+        "service_account__name",
+    )
     fields = (
         "organization",
         "project",
         "name",
+        "person",
+        "service_account",
         "hint",
         "policy",
         "allow",
         "expires_at",
+        "suspended_at",
+        "suspended_for",
         "revoked_at",
         "rotate_after_days",
         "rotated_at",
@@ -217,19 +312,27 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login", "date_joined")
-    list_filter = ("is_active", "is_staff", "is_superuser")
+    list_filter = ("is_active", "is_staff", "is_superuser", ("approved_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name")
     show_full_result_count = False
     list_per_page = 50
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "approved_at", "approved_by")
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "date_joined", "approved_at", "approved_by")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
+    actions = ("approve",)
     _RIGHTS: ClassVar = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+    @admin.action(description="Approve", permissions=["change"])
+    def approve(self, request: HttpRequest, people: QuerySet[Person]) -> None:
+        for person in people:
+            if approve(person, actor=request.user.get_username()):
+                self.log_change(request, person, "approved")
+        self.message_user(request, "Approved.", messages.SUCCESS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Nobody gives a right away that a superuser has not given: else staff could make themselves one."""

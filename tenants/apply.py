@@ -16,9 +16,18 @@ from django.db import transaction
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import kinds, schema, services
-from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount
+from tenants.models import (
+    ApiKey,
+    CustomRole,
+    ModelAlias,
+    Organization,
+    Policy,
+    Project,
+    ProviderAccount,
+    ServiceAccount,
+)
 from tenants.schema import Invalid, Known, Problem
-from tenants.schema.document import Account, Key
+from tenants.schema.document import Account, Key, Role
 from tenants.schema.document import Organization as OrganizationEntry
 from tenants.schema.document import Project as ProjectEntry
 from tenants.schema.policy import NamedPolicy
@@ -114,6 +123,10 @@ class _Applied:
         with _at(self._path):
             self._id = known_id or self._create()
         with access.scope(organization_id=self._id):
+            if Organization.objects.get().deleted_at is not None:
+                raise Invalid(
+                    [Problem(f"{self._path}.slug", f"{entry.slug!r} is deleted", "restore it first")]
+                )
             for number, account in enumerate(entry.provider_accounts):
                 with _at(f"{self._path}.provider_accounts[{number}]"):
                     self._account(account, f"{self._path}.provider_accounts[{number}]")
@@ -125,6 +138,9 @@ class _Applied:
                     self._policy(policy)
             with _at(self._path):
                 self._organization()
+            for number, role in enumerate(entry.roles):
+                with _at(f"{self._path}.roles[{number}]"):
+                    self._role(role)
             for number, project in enumerate(entry.projects):
                 self._project(project, f"{self._path}.projects[{number}]")
             if prune:
@@ -238,6 +254,12 @@ class _Applied:
         )
         self._saved("policy", policy.name, saved)
 
+    def _role(self, role: Role) -> None:
+        saved = services.save_role(
+            organization_id=self._id, name=role.name, rights=role.rights, actor=self._actor
+        )
+        self._saved("role", role.name, saved)
+
     def _project(self, project: ProjectEntry, path: str) -> None:
         with _at(path):
             saved = services.save_project(
@@ -248,15 +270,37 @@ class _Applied:
                 actor=self._actor,
             )
             self._saved("project", project.slug, saved)
-        usable = ApiKey.objects.filter(project=saved.row, revoked_at=None)
+            self._service_accounts(project)
+        usable = ApiKey.objects.filter(project=saved.row, revoked_at=None).select_related(
+            "person", "service_account"
+        )
         known = {key.name: key for key in usable}
         for number, key in enumerate(project.keys):
             with _at(f"{path}.keys[{number}]"):
                 self._key(project.slug, key, known.get(key.name))
 
+    def _service_accounts(self, project: ProjectEntry) -> None:
+        for name in project.service_accounts:
+            made = services.create_service_account(
+                organization_id=self._id, project=project.slug, name=name, actor=self._actor
+            )
+            self._saved("service_account", f"{project.slug}/{name}", made)
+
+    def _prune_service_accounts(self) -> None:
+        """Those of projects that stay; others go with their project."""
+        for project in self._entry.projects:
+            accounts = ServiceAccount.objects.filter(project__slug=project.slug, removed_at=None)
+            for name in sorted(set(accounts.values_list("name", flat=True)) - set(project.service_accounts)):
+                services.remove_service_account(
+                    organization_id=self._id, project=project.slug, name=name, actor=self._actor
+                )
+                self._note("delete", "service_account", f"{project.slug}/{name}")
+
     def _key(self, project: str, key: Key, known: ApiKey | None) -> None:
         name = f"{project}/{key.name}"
         if known is not None:
+            if key.owner != known.owner:
+                raise InputError("owner", f"is {known.owner or 'nobody'} for good", "issue another key")
             saved = services.change_key(
                 organization_id=self._id,
                 key_id=known.id,
@@ -276,9 +320,11 @@ class _Applied:
             allow=key.allow.model_dump(),
             expires_at=key.expires_at,
             rotate_after_days=key.rotate_after_days,
+            owner=key.owner,
             actor=self._actor,
         )
-        self._note("create", "key", name, ("policy", "allow", "expires_at", "rotate_after_days"))
+        fields = ("policy", "allow", "expires_at", "rotate_after_days", *(["owner"] if key.owner else []))
+        self._note("create", "key", name, fields)
         self._outcome.keys.append(NewKey(self._entry.slug, project, key.name, secret))
 
     def _prune(self) -> None:
@@ -289,8 +335,11 @@ class _Applied:
             if (key.project.slug, key.name) not in named:
                 services.revoke_key(organization_id=self._id, key_id=key.id, actor=self._actor)
                 self._note("delete", "key", f"{key.project.slug}/{key.name}")
+        self._prune_service_accounts()
         projects = Project.objects.filter(archived_at=None).values_list("slug", flat=True)
         self._prune_each("project", projects, {one.slug for one in entry.projects}, self._archive)
+        roles = CustomRole.objects.values_list("name", flat=True)
+        self._prune_each("role", roles, {one.name for one in entry.roles}, self._delete_role)
         policies = Policy.objects.values_list("name", flat=True)
         self._prune_each("policy", policies, {one.name for one in entry.policies}, self._delete_policy)
         aliases = ModelAlias.objects.values_list("alias", flat=True)
@@ -321,6 +370,9 @@ class _Applied:
 
     def _archive(self, slug: str) -> None:
         services.archive_project(organization_id=self._id, slug=slug, actor=self._actor)
+
+    def _delete_role(self, name: str) -> None:
+        services.delete_role(organization_id=self._id, name=name, actor=self._actor)
 
     def _delete_policy(self, name: str) -> None:
         services.delete_policy(organization_id=self._id, name=name, actor=self._actor)

@@ -35,6 +35,8 @@ def given_secrets_are_usable(**_: Any) -> list[CheckMessage]:
         problems.append(
             Error(f"ORBIT_KEY_PEPPER must have at least {keys.LEAST_PEPPER} characters.", id="tenants.E002")
         )
+    if settings.ORBIT_CEILING and not all(settings.ORBIT_CEILING.partition("/")):
+        problems.append(Error("ORBIT_CEILING must read ORGANIZATION/POLICY.", id="tenants.E005"))
     return problems
 
 

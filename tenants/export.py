@@ -8,7 +8,7 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
-from tenants.models import ApiKey, ModelAlias, Organization, Policy, Project, ProviderAccount
+from tenants.models import ApiKey, CustomRole, ModelAlias, Organization, Policy, Project, ProviderAccount
 from tenants.routing import MOST_S
 from tenants.schema import policy_document
 from tenants.schema.routes import ModelRoute
@@ -37,6 +37,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
         organization = Organization.objects.select_related("policy").get()
         policies = Policy.objects.order_by("name")
         projects = Project.objects.filter(archived_at=None).select_related("policy").order_by("slug")
+        roles = [{"name": role.name, "rights": role.words} for role in CustomRole.objects.order_by("name")]
         models = ModelAlias.objects.prefetch_related("targets__account", "fallbacks__fallback")
         return {
             "slug": organization.slug,
@@ -49,6 +50,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             **{section.field: section.export() for section in registry.sections.values()},
             "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
             "policy": organization.policy.name if organization.policy else None,
+            **({"roles": roles} if roles else {}),
             "projects": [_project(project) for project in projects],
         }
 
@@ -106,12 +108,15 @@ def _limit(limit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _project(project: Project) -> dict[str, Any]:
-    keys = ApiKey.objects.filter(project=project, revoked_at=None).select_related("policy").order_by("name")
+    keys = ApiKey.objects.filter(project=project, revoked_at=None).order_by("name")
+    accounts = project.service_accounts.filter(removed_at=None).order_by("name")
+    names = list(accounts.values_list("name", flat=True))
     return {
         "slug": project.slug,
         "name": project.name,
         "policy": project.policy.name if project.policy else None,
-        "keys": [_key(key) for key in keys],
+        **({"service_accounts": names} if names else {}),
+        "keys": [_key(key) for key in keys.select_related("policy", "person", "service_account")],
     }
 
 
@@ -122,4 +127,5 @@ def _key(key: ApiKey) -> dict[str, Any]:
         **({"allow": key.allow} if key.allow else {}),
         "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
         **({"rotate_after_days": key.rotate_after_days} if key.rotate_after_days else {}),
+        **({"owner": key.owner} if key.owner else {}),
     }

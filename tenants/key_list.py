@@ -61,7 +61,9 @@ def selected(selection: Selection) -> QuerySet[ApiKey]:
     if selection.due:
         wanted &= Q(rotation_due_at__lte=timezone.now())
     rows = ApiKey.objects.filter(wanted).defer("digest")
-    return rows.select_related("project", "policy", "use").order_by("project__slug", "name")
+    return rows.select_related("project", "policy", "use", "person", "service_account").order_by(
+        "project__slug", "name"
+    )
 
 
 def list_keys(organization_id: UUID, selection: Selection) -> list[dict[str, Any]]:
@@ -72,7 +74,7 @@ def list_keys(organization_id: UUID, selection: Selection) -> list[dict[str, Any
 
 
 def described(key: ApiKey) -> dict[str, Any]:
-    """Of a key whose project, policy and use were read along."""
+    """Of a key whose project, policy, use and owner were read along."""
     use, now = key.last_use, timezone.now()
     return {
         "project": key.project.slug,
@@ -81,6 +83,7 @@ def described(key: ApiKey) -> dict[str, Any]:
         "state": state(key),
         "policy": key.policy.name if key.policy else None,
         "allow": key.allow,
+        "owner": key.owner,
         "created_by": key.created_by,
         "created_at": rfc3339(key.created_at),
         "expires_at": _moment(key.expires_at),
@@ -105,6 +108,8 @@ def state(key: ApiKey) -> str:
     now, due = timezone.now(), key.rotation_due_at
     if key.expires_at is not None and key.expires_at <= now:
         return "expired"
+    if key.suspended_at is not None or key.project.suspended_at is not None:
+        return "suspended"
     if due is None or due > now:
         return "usable"
     return "overdue" if due + GRACE <= now else "due"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -18,6 +19,7 @@ from django.utils import timezone
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
 from tenants import kinds, rotation, routing
+from tenants.rights import BUILT_IN, Right, known
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -39,6 +41,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    # Null while somebody waits for an operator; they may sign in, and see that they wait.
+    approved_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    approved_by = models.CharField(max_length=254, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -79,27 +84,81 @@ class Organization(models.Model):
     month_starts_on = models.SmallIntegerField(default=1)
     year_starts_in = models.SmallIntegerField(default=1)
     policy = models.ForeignKey("Policy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    # The operator's policy over the organization's own: a document as revisions have it, copied, not referred to.
+    ceiling = models.JSONField(null=True, blank=True)
+    ceiling_revision = models.IntegerField(default=0)
+    founded_by = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     shard = models.SmallIntegerField(editable=False)
     version = models.BigIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_for = models.CharField(max_length=200, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    purge_at = models.DateTimeField(null=True, blank=True)
+    # Nothing is left but this row, by whose slug the ledger is read.
+    purged_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["Organization"]("id", "memberships__person_id")
 
     class Meta:
+        permissions: ClassVar = [
+            ("suspend_organization", "Can suspend and resume organizations, projects and keys")
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(month_starts_on__range=(1, 28), year_starts_in__range=(1, 12)),
                 name="organization_calendar",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deleted_at=None, purge_at=None, purged_at=None)
+                | models.Q(deleted_at__isnull=False, purge_at__gte=models.F("deleted_at")),
+                name="organization_deletion",
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether all its keys are refused."""
+        return self.suspended_at is not None or self.deleted_at is not None
+
+
+class CustomRole(models.Model):
+    """A role of the organization's own: a named set of rights."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="custom_roles")
+    name = models.SlugField(max_length=63)
+    words = ArrayField(models.CharField(max_length=40), db_column="rights", verbose_name="rights")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ScopedManager["CustomRole"](person_field="memberships__person_id")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="custom_role_name"),
+            models.UniqueConstraint(fields=["organization", "id"], name="custom_role_in_organization"),
+            models.CheckConstraint(
+                condition=~models.Q(name__in=list(BUILT_IN)), name="custom_role_not_built_in"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return known(self.words)
+
 
 class Membership(models.Model):
+    """A person in an organization, with a built-in role or one of the organization's own."""
+
     class Role(models.TextChoices):
         OWNER = "owner"
         ADMIN = "admin"
@@ -110,7 +169,10 @@ class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=10, choices=Role)
+    role = models.CharField(max_length=10, choices=Role, blank=True)
+    custom_role = models.ForeignKey(
+        CustomRole, null=True, blank=True, on_delete=models.RESTRICT, related_name="memberships"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["Membership"](person_field="person_id")
@@ -118,10 +180,61 @@ class Membership(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "person"], name="one_membership"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=list(BUILT_IN), custom_role=None)
+                | models.Q(role="", custom_role__isnull=False),
+                name="membership_one_role",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.person_id} {self.role}"
+        return f"{self.person_id} {self.role_name}"
+
+    @property
+    def role_name(self) -> str:
+        return self.custom_role.name if self.custom_role else self.role
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return self.custom_role.rights if self.custom_role else BUILT_IN[self.role]
+
+
+class Invitation(models.Model):
+    """An offer of membership, mailed as a link whose token is stored as a digest. Accepted once, or never.
+
+    The role is found by its name when it is accepted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=63)
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    invited_by = models.CharField(max_length=254)
+    inviter = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager["Invitation"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(revoked_at=None), name="invitation_one_end"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
 
 
 class Policy(models.Model):
@@ -176,6 +289,7 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_for = models.CharField(max_length=200, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -191,21 +305,62 @@ class Project(models.Model):
         return self.name
 
 
+class ServiceAccount(models.Model):
+    """A member of a project that is no person. It owns keys, and they end with it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="service_accounts")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="service_accounts")
+    name = models.SlugField(max_length=63)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager["ServiceAccount"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "name"], condition=models.Q(removed_at=None), name="service_account_name"
+            ),
+            # what keys refer to, so that a key's service account is one of its own project
+            models.UniqueConstraint(
+                fields=["organization", "project", "id"], name="service_account_in_project"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ApiKey(models.Model):
     """An issued key. Its secret of today is stored as a keyed hash; `hint` is what we still know of it.
 
-    `allow` narrows it beside its policies, and says only what does: `{}` allows what they allow.
+    It may be a person's own or a service account's; else it is its project's. `allow` narrows it beside its policies,
+    and says only what does: `{}` allows what they allow.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="keys")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="keys")
     name = models.SlugField(max_length=63)
+    person = models.ForeignKey(
+        Person,
+        null=True,
+        blank=True,
+        on_delete=models.RESTRICT,
+        related_name="keys",
+        verbose_name="own key of",
+    )
+    service_account = models.ForeignKey(
+        ServiceAccount, null=True, blank=True, on_delete=models.RESTRICT, related_name="keys"
+    )
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     hint = models.CharField(max_length=24, editable=False)
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     allow = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_for = models.CharField(max_length=200, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
     rotate_after_days = models.SmallIntegerField(null=True, blank=True)
@@ -224,6 +379,9 @@ class ApiKey(models.Model):
             models.UniqueConstraint(
                 fields=["project", "name"], condition=models.Q(revoked_at=None), name="usable_key_name"
             ),
+            models.CheckConstraint(
+                condition=models.Q(person=None) | models.Q(service_account=None), name="key_one_owner"
+            ),
             models.UniqueConstraint(fields=["organization", "id"], name="key_in_organization"),
             models.CheckConstraint(
                 condition=models.Q(rotate_after_days=None)
@@ -241,6 +399,13 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def owner(self) -> str | None:
+        """As files and acts name it: a member's address or a service account's name."""
+        if self.person is not None:
+            return self.person.email
+        return self.service_account.name if self.service_account is not None else None
 
     @property
     def last_use(self) -> KeyUse | None:

@@ -1,4 +1,4 @@
-"""People made from the command line; everybody else signs up on the pages."""
+"""People made from the command line, and operators' word on who has signed up on the pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from orbit.lib.errors import InputError
 from tenants.models import Person
@@ -34,6 +36,20 @@ def ensure_person(
             address.verified = True
             address.save(update_fields=["verified"])
     return person, created
+
+
+def waiting() -> QuerySet[Person]:
+    """Who has signed up, confirmed an address and waits for an operator's word."""
+    people = Person.objects.filter(approved_at=None, is_active=True)
+    return people.filter(emailaddress__verified=True).distinct().order_by("date_joined")
+
+
+def approve(person: Person, *, actor: str) -> bool:
+    """Lets somebody in from their next request on. False when that was done before."""
+    changed = Person.objects.filter(pk=person.pk, approved_at=None).update(
+        approved_at=timezone.now(), approved_by=actor[:254]
+    )
+    return bool(changed)
 
 
 def _check_password(password: str) -> None:

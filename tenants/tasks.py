@@ -1,4 +1,4 @@
-"""What has come to its time: objects that providers have let go of, keys to be rotated."""
+"""What has come to its time: objects that providers have let go of, keys to be rotated, organizations to be purged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from celery import shared_task
 
 from orbit.lib import access
 from tenants.models import ApiKey, ProviderObject
-from tenants.services import announce_due_rotations
+from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
@@ -37,3 +37,12 @@ def tell_due_rotations() -> int:
         )
         organizations = list(due.values_list("organization_id", flat=True).distinct())
     return sum(announce_due_rotations(organization_id=one, actor="schedule") for one in organizations)
+
+
+@shared_task(name="tenants.tasks.purge_organizations", time_limit=900)
+def purge_organizations() -> int:
+    """Purges deleted organizations after their grace; returns how many. What is cut short, the next run goes on with."""
+    due = due_organizations()
+    for organization_id in due:
+        purge_organization(organization_id=organization_id, actor="tenants.tasks.purge_organizations")
+    return len(due)

@@ -90,6 +90,14 @@ ORBIT_AZURE_VAULTS = env.words("ORBIT_AZURE_VAULTS")
 ORBIT_AZURE_CA_FILE = env.text("ORBIT_AZURE_CA_FILE")
 # How mail leaves: `outbox:` keeps it for the page /dev/outbox/, or smtp://user:password@host:port (smtps://).
 ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
+# Who may sign up: open, domains:example.com,…, invitation, or approval by an operator.
+ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
+# The policy, as ORGANIZATION/NAME, that is over every new organization's own.
+ORBIT_CEILING = env.text("ORBIT_CEILING")
+# Organizations that one person may found.
+ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
+# Days for which a deleted organization can be restored.
+ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")
@@ -228,6 +236,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_ADAPTER = "console.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "console.forms.SignUpForm"}
 DEFAULT_FROM_EMAIL = env.text("ORBIT_EMAIL_FROM", "Orbit Gateway <orbit@localhost>")
 EMAIL_BACKEND = "console.mail.Backend"
 

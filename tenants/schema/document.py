@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from orbit.lib.errors import InputError
 from tenants import kinds, rotation
+from tenants.rights import BUILT_IN, Right
 from tenants.schema import values
 from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of, supported
 from tenants.schema.prices import ContractPrice
@@ -70,6 +71,18 @@ class Account(Strict):
         return value
 
 
+class Role(Strict):
+    name: Name
+    rights: list[Annotated[str, one_of(*(right.value for right in Right))]] = []
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value in BUILT_IN:
+            raise InputError("", f"{value!r} is built in", "choose another")
+        return value
+
+
 class Key(Strict):
     name: Name
     policy: Name | None = None
@@ -78,12 +91,14 @@ class Key(Strict):
         None
     )
     rotate_after_days: Annotated[int, Field(ge=1, le=rotation.MOST_DAYS)] | None = None
+    owner: Annotated[str, AfterValidator(values.owner)] | None = None
 
 
 class Project(Strict):
     slug: Slug
     name: Title | None = None
     policy: Name | None = None
+    service_accounts: list[Name] = []
     keys: list[Key] = []
 
 
@@ -98,6 +113,7 @@ class Organization(Strict):
     prices: list[ContractPrice] = []
     policies: list[NamedPolicy] = []
     policy: Name | None = None
+    roles: list[Role] = []
     projects: list[Project] = []
 
 

@@ -40,9 +40,12 @@ def _duplicates(path: str, organization: Organization) -> Iterator[Problem]:
     yield from _twice(f"{path}.models", "alias", [one.alias for one in organization.models])
     yield from _twice(f"{path}.prices", "model", [one.path() for one in organization.prices])
     yield from _twice(f"{path}.policies", "name", [one.name for one in organization.policies])
+    yield from _twice(f"{path}.roles", "name", [one.name for one in organization.roles])
     yield from _twice(f"{path}.projects", "slug", [one.slug for one in organization.projects])
     for number, project in enumerate(organization.projects):
-        yield from _twice(f"{path}.projects[{number}].keys", "name", [one.name for one in project.keys])
+        at = f"{path}.projects[{number}]"
+        yield from _twice(f"{at}.keys", "name", [one.name for one in project.keys])
+        yield from _twice(f"{at}.service_accounts", "", project.service_accounts)
 
 
 def _twice(path: str, field: str, names: Sequence[str]) -> Iterator[Problem]:
@@ -50,7 +53,9 @@ def _twice(path: str, field: str, names: Sequence[str]) -> Iterator[Problem]:
     for number, name in enumerate(names):
         if first.setdefault(name, number) != number:
             yield Problem(
-                f"{path}[{number}].{field}", f"{name!r} is at {path}[{first[name]}] already", "merge the two"
+                f"{path}[{number}].{field}".rstrip("."),
+                f"{name!r} is at {path}[{first[name]}] already",
+                "merge the two",
             )
 
 

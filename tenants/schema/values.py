@@ -82,6 +82,11 @@ def name(text: str) -> str:
     return text
 
 
+def owner(text: str) -> str:
+    """Of a key: a member's address, or a service account's name."""
+    return text.lower() if "@" in text else name(text)
+
+
 def title(text: str) -> str:
     if not text.strip() or len(text) > 120 or not text.isprintable():
         raise InputError("", "must be 1 to 120 printable characters")

@@ -1,35 +1,87 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
 from tenants.services.accounts import NewCredential, delete_account, save_account
+from tenants.services.ceilings import named_policy, set_ceiling
 from tenants.services.credentials import rewrap_credentials, try_credential
-from tenants.services.issued_keys import change_key, issue_key, revoke_key, revoke_keys
+from tenants.services.deletion import (
+    delete_organization,
+    due_organizations,
+    purge_organization,
+    restore_organization,
+)
+from tenants.services.invitations import (
+    accept_invitation,
+    find_invitation,
+    invite,
+    open_invitations,
+    proves,
+    revoke_invitation,
+)
+from tenants.services.issued_keys import (
+    change_key,
+    issue_key,
+    resume_key,
+    revoke_key,
+    revoke_keys,
+    suspend_key,
+)
 from tenants.services.key_lookup import look_up_key
 from tenants.services.key_rotation import announce_due_rotations, rotate_key
-from tenants.services.organizations import add_member, create_organization, update_organization
+from tenants.services.members import add_member, change_role, remove_member
+from tenants.services.organizations import create_organization, found_organization, update_organization
 from tenants.services.policies import delete_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
+from tenants.services.roles import delete_role, save_role
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
-from tenants.services.saved import Saved
+from tenants.services.saved import Actor, Saved
+from tenants.services.service_accounts import create_service_account, remove_service_account
+from tenants.services.suspension import (
+    resume_organization,
+    resume_project,
+    suspend_organization,
+    suspend_project,
+)
 
 __all__ = [
+    "Actor",
     "NewCredential",
     "NewTarget",
     "Saved",
+    "accept_invitation",
     "add_member",
     "announce_due_rotations",
     "archive_project",
     "change_key",
+    "change_role",
     "create_organization",
+    "create_service_account",
     "delete_account",
     "delete_model",
     "delete_models",
+    "delete_organization",
     "delete_policy",
+    "delete_role",
+    "due_organizations",
+    "find_invitation",
     "forget_response",
+    "found_organization",
+    "invite",
     "issue_key",
     "keep_objects",
     "look_up_key",
+    "named_policy",
+    "open_invitations",
     "owned_objects",
+    "proves",
+    "purge_organization",
+    "remove_member",
+    "remove_service_account",
+    "restore_organization",
+    "resume_key",
+    "resume_organization",
+    "resume_project",
+    "revoke_invitation",
     "revoke_key",
     "revoke_keys",
     "rewrap_credentials",
@@ -38,6 +90,11 @@ __all__ = [
     "save_model",
     "save_policy",
     "save_project",
+    "save_role",
+    "set_ceiling",
+    "suspend_key",
+    "suspend_organization",
+    "suspend_project",
     "try_credential",
     "update_organization",
 ]

@@ -11,6 +11,7 @@ from django.conf import settings
 from orbit.lib.errors import InputError
 from tenants import kinds
 from tenants.models import ModelTarget, Organization, ProviderAccount
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.secrets import (
     CredentialUnavailable,
@@ -22,7 +23,7 @@ from tenants.secrets import (
     resolve,
     stores,
 )
-from tenants.services.saved import Saved, changing, differences, valid
+from tenants.services.saved import Actor, Saved, changing, differences, valid
 
 _SHOWN_AS = "(sealed)"
 
@@ -40,7 +41,7 @@ def save_account(
     organization_id: UUID,
     name: str,
     kind: str,
-    actor: str,
+    actor: Actor,
     base_url: str = "",
     prices_as: str = "",
     credential: NewCredential | None = None,
@@ -54,7 +55,7 @@ def save_account(
     """
     wanted = _checked(name, kind, base_url, prices_as)
     _check_credential(credential)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         if credential is not None and credential.ref and not by_operator:
             _check_belongs(credential.ref, change.organization)
         account = ProviderAccount.objects.filter(name=name).first()
@@ -82,8 +83,8 @@ def save_account(
     return Saved(account, created=created, fields=tuple(new))
 
 
-def delete_account(*, organization_id: UUID, name: str, actor: str) -> None:
-    with changing(organization_id, actor) as change:
+def delete_account(*, organization_id: UUID, name: str, actor: Actor) -> None:
+    with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         account = ProviderAccount.objects.filter(name=name).first()
         if account is None:
             raise InputError("account", f"there is no provider account {name!r}")

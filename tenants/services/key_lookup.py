@@ -56,13 +56,16 @@ def look_up_key(text: str, *, actor: str, end: bool = False, reason: str = "") -
         return None
     key_id, organization_id = found
     with changing(organization_id, actor) as change:
-        key = ApiKey.objects.select_related("project", "policy", "use").get(pk=key_id)
+        key = ApiKey.objects.select_related("project", "policy", "use", "person", "service_account").get(
+            pk=key_id
+        )
         former = FormerSecret.objects.filter(digest=digest, key=key).first()
-        works = _works(key, former)
+        lives = _lives(key, former)
+        works = lives and state(key) != "suspended" and not change.organization.is_closed
         change.act(
             "key.look_up", f"{key.project.slug}/{key.name}", None, {"hint": keys.hint(secret), "works": works}
         )
-        if end and works:
+        if end and lives:
             _end(change, key, former, reason)
         return Owner(
             change.organization.slug,
@@ -70,12 +73,14 @@ def look_up_key(text: str, *, actor: str, end: bool = False, reason: str = "") -
             keys.hint(secret),
             works,
             former is not None,
-            end and works,
+            end and lives,
         )
 
 
-def _works(key: ApiKey, former: FormerSecret | None) -> bool:
-    return state(key) in ("usable", "due") and (former is None or former.works_until > timezone.now())
+def _lives(key: ApiKey, former: FormerSecret | None) -> bool:
+    """Whether it works, or would once nothing is suspended."""
+    lives = state(key) in ("usable", "due", "suspended")
+    return lives and (former is None or former.works_until > timezone.now())
 
 
 def _end(change: Change, key: ApiKey, former: FormerSecret | None, reason: str) -> None:

@@ -14,8 +14,9 @@ from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
 from tenants import keys, rotation
 from tenants.models import ApiKey, FormerSecret
+from tenants.rights import Right
 from tenants.services.issued_keys import raise_generation, usable
-from tenants.services.saved import changing
+from tenants.services.saved import Actor, changing
 
 AT_ONCE = 1_000  # keys whose rotation is told of in one transaction
 
@@ -33,12 +34,13 @@ class Rotated:
 
 
 def rotate_key(
-    *, organization_id: UUID, key_id: UUID, actor: str, overlap: timedelta = rotation.USUAL_OVERLAP
+    *, organization_id: UUID, key_id: UUID, actor: Actor, overlap: timedelta = rotation.USUAL_OVERLAP
 ) -> Rotated:
     """A new secret. Those before it work on for the overlap, where they would have worked so long; none for longer."""
     if not timedelta() <= overlap <= rotation.MOST_OVERLAP:
         raise InputError("overlap", f"must be from 0 to {rotation.MOST_OVERLAP.days} days")
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.KEYS_WRITE) as change:
+        change.require(Right.KEYS_ISSUE)  # whoever rotates a key holds one
         key, now = usable(key_id), timezone.now()
         if key.expires_at is not None and key.expires_at <= now:
             raise InputError("key", "the key has expired", "move its expires_at first")

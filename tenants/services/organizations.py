@@ -1,4 +1,4 @@
-"""Organizations and who belongs to them."""
+"""Organizations and their settings."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from hashlib import sha256
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from orbit.lib.ids import uuid7
 from tenants.models import Installation, Membership, Organization, Person
+from tenants.rights import Right
 from tenants.schema import values
+from tenants.services import ceilings
+from tenants.services.members import put_member
 from tenants.services.policies import find_policy
-from tenants.services.saved import Change, Saved, changing, differences, valid
+from tenants.services.saved import Actor, Change, Saved, changing, differences, valid
 
 _CALENDAR_RANGES = {"month_starts_on": 28, "year_starts_in": 12}
+_CALENDAR = {"time_zone", "currency", "week_starts", *_CALENDAR_RANGES}
 
 
 class Settings(TypedDict, total=False):
@@ -38,13 +43,24 @@ def shard_of(organization_id: UUID) -> int:
     return int.from_bytes(sha256(organization_id.bytes).digest()[:2], "big") % shards
 
 
-def create_organization(*, slug: str, actor: str, **fields: Unpack[Settings]) -> Organization:
+def create_organization(
+    *, slug: str, actor: str, founded_by: Person | None = None, **fields: Unpack[Settings]
+) -> Organization:
     """Named like its slug unless a name is given. InputError names the field that is wrong."""
     valid("slug", values.slug, slug)
     wanted = _checked({"name": slug, **fields})
+    ceiling = ceilings.of_new(slug)
     organization_id = uuid7()
     with access.scope(organization_id=organization_id):
-        organization = Organization(id=organization_id, slug=slug, shard=shard_of(organization_id), **wanted)
+        organization = Organization(
+            id=organization_id,
+            slug=slug,
+            shard=shard_of(organization_id),
+            founded_by=founded_by,
+            ceiling=ceiling,
+            ceiling_revision=1 if ceiling is not None else 0,
+            **wanted,
+        )
         try:
             with transaction.atomic(using="default"):
                 organization.save(force_insert=True)
@@ -56,17 +72,37 @@ def create_organization(*, slug: str, actor: str, **fields: Unpack[Settings]) ->
     return organization
 
 
+def found_organization(*, slug: str, name: str, person: Person) -> Organization:
+    """By somebody who signed up, and owns it then. InputError when they have founded as many as one may."""
+    with transaction.atomic(using="default"):
+        # One after the other, so that the count below is of what was committed.
+        Person.objects.select_for_update().get(pk=person.pk)
+        with access.operator():
+            founded = Organization.objects.filter(founded_by=person).count()
+        most = settings.ORBIT_ORGANIZATIONS_PER_PERSON
+        if founded >= most:
+            raise InputError("organization", f"you have founded {founded}, and {most} is the most here")
+        organization = create_organization(slug=slug, name=name, actor=person.email, founded_by=person)
+        with changing(organization.pk, person.email) as change:
+            put_member(change, person, Membership.Role.OWNER)
+    return organization
+
+
 def update_organization(
-    *, organization_id: UUID, actor: str, **fields: Unpack[OrganizationFields]
+    *, organization_id: UUID, actor: Actor, **fields: Unpack[OrganizationFields]
 ) -> Saved[Organization]:
     """Sets the fields that are given."""
     wanted = _checked(dict(fields))
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.ORGANIZATION_WRITE) as change:
         organization = change.organization
         if "policy" in wanted:
             wanted["policy"] = find_policy(wanted["policy"])
         new = differences(organization, wanted)
         if new:
+            if "policy" in new:
+                change.require(Right.POLICIES_ATTACH)
+            if _CALENDAR & new.keys():
+                change.keep_ceiling()
             before = {field: getattr(organization, field) for field in new}
             for field, value in new.items():
                 setattr(organization, field, value)
@@ -74,23 +110,6 @@ def update_organization(
             change.act("organization.update", organization.slug, before, new)
             change.raise_version()
     return Saved(organization, created=False, fields=tuple(new))
-
-
-def add_member(*, organization_id: UUID, person: Person, role: str, actor: str) -> Saved[Membership]:
-    """Gives `person` the role; one that belonged already has it afterwards instead of the old one."""
-    valid("role", lambda text: values.one_of(text, Membership.Role.values), role)
-    with changing(organization_id, actor) as change:
-        member = Membership.objects.filter(person=person).first()
-        if member is not None and member.role == role:
-            return Saved(member, created=False)
-        before = {"role": member.role} if member else None
-        if member:
-            member.role = role
-            member.save(update_fields=["role"])
-        else:
-            member = Membership.objects.create(organization_id=organization_id, person=person, role=role)
-        change.act("member.update" if before else "member.add", person.email, before, {"role": role})
-    return Saved(member, created=before is None, fields=("role",))
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from orbit.lib.errors import InputError
 from tenants.models import ApiKey, Organization, Policy, PolicyRevision, Project
+from tenants.rights import Right
 from tenants.schema import policy_document, values
-from tenants.services.saved import Saved, changing, valid
+from tenants.services.saved import Actor, Saved, changing, valid
 
 
 def find_policy(name: str | None) -> Policy | None:
@@ -29,12 +30,12 @@ def document_in_force(policy: Policy) -> dict[str, Any]:
 
 
 def save_policy(
-    *, organization_id: UUID, name: str, document: Mapping[str, Any], actor: str, reason: str = ""
+    *, organization_id: UUID, name: str, document: Mapping[str, Any], actor: Actor, reason: str = ""
 ) -> Saved[Policy]:
     """Puts a new revision in force when the document says something new. Invalid when it is no policy."""
     valid("name", values.name, name)
     wanted = policy_document(document)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = Policy.objects.filter(name=name).first()
         before = document_in_force(policy) if policy else None
         if policy and before == wanted:
@@ -49,7 +50,7 @@ def save_policy(
             policy=policy,
             number=policy.revision,
             document=wanted,
-            author=actor[:254],
+            author=change.actor[:254],
             reason=reason[:500],
         )
         fields = tuple(field for field in wanted if before is None or before.get(field) != wanted[field])
@@ -63,9 +64,9 @@ def save_policy(
     return Saved(policy, created=before is None, fields=fields)
 
 
-def delete_policy(*, organization_id: UUID, name: str, actor: str) -> None:
+def delete_policy(*, organization_id: UUID, name: str, actor: Actor) -> None:
     """Removes a policy that nothing usable stands under; archived projects and revoked keys let go of it."""
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = find_policy(name)
         assert policy is not None
         if _in_use(policy):

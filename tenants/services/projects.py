@@ -7,21 +7,25 @@ from uuid import UUID
 from django.utils import timezone
 
 from orbit.lib.errors import InputError
-from tenants.models import ApiKey, Project
+from tenants.models import ApiKey, Project, ServiceAccount
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.services.issued_keys import revoke
 from tenants.services.policies import find_policy
-from tenants.services.saved import Saved, changing, differences, valid
+from tenants.services.saved import Actor, Saved, changing, differences, valid
+from tenants.services.service_accounts import end_account
 
 
 def save_project(
-    *, organization_id: UUID, slug: str, name: str, actor: str, policy: str | None = None
+    *, organization_id: UUID, slug: str, name: str, actor: Actor, policy: str | None = None
 ) -> Saved[Project]:
     valid("slug", values.slug, slug)
     valid("name", values.title, name)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.PROJECTS_WRITE) as change:
         wanted = {"name": name, "policy": find_policy(policy), "archived_at": None}
         project = Project.objects.select_related("policy").filter(slug=slug).first()
+        if wanted["policy"] != (project and project.policy):
+            change.require(Right.POLICIES_ATTACH)
         created = project is None
         if project is None:
             project = Project.objects.create(organization_id=organization_id, slug=slug, **wanted)
@@ -41,12 +45,14 @@ def save_project(
     return Saved(project, created=created, fields=tuple(new))
 
 
-def archive_project(*, organization_id: UUID, slug: str, actor: str) -> None:
+def archive_project(*, organization_id: UUID, slug: str, actor: Actor) -> None:
     """Ends a project: its keys are revoked, its calls stay in the ledger."""
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.PROJECTS_WRITE) as change:
         project = Project.objects.filter(slug=slug, archived_at=None).first()
         if project is None:
             raise InputError("project", f"there is no project {slug!r}")
+        for account in ServiceAccount.objects.filter(project=project, removed_at=None):
+            end_account(change, account, project.slug)
         for key in ApiKey.objects.filter(project=project, revoked_at=None):
             revoke(change, key, project.slug)
         project.archived_at = timezone.now()

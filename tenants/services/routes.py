@@ -17,9 +17,10 @@ from tenants.models import (
     PolicyRevision,
     ProviderAccount,
 )
+from tenants.rights import Right
 from tenants.schema import values
 from tenants.schema.routes import ModelRoute, checked
-from tenants.services.saved import Saved, changing
+from tenants.services.saved import Actor, Saved, changing
 
 # Of the row itself; targets and fallbacks have rows of their own.
 _COLUMNS = (
@@ -58,7 +59,7 @@ def save_model(
     organization_id: UUID,
     alias: str,
     targets: Sequence[NewTarget],
-    actor: str,
+    actor: Actor,
     fallbacks: Sequence[str] = (),
     **settings: Unpack[RouteSettings],
 ) -> Saved[ModelAlias]:
@@ -67,7 +68,7 @@ def save_model(
         {"alias": alias, "targets": [asdict(one) for one in targets], "fallbacks": list(fallbacks)} | settings
     )
     wanted = _wanted(route)
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.MODELS_WRITE) as change:
         row = ModelAlias.objects.filter(alias=alias).first()
         said = _said(row) if row else {}
         new = {name: value for name, value in wanted.items() if name not in said or said[name] != value}
@@ -85,13 +86,13 @@ def save_model(
     return Saved(row, created=before is None, fields=tuple(new))
 
 
-def delete_model(*, organization_id: UUID, alias: str, actor: str) -> None:
+def delete_model(*, organization_id: UUID, alias: str, actor: Actor) -> None:
     delete_models(organization_id=organization_id, aliases=[alias], actor=actor)
 
 
-def delete_models(*, organization_id: UUID, aliases: Collection[str], actor: str) -> None:
+def delete_models(*, organization_id: UUID, aliases: Collection[str], actor: Actor) -> None:
     """All or none. They may be each other's fallbacks, but not those of a model that stays."""
-    with changing(organization_id, actor) as change:
+    with changing(organization_id, actor, Right.MODELS_WRITE) as change:
         rows = {row.alias: row for row in ModelAlias.objects.filter(alias__in=aliases)}
         for alias in aliases:
             if alias not in rows:

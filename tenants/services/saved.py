@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models.functions import Now
 from django.dispatch import Signal
@@ -17,11 +18,15 @@ from audit.services import record_act
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
-from tenants.models import ApiKey, Organization
+from tenants.models import ApiKey, Membership, Organization
+from tenants.rights import ALL, Right, may
 from tenants.signals import key_changed, organization_changed
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 ValueT = TypeVar("ValueT")
+
+# Who changes something: a member, or the installation itself by name, which may do everything.
+Actor = str | Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,23 @@ class Saved(Generic[ModelT]):
 class Change:
     organization: Organization
     actor: str
+    rights: frozenset[Right] = ALL
+    member: Membership | None = None  # None: the installation itself
+
+    def require(self, right: Right) -> None:
+        if right not in self.rights:
+            raise PermissionDenied(f"this takes the right {right}")
+
+    def require_all(self, given: frozenset[Right]) -> None:
+        """Nobody grants, or takes from somebody, a right that they lack."""
+        lacking = sorted(given - self.rights)
+        if lacking:
+            raise PermissionDenied(f"this takes the rights {', '.join(lacking)}")
+
+    def keep_ceiling(self) -> None:
+        """By what the operator's ceiling counts, calendar and prices, is not for the members under it to say."""
+        if self.member is not None and self.organization.ceiling is not None:
+            raise PermissionDenied("the organization is under a ceiling, so this is the operator's")
 
     def act(
         self,
@@ -91,10 +113,24 @@ def _send_after_commit(signal: Signal, sender: type[models.Model], **facts: Any)
 
 
 @contextmanager
-def changing(organization_id: UUID, actor: str) -> Iterator[Change]:
-    """The organization's scope and transaction, its row locked so that changes go one after the other."""
+def changing(organization_id: UUID, actor: Actor, right: Right | None = None) -> Iterator[Change]:
+    """The organization's scope and transaction, its row locked so that changes go one after the other.
+
+    PermissionDenied when the actor is a member without `right`; where none is named, members are kept out.
+    """
     with access.scope(organization_id=organization_id):
-        yield Change(Organization.objects.select_for_update(no_key=True).get(), actor)
+        organization = Organization.objects.select_for_update(no_key=True).get()
+        if isinstance(actor, str):
+            yield Change(organization, actor)
+            return
+        # Under the lock: somebody may have taken the role away since the page was opened.
+        members = Membership.objects.select_related("person", "custom_role")
+        member = members.filter(pk=actor.pk, person__is_active=True).first()
+        if right is None or member is None or not may(member, right):
+            raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
+        if organization.deleted_at is not None and right is not Right.ORGANIZATION_DELETE:
+            raise PermissionDenied("the organization is deleted")
+        yield Change(organization, member.person.email, member.rights, member)
 
 
 def valid(path: str, check: Callable[[str], ValueT], text: str) -> ValueT:

@@ -8,16 +8,25 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from audit.models import OutboxEntry
 from audit.services import record_act
 from console import navigation
 from orbit.lib import access
-from tenants.models import ApiKey, ModelAlias, ModelFallback, ModelTarget, ProviderAccount
+from tenants.models import (
+    ApiKey,
+    ModelAlias,
+    ModelFallback,
+    ModelTarget,
+    Organization,
+    Project,
+    ProviderAccount,
+)
 from tests.console.conftest import Tenant, make_person, make_tenant, quarter, signed_in
 
 CANARY = "canary-" + secrets.token_hex(8)
@@ -107,6 +116,32 @@ def test_ledger_and_tenants_are_only_looked_at(furnished: Tenant, staff: Client)
             url(model, "changelist"), {"action": "delete_selected", "_selected_action": [pk or 1]}
         ).status_code in {200, 302, 403}
         assert first_pk(model) == pk
+
+
+def test_operators_suspend_and_resume_with_a_reason_and_an_act(furnished: Tenant, staff: Client) -> None:
+    where = furnished.organization.pk
+    support = make_person(is_staff=True)
+    support.groups.add(Group.objects.get(name="support"))
+    for model in (Organization, Project, ApiKey):
+        mine = {"pk" if model is Organization else "organization_id": where}
+        with access.operator():
+            pk = model._default_manager.values_list("pk", flat=True).get(**mine)
+
+        def act(client: Client, action: str, model: Any = model, pk: Any = pk, **more: str) -> bool:
+            form = {"action": action, "_selected_action": [str(pk)], **more}
+            client.post(url(model, "changelist"), form)
+            with access.operator():
+                return model._default_manager.get(pk=pk).suspended_at is not None
+
+        assert not act(signed_in(support), "suspend", reason="a leak")
+        assert not act(staff, "suspend")
+        assert act(staff, "suspend", reason="a leak")
+        assert act(signed_in(support), "resume")
+        assert not act(staff, "resume")
+    with access.scope(organization_id=where):
+        acts = [entry.event["detail"] for entry in OutboxEntry.objects.order_by("id")]
+    assert [act["action"].split(".")[1] for act in acts[-6:]] == ["suspend", "resume"] * 3
+    assert {act["after"]["suspended_for"] for act in acts[-6::2]} == {"a leak"}
 
 
 def test_a_models_page_shows_its_whole_route(furnished: Tenant, staff: Client) -> None:

@@ -10,8 +10,7 @@ import pytest
 from orbit.demo.provider.process import ProviderHandle
 from orbit.lib import access
 from tenants import services
-from tenants.models import ApiKey, Organization, Project
-from tenants.services.saved import changing
+from tenants.models import ApiKey
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import LIMITS, Api, ApiOf, code_of
 
@@ -148,16 +147,48 @@ def test_new_model_is_found_and_a_deleted_one_is_gone(warm: Warm) -> None:
 
 def test_suspension_holds_and_ends(warm: Warm) -> None:
     tenant, api = warm
-    for suspended in (Organization, Project):
-        for since, expected in [(datetime.now(UTC), 403), (None, 200)]:
-            with changing(tenant.id, "test") as change:
-                suspended._default_manager.update(suspended_at=since)
-                change.raise_version()
-            answer = api.chat()
-            assert answer.status_code == expected
-            if expected == 403:
-                assert code_of(answer) == (403, "suspended")
-                assert code_of(api.get("models")) == (403, "suspended")
+    where: dict[str, Any] = {"organization_id": tenant.id, "actor": "test"}
+    key: dict[str, Any] = {"key_id": key_of(tenant).pk}
+    for suspend, resume, which in (
+        (services.suspend_organization, services.resume_organization, {}),
+        (services.suspend_project, services.resume_project, {"slug": "app"}),
+        (services.suspend_key, services.resume_key, key),
+    ):
+        for first in ("chat", "models"):
+            assert suspend(**where, **which, reason="a leak")
+            assert not suspend(**where, **which, reason="once more")
+            ask = {"chat": api.chat, "models": lambda: api.get("models")}
+            assert code_of(ask[first]()) == (403, "suspended")
+            assert code_of(api.chat(stream=True)) == (403, "suspended")
+            assert code_of(api.get("orbit/limits")) == (403, "suspended")
+            assert resume(**where, **which)
+            assert not resume(**where, **which)
+            assert ask[first]().status_code == 200
+
+
+def test_suspending_a_key_leaves_the_others_alone(warm: Warm) -> None:
+    tenant, api = warm
+    _, text = services.issue_key(organization_id=tenant.id, project="app", name="second", actor="test")
+    second = Api(api.http, text)
+    assert second.chat().status_code == 200
+    with access.operator():
+        key = ApiKey.objects.get(organization_id=tenant.id, name="second")
+    services.suspend_key(organization_id=tenant.id, key_id=key.pk, reason="a leak", actor="test")
+    assert code_of(second.chat()) == (403, "suspended")
+    assert api.chat().status_code == 200
+    services.revoke_key(organization_id=tenant.id, key_id=key.pk, actor="test")
+    assert code_of(second.chat()) == (401, "invalid_api_key")
+
+
+def test_deleted_organization_is_refused_until_it_is_restored(warm: Warm) -> None:
+    tenant, api = warm
+    where: dict[str, Any] = {"organization_id": tenant.id, "actor": "test"}
+    services.delete_organization(**where)
+    assert code_of(api.get("models")) == (403, "suspended")
+    assert code_of(api.chat()) == (403, "suspended")
+    services.restore_organization(**where)
+    assert api.get("models").status_code == 200
+    assert api.chat().status_code == 200
 
 
 def test_archived_projects_keys_are_refused(warm: Warm) -> None:

@@ -158,10 +158,10 @@ def test_a_model_that_a_policy_names_stays(organization: Organization) -> None:
 def test_a_member_has_one_role(organization: Organization) -> None:
     person = Person.objects.create_user(f"{organization.slug}@example.com", "long-enough-for-a-test")
     assert services.add_member(
-        organization_id=organization.id, person=person, role="owner", actor="t"
+        organization_id=organization.id, person=person, role="admin", actor="t"
     ).created
     assert not services.add_member(
-        organization_id=organization.id, person=person, role="owner", actor="t"
+        organization_id=organization.id, person=person, role="admin", actor="t"
     ).changed
     saved = services.add_member(organization_id=organization.id, person=person, role="auditor", actor="t")
     assert (saved.created, saved.row.role) == (False, "auditor")

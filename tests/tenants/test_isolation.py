@@ -38,10 +38,13 @@ from tenants.models import (
 from tenants.services import (
     add_member,
     create_organization,
+    create_service_account,
+    invite,
     keep_objects,
     rotate_key,
     save_policy,
     save_project,
+    save_role,
 )
 from tests.tenants.conftest import SECRET, Apply
 
@@ -78,6 +81,9 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
             organization_id = Organization.objects.get(slug=name).id
         person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
         add_member(organization_id=organization_id, person=person, role="owner", actor="test")
+        save_role(organization_id=organization_id, name="reader", rights=["usage.read"], actor="test")
+        create_service_account(organization_id=organization_id, project="chatbot", name="bot", actor="test")
+        invite(organization_id=organization_id, email=f"new-{name}@example.com", role="reader", actor="test")
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)
         _rotate(organization_id)

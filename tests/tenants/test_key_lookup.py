@@ -65,6 +65,15 @@ def test_owner_is_found_from_the_text_alone(organization: Organization, issued: 
     assert act["after"] == {"hint": key.hint, "works": True}
 
 
+def test_suspended_key_does_not_work_and_can_be_ended(organization: Organization, issued: Issued) -> None:
+    key, secret = issued
+    services.suspend_key(organization_id=organization.id, key_id=key.pk, reason="a leak", actor="test")
+    owner = services.look_up_key(secret, actor="ops", end=True)
+    assert owner is not None
+    assert (owner.works, owner.ended) == (False, True)
+    assert is_revoked(key)
+
+
 def test_it_is_ended_in_one_step(organization: Organization, issued: Issued) -> None:
     key, secret = issued
     owner = services.look_up_key(secret, actor="ops", end=True, reason="seen on a forum")

@@ -6,7 +6,7 @@ from typing import Any
 from orbit.lib.errors import InputError
 from tenants.export import organization_ids
 from tenants.management.cli import OperatorCommand
-from tenants.models import Membership, Person
+from tenants.models import Person
 from tenants.services import add_member
 
 
@@ -16,7 +16,9 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("organization", metavar="SLUG")
         parser.add_argument("email", metavar="EMAIL")
-        parser.add_argument("--role", choices=Membership.Role.values, default=Membership.Role.DEVELOPER.value)
+        parser.add_argument(
+            "--role", default="developer", metavar="ROLE", help="built in or the organization's own"
+        )
 
     def handle(self, *, organization: str, email: str, role: str, **_: Any) -> None:
         organization_id = organization_ids([organization]).get(organization)

@@ -1,4 +1,4 @@
-"""`manage.py ensure_roles`: rights that depend on who logs in and on tables of other packages. Runs after migrate."""
+"""`manage.py ensure_roles`: rights that depend on who logs in and on tables of other packages; operators' groups. Runs after migrate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from psycopg import sql
 
+from console.operators import ensure_groups
 from orbit.lib.rowlevel import APP, LEDGER, OPERATOR
 
 # People, sessions and schedules belong to no organization.
@@ -17,9 +18,10 @@ SHARED_PREFIXES = ("auth_", "django_", "account_", "mfa_", "tenants_person")
 
 
 class Command(BaseCommand):
-    help = "Grant the database roles to the login and to tables that no organization owns."
+    help = "Grant the database roles to the login and to tables that no organization owns; make operators' groups."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        ensure_groups()
         login = unquote(urlsplit(settings.DATABASE_URL).username or "")
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user, current_setting('server_version_num')::int")

@@ -30,7 +30,7 @@ REVOKE CREATE ON SCHEMA public FROM {KEYFINDER};
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("tenants", "0008_key_use")]
+    dependencies: ClassVar = [("tenants", "0007_key_use")]
     operations: ClassVar = [
         migrations.AddField(
             model_name="apikey", name="rotated_at", field=models.DateTimeField(blank=True, null=True)

@@ -9,7 +9,7 @@ from orbit.lib.rowlevel import protect
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("tenants", "0007_key_scopes")]
+    dependencies: ClassVar = [("tenants", "0006_key_scopes")]
     operations: ClassVar = [
         migrations.CreateModel(
             name="KeyUse",

@@ -1,0 +1,169 @@
+"""Pages of an organization's members, and of an invitation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from smtplib import SMTPException
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.mail import send_mail
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console import sign_up
+from console.access import organization_page
+from orbit.lib.errors import InputError
+from tenants import services
+from tenants.models import CustomRole, Invitation, Membership, Person
+from tenants.rights import BUILT_IN, Right, may
+
+
+class NotSent(Exception):
+    """The mail server did not take the mail."""
+
+
+def invite_by_mail(*, organization_id: UUID, email: str, role: str, actor: services.Actor) -> Invitation:
+    """Invites and sends the link; neither is done when the other fails. NotSent when the mail does not leave."""
+    with transaction.atomic(using="default"):
+        invitation, token = services.invite(
+            organization_id=organization_id, email=email, role=role, actor=actor
+        )
+        try:
+            _send(invitation, token)
+        except (OSError, SMTPException) as error:
+            raise NotSent(type(error).__name__) from error
+    return invitation
+
+
+def _send(invitation: Invitation, token: str) -> None:
+    path = reverse("invitation", args=[invitation.organization_id, token])
+    shown = {"invitation": invitation, "link": f"{settings.ORBIT_PUBLIC_URL}{path}"}
+    subject = f"Invitation to {invitation.organization.name}"
+    body = render_to_string("console/email/invitation.txt", shown)
+    send_mail(subject, body, None, [invitation.email])
+
+
+@require_safe
+@organization_page(Right.MEMBERS_READ)
+def members_page(request: HttpRequest, membership: Membership) -> HttpResponse:
+    members = Membership.objects.select_related("person", "custom_role").order_by("person__email")
+    shown = {
+        "organization": membership.organization,
+        "membership": membership,
+        "members": [(one, one.rights <= membership.rights) for one in members],
+        "invitations": services.open_invitations().order_by("email"),
+        "roles": _grantable(membership),
+        "may_invite": may(membership, Right.MEMBERS_INVITE),
+        "may_change": may(membership, Right.MEMBERS_WRITE),
+    }
+    return render(request, "console/members.html", shown)
+
+
+def _grantable(membership: Membership) -> list[str]:
+    """Roles without a right that the member lacks."""
+    roles = dict(BUILT_IN) | {one.name: one.rights for one in CustomRole.objects.order_by("name")}
+    return [name for name, rights in roles.items() if rights <= membership.rights]
+
+
+@require_POST
+@organization_page(Right.MEMBERS_INVITE)
+def invite(request: HttpRequest, membership: Membership) -> HttpResponse:
+    def do() -> str:
+        invitation = invite_by_mail(
+            organization_id=membership.organization_id,
+            email=request.POST.get("email", ""),
+            role=request.POST.get("role", ""),
+            actor=membership,
+        )
+        return f"The invitation is on its way to {invitation.email}."
+
+    return _done(request, membership, do)
+
+
+@require_POST
+@organization_page(Right.MEMBERS_INVITE)
+def revoke_invitation(request: HttpRequest, membership: Membership, invitation_id: UUID) -> HttpResponse:
+    def do() -> str:
+        services.revoke_invitation(
+            organization_id=membership.organization_id, invitation_id=invitation_id, actor=membership
+        )
+        return "The invitation was taken back."
+
+    return _done(request, membership, do)
+
+
+@require_POST
+@organization_page(Right.MEMBERS_WRITE)
+def change_role(request: HttpRequest, membership: Membership, member_id: UUID) -> HttpResponse:
+    def do() -> str:
+        saved = services.change_role(
+            organization_id=membership.organization_id,
+            member_id=member_id,
+            role=request.POST.get("role", ""),
+            actor=membership,
+        )
+        return f"{saved.row.person.email} is now {saved.row.role_name}."
+
+    return _done(request, membership, do)
+
+
+@require_POST
+@organization_page(Right.MEMBERS_WRITE)
+def remove_member(request: HttpRequest, membership: Membership, member_id: UUID) -> HttpResponse:
+    def do() -> str:
+        services.remove_member(
+            organization_id=membership.organization_id, member_id=member_id, actor=membership
+        )
+        return "The member was removed."
+
+    answer = _done(request, membership, do)
+    gone = not Membership.objects.filter(pk=membership.pk).exists()
+    return redirect("organizations") if gone else answer
+
+
+def _done(request: HttpRequest, membership: Membership, do: Callable[[], str]) -> HttpResponse:
+    """Back to the members with a word on what was done, or why it was not."""
+    try:
+        messages.success(request, do())
+    except InputError as error:
+        hint = f" ({error.suggestion})" if error.suggestion else ""
+        messages.error(request, f"That did not work: {error.message}{hint}.")
+    except NotSent:
+        messages.error(request, "The mail could not be sent, so nobody was invited. Try again later.")
+    return redirect("members", membership.organization.slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, organization_id: UUID, token: str) -> HttpResponse:
+    """What the mail's link opens. One that is used, revoked, expired or invented gets the same answer."""
+    found = services.find_invitation(organization_id=organization_id, token=token)
+    if found is None:
+        return render(request, "console/invitation.html", {"invitation": None}, status=404)
+    person = request.user if isinstance(request.user, Person) else None
+    if person is None:
+        sign_up.remember(request, organization_id, token)
+    else:
+        sign_up.forget(request)
+    if person and request.method == "POST" and _accepted(request, organization_id, token, person):
+        return redirect("dashboard", found.organization.slug)
+    shown = {
+        "invitation": found,
+        "place": found.organization.name,
+        "proven": person is not None and services.proves(person, found),
+    }
+    return render(request, "console/invitation.html", shown)
+
+
+def _accepted(request: HttpRequest, organization_id: UUID, token: str, person: Person) -> bool:
+    try:
+        services.accept_invitation(organization_id=organization_id, token=token, person=person)
+    except InputError as error:
+        messages.error(request, f"That did not work: {error.message}.")
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""What members may do: rights, and which of them a role holds. `manage.py permissions` prints it all.
+
+An organization may add roles of its own (`CustomRole`), each a set of these rights. Nobody grants a right
+that they lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Protocol
+
+
+class Right(StrEnum):
+    """Of a member in their organization. A word once stored in a custom role keeps its meaning."""
+
+    ORGANIZATION_READ = "organization.read"
+    ORGANIZATION_WRITE = "organization.write"
+    ORGANIZATION_DELETE = "organization.delete"
+    MEMBERS_READ = "members.read"
+    MEMBERS_INVITE = "members.invite"
+    MEMBERS_WRITE = "members.write"
+    ROLES_WRITE = "roles.write"
+    PROJECTS_WRITE = "projects.write"
+    KEYS_READ = "keys.read"
+    KEYS_ISSUE = "keys.issue"
+    KEYS_WRITE = "keys.write"
+    KEYS_REVOKE = "keys.revoke"
+    POLICIES_WRITE = "policies.write"
+    POLICIES_ATTACH = "policies.attach"
+    MODELS_WRITE = "models.write"
+    ACCOUNTS_WRITE = "accounts.write"
+    PRICES_WRITE = "prices.write"
+    USAGE_READ = "usage.read"
+    CALLS_READ = "calls.read"
+    LEDGER_READ = "ledger.read"
+
+
+MEANINGS: dict[Right, str] = {
+    Right.ORGANIZATION_READ: "settings, projects, models, policies, provider accounts without their credentials",
+    Right.ORGANIZATION_WRITE: "name, time zone, currency, calendar",
+    Right.ORGANIZATION_DELETE: "delete the organization, and restore it",
+    Right.MEMBERS_READ: "who belongs to it, in which role",
+    Right.MEMBERS_INVITE: "invite by mail, take an invitation back",
+    Right.MEMBERS_WRITE: "give members another role, remove them",
+    Right.ROLES_WRITE: "custom roles",
+    Right.PROJECTS_WRITE: "create, change, suspend and archive projects, and their service accounts",
+    Right.KEYS_READ: "which keys there are, never their text",
+    Right.KEYS_ISSUE: "issue keys",
+    Right.KEYS_WRITE: "change, suspend and resume keys; with `keys.issue`, rotate them",
+    Right.KEYS_REVOKE: "revoke keys",
+    Right.POLICIES_WRITE: "write and delete policies",
+    Right.POLICIES_ATTACH: "say which policy the organization, a project or a key is under",
+    Right.MODELS_WRITE: "models and their routes",
+    Right.ACCOUNTS_WRITE: "provider accounts and their credentials",
+    Right.PRICES_WRITE: "contract prices",
+    Right.USAGE_READ: "figures and limits",
+    Right.CALLS_READ: "single calls",
+    Right.LEDGER_READ: "who changed what",
+}
+
+ALL = frozenset(Right)
+
+BUILT_IN: dict[str, frozenset[Right]] = {
+    "owner": ALL,
+    "admin": ALL - {Right.ORGANIZATION_DELETE},
+    "developer": frozenset(
+        {
+            Right.ORGANIZATION_READ,
+            Right.MEMBERS_READ,
+            Right.KEYS_READ,
+            Right.KEYS_ISSUE,
+            Right.KEYS_REVOKE,
+            Right.USAGE_READ,
+            Right.CALLS_READ,
+        }
+    ),
+    "finance": frozenset(
+        {
+            Right.ORGANIZATION_READ,
+            Right.MEMBERS_READ,
+            Right.PRICES_WRITE,
+            Right.USAGE_READ,
+            Right.CALLS_READ,
+            Right.LEDGER_READ,
+        }
+    ),
+    "auditor": frozenset(
+        {
+            Right.ORGANIZATION_READ,
+            Right.MEMBERS_READ,
+            Right.KEYS_READ,
+            Right.USAGE_READ,
+            Right.CALLS_READ,
+            Right.LEDGER_READ,
+        }
+    ),
+}
+
+
+class Holder(Protocol):
+    @property
+    def rights(self) -> frozenset[Right]: ...
+
+
+def may(holder: Holder, right: Right) -> bool:
+    """Whether a member has a right."""
+    return right in holder.rights
+
+
+def known(words: Iterable[str]) -> frozenset[Right]:
+    """The rights among stored words. One that a later version no longer knows gives nothing."""
+    stored = set(words)
+    return frozenset(right for right in Right if right.value in stored)
+
+
+def table() -> str:
+    """Rights by built-in roles, as docs/permissions.md prints them."""
+    lines = [
+        "| right | what it lets one do | " + " | ".join(BUILT_IN) + " |",
+        "| --- " * (len(BUILT_IN) + 2) + "|",
+    ]
+    for right in Right:
+        cells = ("yes" if right in rights else "-" for rights in BUILT_IN.values())
+        lines.append(f"| `{right}` | {MEANINGS[right]} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -1,0 +1,70 @@
+"""Every page of an organization, found by the resolver, as every role, in one's own organization and in another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from console.urls import urlpatterns
+from tenants import services
+from tenants.models import Person
+from tenants.rights import ALL, BUILT_IN, Right
+from tests.console.conftest import Tenant, make_person, signed_in, unused_id
+
+PAGES: list[Any] = [one for one in urlpatterns if "slug" in one.pattern.converters]
+
+
+def rights_of(role: str) -> frozenset[Right]:
+    """A role `without:RIGHT` has all but that one."""
+    return ALL - {Right(role.partition(":")[2])} if ":" in role else BUILT_IN[role]
+
+
+def joined(tenant: Tenant, role: str) -> Person:
+    where: dict[str, Any] = {"organization_id": tenant.organization.pk, "actor": "test"}
+    name = role.replace(":", "-").replace(".", "-")
+    if ":" in role:
+        services.save_role(**where, name=name, rights=sorted(rights_of(role)))
+    person = make_person()
+    services.add_member(**where, person=person, role=name)
+    return person
+
+
+def address(page: URLPattern, tenant: Tenant) -> str:
+    given: dict[str, Any] = {name: unused_id() for name in page.pattern.converters}
+    if page.name == "call":
+        given["event_id"] = tenant.events[0].event_id
+    return reverse(page.name or "", kwargs=given | {"slug": tenant.organization.slug})
+
+
+def answers(client: Client, path: str) -> Iterator[int]:
+    """To whichever of the two methods the page takes."""
+    for status in (client.get(path).status_code, client.post(path, {"role": "auditor"}).status_code):
+        if status != 405:
+            yield status
+
+
+def test_every_page_of_an_organization_declares_its_right() -> None:
+    assert len(PAGES) >= 7
+    assert [page.name for page in PAGES if not isinstance(getattr(page.callback, "right", None), Right)] == []
+
+
+@pytest.mark.parametrize("role", [*BUILT_IN, *(f"without:{page.callback.right}" for page in PAGES)])
+def test_page_opens_to_who_has_its_right_and_nobody_else(tenant: Tenant, other: Tenant, role: str) -> None:
+    for place in (tenant, other):
+        place.call(datetime.now(UTC))
+    client, unknown = signed_in(joined(tenant, role)), signed_in(make_person()).get("/o/no-such/")
+    for page in PAGES:
+        expected = {200, 302} if page.callback.right in rights_of(role) else {403}
+        own = list(answers(client, address(page, tenant)))
+        assert own, page.name
+        assert set(own) <= expected, (page.name, own)
+        foreign = address(page, other)
+        assert set(answers(client, foreign)) == {404}, page.name
+        for answer in (client.get(foreign), client.post(foreign)):
+            assert answer.status_code == 405 or answer.content == unknown.content, page.name
+    print(f"{len(PAGES)} pages, own and foreign, as {role}")
