@@ -6,8 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from orbit.lib.exchange import Answer
+from orbit.lib.exchange import Answer, EgressError
 from tenants.secrets import Secret
+
+
+class CredentialLost(EgressError):
+    """The account had its credential when the call was planned, and has none now."""
+
+    worked = False
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed, TimedOut, TooLarge
 from proxy import headers as response_headers
 from proxy.admission import Admission
+from proxy.attempts import CredentialLost
 from proxy.call import Call
 from proxy.channel import Channel
 from proxy.context import Headers, Reply, Usage
@@ -24,6 +25,7 @@ from proxy.metering import Meter
 from proxy.providers import PROVIDERS
 from proxy.relay import End
 from proxy.settlement import Outcome, Settler
+from proxy.targets import no_credential
 from proxy.upstream import error_of
 from quotas import classes, estimate, tokens
 from quotas.needs import WHOLE, Made
@@ -181,6 +183,12 @@ class Endings:
     def unanswered(self, admission: Admission, error: EgressError) -> Reply:
         """No answer. Settled at zero only when the provider cannot have begun."""
         admission.attempt.error = type(error).__name__
+        if isinstance(error, CredentialLost):
+            lost = no_credential()
+            self.settler.settle(
+                admission, Outcome("provider_failed", NOTHING, "provider", code=lost.code.value)
+            )
+            return self.failed(admission, lost)
         code = Code.UPSTREAM_TIMEOUT if isinstance(error, TimedOut) else Code.UPSTREAM_ERROR
         usage, source = (_reserved(admission), "estimated") if error.worked else (NOTHING, "provider")
         status = admission.attempt.http_status

@@ -21,7 +21,7 @@ from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed
 from proxy import forms
 from proxy.admission import Admission, Admissions
-from proxy.attempts import Attempt
+from proxy.attempts import Attempt, CredentialLost
 from proxy.call import Call
 from proxy.formats.base import Format, parsed_object
 from proxy.health import Health, Trouble
@@ -82,9 +82,8 @@ class Tries:
                 await self._try()
             except EgressError as error:
                 self.admission.attempt.error = type(error).__name__
-                barred = isinstance(
-                    error, NotAllowed
-                )  # no fault of the provider's, and no better the next time
+                # no fault of the provider's, and no better the next time
+                barred = isinstance(error, NotAllowed | CredentialLost)
                 if not barred:
                     self._note(Trouble.TRANSPORT)
                 if error.worked or not await self._goes_on(None, elsewhere=barred):
@@ -108,6 +107,11 @@ class Tries:
         provider = PROVIDERS[account.kind]
         self.format = provider.formats[call.spoken]
         call.terms.stream = self.stream
+        self.admission.attempts.append(
+            Attempt(account.name, call.target.model, provider.id_header, secret=account.secret)
+        )
+        if not account.ready:
+            raise CredentialLost(account.name)
         prepared = provider.prepare(
             account,
             call.spoken,
@@ -115,9 +119,6 @@ class Tries:
             request.raw if call.translated is None else None,
             call.terms,
             request.carried if call.translated is None else {},
-        )
-        self.admission.attempts.append(
-            Attempt(account.name, call.target.model, provider.id_header, secret=account.secret)
         )
         upstream.health.begins(call.target)
         upstream.budget.begins(account.id)

@@ -171,6 +171,12 @@ def wait_for(what: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.05)
 
 
+def opened(openbao: OpenBao, api: Api) -> None:
+    """Unsealed, and no worker is left that takes it for closed."""
+    openbao.unseal()
+    wait_for(lambda: {api.chat(model="gpt-4o-mini").status_code for _ in range(10)} == {200}, 10)
+
+
 def bearers(provider: ProviderHandle, since: int) -> list[str]:
     return [dict(one["headers"]).get("authorization", "") for one in provider.requests(since=since)]
 
@@ -208,7 +214,7 @@ def test_rotation_and_a_sealed_vault_under_load(
         finally:
             openbao.unseal()
         opened_at = time.monotonic()
-        wait_for(lambda: (200, "") in load.since("kept", opened_at), 10)
+        wait_for(lambda: load.since("kept", opened_at)[-20:] == [(200, "")] * 20, 10)
     assert set(load.since("kept", 0.0)) == {(200, ""), (503, "credentials_unavailable")}
     for name in ("sealed", "other"):
         assert {status for status, _ in load.since(name, 0.0)} == {200}
@@ -228,8 +234,7 @@ def test_credential_that_was_never_had_refuses_its_account_alone(
         assert int(answer.headers["retry-after"]) > 0
         assert api.chat(model="gpt-4o").status_code == 200
     finally:
-        openbao.unseal()
-    wait_for(lambda: api.chat(model="gpt-4o-mini").status_code == 200, 10)
+        opened(openbao, api)
 
 
 @pytest.mark.parametrize("path", ["messages/count_tokens", "responses/input_tokens"])
@@ -341,7 +346,7 @@ def test_secrets_show_nowhere(
         time.sleep(KEEP_S + 1.5)
         shown.append(api.chat(model="gpt-4o-mini").text)
     finally:
-        openbao.unseal()
+        opened(openbao, api)
     shown.append(try_credential(organization_id=mine.tenant.id, name="kept"))
     shown += [json.dumps(mine.tenant.events()), json.dumps(mine.tenant.events("act"))]
     shown.append(json.dumps(export(mine.tenant.slug)))
