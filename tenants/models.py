@@ -146,11 +146,14 @@ class Policy(models.Model):
 
 
 class PolicyRevision(models.Model):
-    """What a policy said from one change to the next. Inserted and read, never changed."""
+    """What a policy said from one change to the next. Inserted and read, never changed; it goes with its policy.
+
+    The database takes it along: the app has no right to delete a revision.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
-    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="revisions")
+    policy = models.ForeignKey(Policy, on_delete=models.DO_NOTHING, related_name="revisions")
     number = models.IntegerField()
     document = models.JSONField()
     author = models.CharField(max_length=254)

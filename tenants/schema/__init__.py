@@ -8,11 +8,21 @@ from pydantic import ValidationError
 
 from tenants.schema.document import Document
 from tenants.schema.loading import load
-from tenants.schema.policy import policy_document
+from tenants.schema.policy import models_named, policy_document
 from tenants.schema.problems import Invalid, Problem, problems_of
 from tenants.schema.references import Known, check
 
-__all__ = ["Document", "Invalid", "Known", "Problem", "check", "load", "parse", "policy_document"]
+__all__ = [
+    "Document",
+    "Invalid",
+    "Known",
+    "Problem",
+    "check",
+    "load",
+    "models_named",
+    "parse",
+    "policy_document",
+]
 
 
 def parse(content: Any) -> Document:

@@ -3,7 +3,7 @@
 from tenants.services.accounts import NewCredential, delete_account, save_account
 from tenants.services.issued_keys import change_key, issue_key, revoke_key
 from tenants.services.organizations import add_member, create_organization, update_organization
-from tenants.services.policies import delete_policy, save_policy
+from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
@@ -26,6 +26,7 @@ __all__ = [
     "keep_objects",
     "owned_objects",
     "revoke_key",
+    "rollback_policy",
     "save_account",
     "save_model",
     "save_policy",
