@@ -1,4 +1,4 @@
-"""`manage.py policy`: a policy's revisions, what became different, and the way back."""
+"""`manage.py policy`: a policy's revisions, what became different, the way back, and a draft tried out."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+from django.core.management.base import CommandError
+from redis.exceptions import RedisError
 
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
+from proxy.simulation import in_words, simulate
 from tenants import services
 from tenants.comparison import compare
 from tenants.export import policy_entry
-from tenants.management.cli import OperatorCommand
+from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
 from tenants.models import Organization, Policy, PolicyRevision
+from tenants.schema import Invalid, Problem, load
+from tenants.schema.loading import read
 from tenants.services.policies import find_policy, find_revision
+
+MOST_DAYS = 400
 
 
 class Command(OperatorCommand):
-    help = "Revisions of a policy: history, show, diff, rollback (docs/policies.md)."
+    help = "A policy: history, show, diff, rollback, simulate (docs/policies.md)."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -35,17 +42,24 @@ class Command(OperatorCommand):
         rollback.add_argument("--to", type=int, required=True, metavar="N")
         rollback.add_argument("--reason", default="", metavar="TEXT")
 
+        simulate = _action(actions, "simulate", "try a draft in its place on what was recorded")
+        simulate.add_argument(
+            "--file", required=True, metavar="DRAFT.yaml", help="as `show` writes it; - for stdin"
+        )
+        simulate.add_argument("--days", type=float, required=True, metavar="N", help="how far back")
+
     def handle(self, *, action: str, policy: str, json: bool, **options: Any) -> None:
         organization, name = _found(policy)
         with access.scope(organization_id=organization.pk):
             row = find_policy(name)
-            assert row is not None
-            answer, words = ACTIONS[action](organization, row, **options)
+        assert row is not None
+        answer, words = ACTIONS[action](organization, row, **options)
         self.stdout.write(_written(answer) if json else words)
 
 
 def _history(organization: Organization, policy: Policy, **options: Any) -> tuple[Any, str]:
-    rows = [_told(one, policy) for one in policy.revisions.order_by("-number")]
+    with access.scope(organization_id=organization.pk):
+        rows = [_told(one, policy) for one in policy.revisions.order_by("-number")]
     lines = [
         f"{one['revision']:>4}{'*' if one['in_force'] else ' '} {one['created_at'][:19]}Z  "
         f"{one['author']}{': ' if one['reason'] else ''}{one['reason']}"
@@ -57,7 +71,7 @@ def _history(organization: Organization, policy: Policy, **options: Any) -> tupl
 def _show(
     organization: Organization, policy: Policy, revision: int | None, **options: Any
 ) -> tuple[Any, str]:
-    found = find_revision(policy, policy.revision if revision is None else revision)
+    found = _revision(policy, revision)
     entry = {"name": policy.name} | policy_entry(found.document)
     words = yaml.safe_dump(entry, sort_keys=False, allow_unicode=True).rstrip()
     return _told(found, policy) | {"document": found.document}, words
@@ -66,10 +80,10 @@ def _show(
 def _diff(
     organization: Organization, policy: Policy, since: int | None, to: int | None, **options: Any
 ) -> tuple[Any, str]:
-    newer = find_revision(policy, policy.revision if to is None else to)
+    newer = _revision(policy, to)
     if since is None and newer.number == 1:
         raise InputError("--from", "there is none before revision 1.", "Name two revisions.")
-    older = find_revision(policy, newer.number - 1 if since is None else since)
+    older = _revision(policy, newer.number - 1 if since is None else since)
     found = compare(older.document, newer.document)
     answer = {
         "from": _told(older, policy),
@@ -94,8 +108,43 @@ def _rollback(
     return {"changed": saved.changed, "revision": number, "fields": list(saved.fields)}, said
 
 
+def _simulate(
+    organization: Organization, policy: Policy, file: str, days: float, **options: Any
+) -> tuple[Any, str]:
+    if not 0 < days <= MOST_DAYS:
+        raise InputError("--days", f"must be more than 0 and at most {MOST_DAYS}.")
+    try:
+        found = simulate(
+            organization_id=organization.pk, policy=policy.name, draft=_draft(file, policy.name), days=days
+        )
+    except Invalid as error:
+        lines = [
+            f"{one.path or 'file'}: {one.message}{f' ({one.suggestion})' if one.suggestion else ''}"
+            for one in error.problems
+        ]
+        raise CommandError("\n".join(lines), returncode=BAD_INPUT) from None
+    except RedisError as error:
+        raise CommandError(f"Limits cannot be tried out now: {error}", returncode=UNREACHABLE) from error
+    return found.as_json(), in_words(found)
+
+
+def _draft(file: str, name: str) -> dict[str, Any]:
+    content = load(read(file))
+    if not isinstance(content, dict):
+        raise Invalid([Problem("", "must be a policy: a mapping of names to values")])
+    if content.pop("name", name) != name:
+        raise Invalid([Problem("name", f"is not {name!r}", "leave it out")])
+    return content
+
+
 Action = Callable[..., tuple[Any, str]]
-ACTIONS: dict[str, Action] = {"history": _history, "show": _show, "diff": _diff, "rollback": _rollback}
+ACTIONS: dict[str, Action] = {
+    "history": _history,
+    "show": _show,
+    "diff": _diff,
+    "rollback": _rollback,
+    "simulate": _simulate,
+}
 
 
 def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
@@ -114,6 +163,12 @@ def _found(path: str) -> tuple[Organization, str]:
     if organization is None:
         raise InputError("policy", f"there is no organization {slug!r}.")
     return organization, name
+
+
+def _revision(policy: Policy, number: int | None) -> PolicyRevision:
+    """The one in force where no number is given."""
+    with access.scope(organization_id=policy.organization_id):
+        return find_revision(policy, policy.revision if number is None else number)
 
 
 def _told(revision: PolicyRevision, policy: Policy) -> dict[str, Any]:
