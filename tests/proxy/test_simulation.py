@@ -6,6 +6,7 @@ import io
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,33 +135,42 @@ def leftovers() -> list[bytes]:
 
 
 def test_policy_in_force_refuses_nothing_that_it_admitted(make_tenant: MakeTenant, api_of: ApiOf) -> None:
-    """With the gateway's own calls, some of them streamed, and some refused."""
-    limits = [
-        {"name": "rpm", "meter": "requests", "per": "minute", "limit": 60, "burst": 6},
-        {"name": "tpm", "meter": "tokens", "per": "minute", "limit": 2000},
-        {"name": "tpd", "meter": "tokens", "per": "day", "limit": 1500},
-        {"name": "each", "meter": "tokens", "per": "day", "limit": 500, "of": "each_end_user"},
+    """With the gateway's own calls, many at once, some of them streamed, and some refused."""
+    limits: list[dict[str, Any]] = [
+        {"name": "rpm", "meter": "requests", "per": "minute", "limit": 600, "burst": 20},
+        {"name": "tpm", "meter": "tokens", "per": "minute", "limit": 20_000, "burst": 1500},
+        {"name": "tpd", "meter": "tokens", "per": "day", "limit": 3000},
+        {"name": "each", "meter": "tokens", "per": "day", "limit": 1200, "of": "each_end_user"},
         {"name": "budget", "meter": "cost", "per": "month", "limit": "0.005"},
-        {"name": "inflight", "meter": "concurrency", "limit": 1},
+        {"name": "inflight", "meter": "concurrency", "limit": 3},
     ]
     tenant = make_tenant(limits=limits)
-    api = api_of(tenant)
-    sizes = random.Random(5)
-    answers = [
-        api.chat(
-            messages=hello("tokens=40"),
-            max_tokens=sizes.choice([50, 150, 300]),
-            user=sizes.choice(["ada", "bob", "eve"]),
-            stream=sizes.random() < 0.4,
-        ).status_code
-        for _ in range(25)
+    api, sizes = api_of(tenant), random.Random(5)
+
+    def asked(body: dict[str, Any]) -> int:
+        return api.chat(messages=hello("tokens=40"), **body).status_code
+
+    bodies = [
+        {
+            "max_tokens": sizes.choice([50, 150, 300]),
+            "user": sizes.choice(["ada", "bob", "eve"]),
+            "stream": sizes.random() < 0.4,
+        }
+        for _ in range(80)
     ]
+    with ThreadPoolExecutor(5) as threads:
+        answers = list(threads.map(asked, bodies))
     admitted = answers.count(200)
-    assert 4 < admitted < 25
+    assert 10 < admitted < 80
     assert len(tenant.events()) == admitted
     answer = simulate(organization_id=tenant.id, policy="default", draft={"limits": limits}, days=1)
     told = answer.as_json()
     assert (told["calls"], told["refused"]["calls"], told["limits"]) == (admitted, 0, [])
+    assert told["not_judged"]["calls"] == 0
+    spent = sum(event["input_tokens"] + event["output_tokens"] for event in tenant.events())
+    tighter = [limit | {"limit": spent - 1} if limit["name"] == "tpd" else limit for limit in limits]
+    less = simulate(organization_id=tenant.id, policy="default", draft={"limits": tighter}, days=1)
+    assert set(refused(less.as_json())) == {"tpd"}
     assert leftovers() == []
 
 
