@@ -17,6 +17,7 @@ GROUPS = {
         ("API keys", "tenants.apikey", "key"),
         ("Policies", "tenants.policy", "policy"),
         ("Policy revisions", "tenants.policyrevision", "history"),
+        ("Policy requests", "tenants.policyrequest", "approval"),
         ("Provider accounts", "tenants.provideraccount", "cloud"),
         ("Model aliases", "tenants.modelalias", "alt_route"),
     ),

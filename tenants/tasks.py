@@ -1,4 +1,4 @@
-"""What providers have let go of by now."""
+"""What has outlived its time: objects of providers, and requests that were approved for a while."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from celery import shared_task
 
 from orbit.lib import access
-from tenants.models import ProviderObject
+from tenants import services
+from tenants.models import PolicyRequest, ProviderObject
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
@@ -25,3 +26,13 @@ def forget_expired_objects() -> int:
             some = list(rows.values_list("pk", flat=True)[:AT_ONCE])
             deleted += ProviderObject.objects.filter(pk__in=some).delete()[0]
     return deleted
+
+
+@shared_task(name="tenants.tasks.end_requests", time_limit=120)
+def end_requests() -> int:
+    """Ends approved requests whose time is over; returns how many."""
+    now = datetime.now(UTC)
+    with access.operator():
+        over = PolicyRequest.objects.filter(state=PolicyRequest.State.APPROVED, until__lte=now)
+        organizations = list(over.values_list("organization_id", flat=True).distinct())
+    return sum(services.end_requests(organization_id=one, now=now) for one in organizations)

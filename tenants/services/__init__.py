@@ -6,6 +6,13 @@ from tenants.services.organizations import add_member, create_organization, upda
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
+from tenants.services.requests import (
+    approve_request,
+    end_requests,
+    refuse_request,
+    request_model,
+    request_more,
+)
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Saved
 
@@ -14,6 +21,7 @@ __all__ = [
     "NewTarget",
     "Saved",
     "add_member",
+    "approve_request",
     "archive_project",
     "change_key",
     "create_organization",
@@ -21,10 +29,14 @@ __all__ = [
     "delete_model",
     "delete_models",
     "delete_policy",
+    "end_requests",
     "forget_response",
     "issue_key",
     "keep_objects",
     "owned_objects",
+    "refuse_request",
+    "request_model",
+    "request_more",
     "revoke_key",
     "rollback_policy",
     "save_account",

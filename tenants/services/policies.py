@@ -37,7 +37,7 @@ def save_policy(
     with changing(organization_id, actor) as change:
         policy = Policy.objects.filter(name=name).first()
         if policy is not None:
-            return _revise(change, policy, wanted, reason)
+            return revise(change, policy, wanted, reason)
         policy = Policy.objects.create(organization_id=organization_id, name=name)
         _add_revision(change, policy, wanted, reason)
         change.act("policy.create", name, None, wanted | {"revision": 1})
@@ -62,7 +62,7 @@ def rollback_policy(
                 "revision", f"{number} names models that are gone: {', '.join(gone)}", "add them first"
             )
         told = f"back to revision {number}" + (f": {reason}" if reason else "")
-        return _revise(change, policy, wanted, told, back_to=number)
+        return revise(change, policy, wanted, told, back_to=number)
 
 
 def find_revision(policy: Policy, number: int) -> PolicyRevision:
@@ -73,9 +73,10 @@ def find_revision(policy: Policy, number: int) -> PolicyRevision:
     return revision
 
 
-def _revise(
+def revise(
     change: Change, policy: Policy, wanted: dict[str, Any], reason: str, back_to: int | None = None
 ) -> Saved[Policy]:
+    """Puts a new revision in force when the document says something new."""
     before = document_in_force(policy)
     fields = tuple(field for field in wanted if before.get(field) != wanted[field])
     if before == wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,7 +35,14 @@ from tenants.models import (
     Project,
     ProviderAccount,
 )
-from tenants.services import add_member, create_organization, keep_objects, save_policy, save_project
+from tenants.services import (
+    add_member,
+    create_organization,
+    keep_objects,
+    request_more,
+    save_policy,
+    save_project,
+)
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
@@ -72,6 +80,15 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         add_member(organization_id=organization_id, person=person, role="owner", actor="test")
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)
+        request_more(
+            organization_id=organization_id,
+            policy="default",
+            limit=entry["policies"][0]["limits"][0]["name"],
+            amount="1000000",
+            until=timezone.now() + timedelta(days=1),
+            reason="test",
+            actor="test",
+        )
         return organization_id
 
     return made

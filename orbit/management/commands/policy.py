@@ -1,25 +1,27 @@
-"""`manage.py policy`: a policy's revisions, what became different, the way back, and a draft tried out."""
+"""`manage.py policy`: a policy's revisions, what became different, the way back, requests, and a draft tried out."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import yaml
 from django.core.management.base import CommandError
 from redis.exceptions import RedisError
 
 from orbit.lib import access
-from orbit.lib.clock import rfc3339
+from orbit.lib.clock import parse, rfc3339
 from orbit.lib.errors import InputError
 from proxy.simulation import in_words, simulate
 from tenants import services
 from tenants.comparison import compare
 from tenants.export import policy_entry
 from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
-from tenants.models import Organization, Policy, PolicyRevision
+from tenants.models import Organization, Policy, PolicyRequest, PolicyRevision
 from tenants.schema import Invalid, Problem, load
 from tenants.schema.loading import read
 from tenants.services.policies import find_policy, find_revision
@@ -28,7 +30,7 @@ MOST_DAYS = 400
 
 
 class Command(OperatorCommand):
-    help = "A policy: history, show, diff, rollback, simulate (docs/policies.md)."
+    help = "A policy: its revisions, requests for more, a draft tried out (docs/policies.md)."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -42,6 +44,20 @@ class Command(OperatorCommand):
         rollback.add_argument("--to", type=int, required=True, metavar="N")
         rollback.add_argument("--reason", default="", metavar="TEXT")
 
+        ask = _action(actions, "ask", "ask for more of a limit, or for a model, until a moment")
+        what = ask.add_mutually_exclusive_group(required=True)
+        what.add_argument("--limit", metavar="NAME", help="with --amount")
+        what.add_argument("--model", metavar="ALIAS")
+        ask.add_argument("--amount", default="", metavar="N", help="what the limit is to be meanwhile")
+        ask.add_argument("--until", required=True, metavar="TIME", help="RFC 3339, or a date (UTC)")
+        ask.add_argument("--reason", required=True, metavar="TEXT")
+        _action(actions, "requests", "what was asked for, the newest first")
+        for name, words in (("approve", "put a request in force"), ("refuse", "say no to a request")):
+            decide = _action(actions, name, words)
+            decide.add_argument("--request", type=UUID, required=True, metavar="ID")
+            decide.add_argument("--reason", required=name == "refuse", default="", metavar="TEXT")
+        for name in ("ask", "approve", "refuse"):
+            actions.choices[name].add_argument("--by", default="", metavar="WHO", help="default: the command")
         simulate = _action(actions, "simulate", "try a draft in its place on what was recorded")
         simulate.add_argument(
             "--file", required=True, metavar="DRAFT.yaml", help="as `show` writes it; - for stdin"
@@ -53,7 +69,10 @@ class Command(OperatorCommand):
         with access.scope(organization_id=organization.pk):
             row = find_policy(name)
         assert row is not None
-        answer, words = ACTIONS[action](organization, row, **options)
+        try:
+            answer, words = ACTIONS[action](organization, row, **options)
+        except Invalid as error:
+            raise CommandError("\n".join(map(_problem, error.problems)), returncode=BAD_INPUT) from None
         self.stdout.write(_written(answer) if json else words)
 
 
@@ -117,15 +136,92 @@ def _simulate(
         found = simulate(
             organization_id=organization.pk, policy=policy.name, draft=_draft(file, policy.name), days=days
         )
-    except Invalid as error:
-        lines = [
-            f"{one.path or 'file'}: {one.message}{f' ({one.suggestion})' if one.suggestion else ''}"
-            for one in error.problems
-        ]
-        raise CommandError("\n".join(lines), returncode=BAD_INPUT) from None
     except RedisError as error:
         raise CommandError(f"Limits cannot be tried out now: {error}", returncode=UNREACHABLE) from error
     return found.as_json(), in_words(found)
+
+
+def _ask(
+    organization: Organization,
+    policy: Policy,
+    limit: str | None,
+    model: str | None,
+    amount: str,
+    until: str,
+    reason: str,
+    by: str,
+    **options: Any,
+) -> tuple[Any, str]:
+    shared: dict[str, Any] = {
+        "organization_id": organization.pk,
+        "policy": policy.name,
+        "until": _moment(until),
+        "reason": reason,
+        "actor": by or "manage.py policy ask",
+    }
+    if model is not None:
+        asked = services.request_model(**shared, model=model)
+    else:
+        asked = services.request_more(**shared, limit=limit or "", amount=amount)
+    return _request(asked), f"Request {asked.pk} is open."
+
+
+def _requests(organization: Organization, policy: Policy, **options: Any) -> tuple[Any, str]:
+    with access.scope(organization_id=organization.pk):
+        found = [_request(one) for one in policy.requests.order_by("-created_at")]
+    lines = [
+        f"{one['request']}  {one['state']:<8}  {one['model'] or one['limit'] + ' ' + one['amount']}"
+        f" until {one['until'][:19]}Z, {one['requested_by']}: {one['reason']}"
+        for one in found
+    ]
+    return {"requests": found}, "\n".join(lines) or "Nobody asked for anything."
+
+
+def _approve(
+    organization: Organization, policy: Policy, request: UUID, reason: str, by: str, **options: Any
+) -> tuple[Any, str]:
+    asked = services.approve_request(
+        organization_id=organization.pk,
+        request_id=request,
+        actor=by or "manage.py policy approve",
+        reason=reason,
+    )
+    return _request(asked), f"Revision {asked.revision} is in force; it ends at {rfc3339(asked.until)}."
+
+
+def _refuse(
+    organization: Organization, policy: Policy, request: UUID, reason: str, by: str, **options: Any
+) -> tuple[Any, str]:
+    asked = services.refuse_request(
+        organization_id=organization.pk,
+        request_id=request,
+        actor=by or "manage.py policy refuse",
+        reason=reason,
+    )
+    return _request(asked), "Refused."
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse(text)
+    except ValueError:
+        raise InputError("--until", f"{text!r} is no time.", "Write 2027-01-31T00:00:00Z.") from None
+
+
+def _request(asked: PolicyRequest) -> dict[str, Any]:
+    return {
+        "request": str(asked.pk),
+        "state": str(asked.state),
+        "limit": asked.limit,
+        "amount": asked.amount,
+        "model": asked.model,
+        "until": rfc3339(asked.until),
+        "reason": asked.reason,
+        "requested_by": asked.requested_by,
+        "decided_by": asked.decided_by,
+        "decision": asked.decision,
+        "revision": asked.revision,
+    }
 
 
 def _draft(file: str, name: str) -> dict[str, Any]:
@@ -143,8 +239,16 @@ ACTIONS: dict[str, Action] = {
     "show": _show,
     "diff": _diff,
     "rollback": _rollback,
+    "ask": _ask,
+    "requests": _requests,
+    "approve": _approve,
+    "refuse": _refuse,
     "simulate": _simulate,
 }
+
+
+def _problem(one: Problem) -> str:
+    return f"{one.path or 'policy'}: {one.message}{f' ({one.suggestion})' if one.suggestion else ''}"
 
 
 def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
