@@ -20,6 +20,7 @@ GROUPS = {
         ("Service accounts", "tenants.serviceaccount", "smart_toy"),
         ("Policies", "tenants.policy", "policy"),
         ("Policy revisions", "tenants.policyrevision", "history"),
+        ("Policy requests", "tenants.policyrequest", "approval"),
         ("Provider accounts", "tenants.provideraccount", "cloud"),
         ("Model aliases", "tenants.modelalias", "alt_route"),
     ),

@@ -52,6 +52,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "end requests": {
+            "task": "tenants.tasks.end_requests",
+            "schedule": 15.0,
+            "options": {"expires": 15},
+        },
         "forget expired objects": {
             "task": "tenants.tasks.forget_expired_objects",
             "schedule": 3600.0,

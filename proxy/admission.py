@@ -104,7 +104,7 @@ class Admissions:
         while time.monotonic() < gives_up:
             now_us = self.engine.clock_us()
             chain = call.principal.chain(call.model, now_us)
-            never = _never_fits(chain, amounts, now_us)
+            never = never_fits(chain, amounts, now_us)
             if never is not None and not rough:
                 raise exceeds(never.for_user(call.end_user), amounts, now_us)
             opened = events.opening(call, reserved_json(amounts))
@@ -355,7 +355,8 @@ def reserved_json(amounts: Amounts) -> dict[str, int]:
     }
 
 
-def _never_fits(chain: Chain, amounts: Amounts, now_us: int) -> Limit | None:
+def never_fits(chain: Chain, amounts: Amounts, now_us: int) -> Limit | None:
+    """A limit that the request is larger than as a whole."""
     for limit in chain.limits:
         if amounts.of(limit.meter) > limit.most(now_us) and not limit.shadow:
             return limit

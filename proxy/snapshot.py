@@ -38,6 +38,7 @@ from proxy.context import (
 )
 from quotas import calibration, catalogue, keys, prices
 from quotas.engine import Engine
+from quotas.limits import Limit
 from quotas.policies import calendar_of, limits_of, strictest
 from tenants.found_keys import find_key
 from tenants.models import (
@@ -294,47 +295,54 @@ def _timeouts(alias: ModelAlias) -> Timeouts | None:
     )
 
 
-def make_principal(key: KeyRecord, organization: OrganizationSnapshot) -> Principal:
+def make_principal(key: KeyRecord, organization: OrganizationSnapshot, at_us: int | None = None) -> Principal:
     project = organization.projects[key.project_id]
-    return Principal(key, organization, project, effective_policy(key, organization, project), pk=key.id)
+    return Principal(
+        key, organization, project, effective_policy(key, organization, project, at_us), pk=key.id
+    )
 
 
-def effective_policy(
+def attached(
     key: KeyRecord, organization: OrganizationSnapshot, project: ProjectSnapshot
-) -> EffectivePolicy | None:
-    """The chain organization, project, key under the operator's ceiling; None when no policy of its own is on it,
-    and then nothing is allowed."""
+) -> list[tuple[PolicySnapshot, list[Limit]]]:
+    """The policies on the chain organization, project, key, each with the limits that it puts on the key; above them
+    the operator's ceiling, where there is any of its own."""
     key_name = f"{project.slug}/{key.name}"
     chain = [
         (organization.policy_id, "organization", organization.id, organization.slug),
         (project.policy_id, "project", project.id, project.slug),
         (key.policy_id, "key", key.id, key_name),
     ]
-    attached = [
+    policies = [
         (organization.policies[policy_id], level, object_id, name)
         for policy_id, level, object_id, name in chain
         if policy_id is not None
     ]
-    if not attached:
+    if policies and organization.ceiling is not None:  # counts where the organization's own policy does
+        policies.insert(0, (organization.ceiling, "organization", organization.id, organization.slug))
+    found = []
+    for policy, level, object_id, name in policies:
+        where = {"level": level, "object_id": object_id, "object_name": name}
+        found.append((policy, limits_of(policy.document, **where, key_id=key.id, key_name=key_name)))
+    return found
+
+
+def effective_policy(
+    key: KeyRecord,
+    organization: OrganizationSnapshot,
+    project: ProjectSnapshot,
+    at_us: int | None = None,
+) -> EffectivePolicy | None:
+    """What the chain says together, from a moment on (default: now); None when no policy is on it, and then
+    nothing is allowed."""
+    policies = attached(key, organization, project)
+    if not policies:
         return None
-    if organization.ceiling is not None:  # counts where the organization's own policy does
-        attached.insert(0, (organization.ceiling, "organization", organization.id, organization.slug))
-    documents = [policy.document for policy, *_ in attached]
-    limits = [
-        limit
-        for policy, level, object_id, name in attached
-        for limit in limits_of(
-            policy.document,
-            level=level,
-            object_id=object_id,
-            object_name=name,
-            key_id=key.id,
-            key_name=key_name,
-        )
-    ]
+    documents = [policy.document for policy, _ in policies]
+    limits = [limit for _, some in policies for limit in some]
     allowed = [*(document["allow"] for document in documents), key.allow]
     return EffectivePolicy(
-        version=",".join(f"{policy.name}@{policy.revision}" for policy, *_ in attached),
+        version=",".join(f"{policy.name}@{policy.revision}" for policy, _ in policies),
         models=tuple(tuple(allow["models"]) for allow in allowed if "models" in allow),
         endpoints=tuple(tuple(allow["endpoints"]) for allow in allowed if "endpoints" in allow),
         networks=tuple(
@@ -345,7 +353,7 @@ def effective_policy(
         max_input_tokens=_smallest(document["caps"].get("max_input_tokens") for document in documents),
         max_output_tokens=_smallest(document["caps"].get("max_output_tokens") for document in documents),
         max_body_bytes=_smallest(document["caps"].get("max_body_bytes") for document in documents),
-        limits=tuple(strictest(limits, time.time_ns() // 1000)),
+        limits=tuple(strictest(limits, at_us or time.time_ns() // 1000)),
         ceiling=_ceiling(documents),
         output_reserve=_nearest(documents, "output_reserve") or "bound",
         drain=_drain(_nearest(documents, "on_disconnect")),

@@ -63,6 +63,11 @@ def resting(shard: int) -> str:
     return f"orbit:{{{shard}}}:resting"
 
 
+def sandbox(number: int) -> int:
+    """The shard of a simulation: a hash tag of its own, far above those of organizations."""
+    return 2**40 + number
+
+
 def patterns(shard: int) -> tuple[str, str]:
     """Of all counters and of all marks of a shard."""
     return f"orbit:{{{shard}}}:c:*", f"orbit:{{{shard}}}:m:*"

@@ -33,6 +33,7 @@ from tenants.models import (
     Organization,
     Person,
     Policy,
+    PolicyRequest,
     PolicyRevision,
     Project,
     ProviderAccount,
@@ -179,6 +180,14 @@ class PolicyAdmin(ReadOnlyAdmin):
     list_select_related = ("organization",)
     search_fields = ("name", "organization__slug")
     inlines = (RevisionInline,)
+
+
+@admin.register(PolicyRequest)
+class PolicyRequestAdmin(ReadOnlyAdmin):
+    list_display = ("policy", "limit", "amount", "model", "until", "state", "requested_by", "decided_by")
+    list_select_related = ("policy", "organization")
+    list_filter = ("state",)
+    search_fields = ("policy__name", "organization__slug", "requested_by")
 
 
 @admin.register(PolicyRevision)

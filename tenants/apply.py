@@ -64,10 +64,12 @@ class Outcome:
         return bool(self.plan)
 
 
-def apply(content: Any, *, actor: str, prune: bool = False, dry_run: bool = False) -> Outcome:
+def apply(
+    content: Any, *, actor: str, reason: str = "apply", prune: bool = False, dry_run: bool = False
+) -> Outcome:
     """`content` is plain values as `schema.load` returns them. Invalid, and nothing done, when anything is wrong.
 
-    With `dry_run` nothing is kept, and no key is told since none was issued.
+    `reason` stands in the revisions of policies that it makes. With `dry_run` nothing is kept, and no key is told since none was issued.
     """
     document = schema.parse(content)
     ids = _existing({organization.slug for organization in document.organizations})
@@ -78,7 +80,9 @@ def apply(content: Any, *, actor: str, prune: bool = False, dry_run: bool = Fals
     with transaction.atomic(using="default"):
         # By slug, so that two runs at once wait for each other's organizations in one order.
         for number, entry in sorted(enumerate(document.organizations), key=lambda item: item[1].slug):
-            _Applied(outcome, entry, f"organizations[{number}]", actor).run(ids.get(entry.slug), prune=prune)
+            _Applied(outcome, entry, f"organizations[{number}]", actor, reason).run(
+                ids.get(entry.slug), prune=prune
+            )
         if dry_run:
             transaction.set_rollback(True, using="default")
             outcome.keys.clear()
@@ -111,11 +115,14 @@ def _at(path: str) -> Iterator[None]:
 class _Applied:
     """One organization of the file."""
 
-    def __init__(self, outcome: Outcome, entry: OrganizationEntry, path: str, actor: str) -> None:
+    def __init__(
+        self, outcome: Outcome, entry: OrganizationEntry, path: str, actor: str, reason: str
+    ) -> None:
         self._outcome = outcome
         self._entry = entry
         self._path = path
         self._actor = actor
+        self._reason = reason
         self._id: UUID
 
     def run(self, known_id: UUID | None, *, prune: bool) -> None:
@@ -250,7 +257,7 @@ class _Applied:
             name=policy.name,
             document=policy.document(),
             actor=self._actor,
-            reason="apply",
+            reason=self._reason,
         )
         self._saved("policy", policy.name, saved)
 

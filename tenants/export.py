@@ -48,7 +48,9 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             "provider_accounts": [_account(account) for account in ProviderAccount.objects.order_by("name")],
             "models": [_model(model) for model in models.order_by("alias") if model.targets.all()],
             **{section.field: section.export() for section in registry.sections.values()},
-            "policies": [{"name": policy.name} | _policy(document_in_force(policy)) for policy in policies],
+            "policies": [
+                {"name": policy.name} | policy_entry(document_in_force(policy)) for policy in policies
+            ],
             "policy": organization.policy.name if organization.policy else None,
             **({"roles": roles} if roles else {}),
             "projects": [_project(project) for project in projects],
@@ -87,7 +89,7 @@ def _model(row: ModelAlias) -> dict[str, Any]:
     return route.model_dump(exclude_defaults=True)
 
 
-def _policy(document: Mapping[str, Any]) -> dict[str, Any]:
+def policy_entry(document: Mapping[str, Any]) -> dict[str, Any]:
     """Without what it would be anyway."""
     usual = policy_document({})
     made = {

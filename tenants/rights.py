@@ -37,7 +37,7 @@ class Right(StrEnum):
 
 
 MEANINGS: dict[Right, str] = {
-    Right.ORGANIZATION_READ: "settings, projects, models, policies, provider accounts without their credentials",
+    Right.ORGANIZATION_READ: "settings, projects, models, policies, provider accounts without their credentials; ask for more",
     Right.ORGANIZATION_WRITE: "name, time zone, currency, calendar",
     Right.ORGANIZATION_DELETE: "delete the organization, and restore it",
     Right.MEMBERS_READ: "who belongs to it, in which role",
@@ -49,7 +49,7 @@ MEANINGS: dict[Right, str] = {
     Right.KEYS_ISSUE: "issue keys",
     Right.KEYS_WRITE: "change, suspend and resume keys; with `keys.issue`, rotate them",
     Right.KEYS_REVOKE: "revoke keys",
-    Right.POLICIES_WRITE: "write and delete policies",
+    Right.POLICIES_WRITE: "write, roll back and delete policies; answer those who ask for more",
     Right.POLICIES_ATTACH: "say which policy the organization, a project or a key is under",
     Right.MODELS_WRITE: "models and their routes",
     Right.ACCOUNTS_WRITE: "provider accounts and their credentials",

@@ -1,4 +1,5 @@
-"""What has come to its time: objects that providers have let go of, keys to be rotated, organizations to be purged."""
+"""What has come to its time: objects that providers have let go of, keys to be rotated, requests that were approved for a
+while, organizations to be purged."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from datetime import UTC, datetime
 from celery import shared_task
 
 from orbit.lib import access
-from tenants.models import ApiKey, ProviderObject
+from tenants import services
+from tenants.models import ApiKey, PolicyRequest, ProviderObject
 from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
@@ -46,3 +48,13 @@ def purge_organizations() -> int:
     for organization_id in due:
         purge_organization(organization_id=organization_id, actor="tenants.tasks.purge_organizations")
     return len(due)
+
+
+@shared_task(name="tenants.tasks.end_requests", time_limit=120)
+def end_requests() -> int:
+    """Ends approved requests whose time is over; returns how many."""
+    now = datetime.now(UTC)
+    with access.operator():
+        over = PolicyRequest.objects.filter(state=PolicyRequest.State.APPROVED, until__lte=now)
+        organizations = list(over.values_list("organization_id", flat=True).distinct())
+    return sum(services.end_requests(organization_id=one, now=now) for one in organizations)

@@ -99,6 +99,32 @@ def each(commands: Iterable[tuple[int, Command]]) -> list[Any]:
     return answers
 
 
+def packed(shard: int, commands: Sequence[bytes]) -> list[Any]:
+    """One exchange with the shard's server, of commands that are bytes already; the answers in their order.
+
+    A command that fails has its ResponseError for an answer.
+    """
+    found = _client(settings.REDIS_URL)
+    server = found if isinstance(found, Redis) else found.get_redis_connection(_node(found, shard))
+    pool = server.connection_pool
+    connection: Any = pool.get_connection()
+    try:
+        connection.send_packed_command([b"".join(commands)])
+        return [_answer(connection) for _ in commands]
+    except BaseException:
+        connection.disconnect()  # answers that were not read belong to nobody
+        raise
+    finally:
+        pool.release(connection)
+
+
+def _answer(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
+
+
 def time_us(shard: int) -> int:
     """The clock by which the shard's scripts go."""
     found = _client(settings.REDIS_URL)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tenants.schema.document import Document
 from tenants.schema.loading import load
-from tenants.schema.policy import allow_document, policy_document
+from tenants.schema.policy import allow_document, models_named, policy_document
 from tenants.schema.problems import Invalid, Problem, problems_of
 from tenants.schema.references import Known, check
 
@@ -20,6 +20,7 @@ __all__ = [
     "allow_document",
     "check",
     "load",
+    "models_named",
     "parse",
     "policy_document",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
@@ -16,6 +18,17 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 Location = tuple[int | str, ...]
+
+
+def read(name: str) -> bytes:
+    """A file, `-` for standard input. One byte more than is allowed, so that `load` sees that the file is too large."""
+    if name == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Invalid([Problem("", f"{name} cannot be read: {error.strerror}")]) from None
 
 
 def load(data: bytes) -> Any:

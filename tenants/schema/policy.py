@@ -304,6 +304,12 @@ class Policy(Strict):
         return made | {"dlp": [], "audit": {"content": self.audit.content, "required": False}}
 
 
+def models_named(document: Mapping[str, Any]) -> set[str]:
+    """The aliases that a stored document names, `*` aside."""
+    found = set(document["allow"]["models"]).union(*(limit["models"] or [] for limit in document["limits"]))
+    return found - {"*"}
+
+
 class NamedPolicy(Policy):
     name: Name
 

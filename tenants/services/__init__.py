@@ -29,9 +29,16 @@ from tenants.services.key_lookup import look_up_key
 from tenants.services.key_rotation import announce_due_rotations, rotate_key
 from tenants.services.members import add_member, change_role, remove_member
 from tenants.services.organizations import create_organization, found_organization, update_organization
-from tenants.services.policies import delete_policy, save_policy
+from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
+from tenants.services.requests import (
+    approve_request,
+    end_requests,
+    refuse_request,
+    request_model,
+    request_more,
+)
 from tenants.services.roles import delete_role, save_role
 from tenants.services.routes import NewTarget, delete_model, delete_models, save_model
 from tenants.services.saved import Actor, Saved
@@ -51,6 +58,7 @@ __all__ = [
     "accept_invitation",
     "add_member",
     "announce_due_rotations",
+    "approve_request",
     "archive_project",
     "change_key",
     "change_role",
@@ -63,6 +71,7 @@ __all__ = [
     "delete_policy",
     "delete_role",
     "due_organizations",
+    "end_requests",
     "find_invitation",
     "forget_response",
     "found_organization",
@@ -75,8 +84,11 @@ __all__ = [
     "owned_objects",
     "proves",
     "purge_organization",
+    "refuse_request",
     "remove_member",
     "remove_service_account",
+    "request_model",
+    "request_more",
     "restore_organization",
     "resume_key",
     "resume_organization",
@@ -85,6 +97,7 @@ __all__ = [
     "revoke_key",
     "revoke_keys",
     "rewrap_credentials",
+    "rollback_policy",
     "rotate_key",
     "save_account",
     "save_model",

@@ -26,7 +26,7 @@ from tenants.models import (
     ModelTarget,
     Organization,
     Policy,
-    PolicyRevision,
+    PolicyRequest,
     Project,
     ProviderAccount,
     ProviderObject,
@@ -36,7 +36,7 @@ from tenants.rights import Right
 from tenants.services.saved import Actor, changing
 
 AT_ONCE = 5_000  # rows of one transaction
-# In an order in which nothing that goes is still named by something that stays.
+# In an order in which nothing that goes is still named by something that stays. Revisions go with their policies.
 _GOING: tuple[Any, ...] = (
     ProviderObject,
     FormerSecret,
@@ -48,7 +48,7 @@ _GOING: tuple[Any, ...] = (
     ModelTarget,
     ModelAlias,
     ProviderAccount,
-    PolicyRevision,
+    PolicyRequest,
     Policy,
     Invitation,
     Membership,

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from orbit.lib.errors import InputError
-from tenants.models import ApiKey, Organization, Policy, PolicyRevision, Project
+from tenants.models import ApiKey, ModelAlias, Organization, Policy, PolicyRevision, Project
 from tenants.rights import Right
-from tenants.schema import policy_document, values
-from tenants.services.saved import Actor, Saved, changing, valid
+from tenants.schema import models_named, policy_document, values
+from tenants.services.saved import Actor, Change, Saved, changing, valid
 
 
 def find_policy(name: str | None) -> Policy | None:
@@ -37,31 +37,74 @@ def save_policy(
     wanted = policy_document(document)
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = Policy.objects.filter(name=name).first()
-        before = document_in_force(policy) if policy else None
-        if policy and before == wanted:
-            return Saved(policy, created=False)
-        if policy:
-            policy.revision += 1
-            policy.save(update_fields=["revision"])
-        else:
-            policy = Policy.objects.create(organization_id=organization_id, name=name)
-        PolicyRevision.objects.create(
-            organization_id=organization_id,
-            policy=policy,
-            number=policy.revision,
-            document=wanted,
-            author=change.actor[:254],
-            reason=reason[:500],
-        )
-        fields = tuple(field for field in wanted if before is None or before.get(field) != wanted[field])
-        change.act(
-            "policy.update" if before else "policy.create",
-            name,
-            {field: before.get(field) for field in fields} if before else None,
-            {field: wanted[field] for field in fields} | {"revision": policy.revision},
-        )
+        if policy is not None:
+            return revise(change, policy, wanted, reason)
+        policy = Policy.objects.create(organization_id=organization_id, name=name)
+        _add_revision(change, policy, wanted, reason)
+        change.act("policy.create", name, None, wanted | {"revision": 1})
         change.raise_version()
-    return Saved(policy, created=before is None, fields=fields)
+    return Saved(policy, created=True, fields=tuple(wanted))
+
+
+def rollback_policy(
+    *, organization_id: UUID, name: str, number: int, actor: Actor, reason: str = ""
+) -> Saved[Policy]:
+    """Puts a new revision in force that says what an old one said; nothing changes when that is in force.
+
+    Invalid when what it said is no policy any more.
+    """
+    with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
+        policy = find_policy(name)
+        assert policy is not None
+        wanted = policy_document(find_revision(policy, number).document)
+        gone = sorted(models_named(wanted) - set(ModelAlias.objects.values_list("alias", flat=True)))
+        if gone:
+            raise InputError(
+                "revision", f"{number} names models that are gone: {', '.join(gone)}", "add them first"
+            )
+        told = f"back to revision {number}" + (f": {reason}" if reason else "")
+        return revise(change, policy, wanted, told, back_to=number)
+
+
+def find_revision(policy: Policy, number: int) -> PolicyRevision:
+    """InputError when the policy has none of that number."""
+    revision = PolicyRevision.objects.filter(policy=policy, number=number).first()
+    if revision is None:
+        raise InputError("revision", f"{policy.name!r} has no revision {number}", f"1 to {policy.revision}")
+    return revision
+
+
+def revise(
+    change: Change, policy: Policy, wanted: dict[str, Any], reason: str, back_to: int | None = None
+) -> Saved[Policy]:
+    """Puts a new revision in force when the document says something new."""
+    before = document_in_force(policy)
+    fields = tuple(field for field in wanted if before.get(field) != wanted[field])
+    if before == wanted:
+        return Saved(policy, created=False)
+    policy.revision += 1
+    policy.save(update_fields=["revision"])
+    _add_revision(change, policy, wanted, reason)
+    after = {field: wanted[field] for field in fields} | {"revision": policy.revision}
+    change.act(
+        "policy.update" if back_to is None else "policy.rollback",
+        policy.name,
+        {field: before.get(field) for field in fields},
+        after if back_to is None else after | {"back_to": back_to},
+    )
+    change.raise_version()
+    return Saved(policy, created=False, fields=fields)
+
+
+def _add_revision(change: Change, policy: Policy, document: dict[str, Any], reason: str) -> None:
+    PolicyRevision.objects.create(
+        organization_id=policy.organization_id,
+        policy=policy,
+        number=policy.revision,
+        document=document,
+        author=change.actor[:254],
+        reason=reason[:500],
+    )
 
 
 def delete_policy(*, organization_id: UUID, name: str, actor: Actor) -> None:

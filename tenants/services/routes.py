@@ -18,7 +18,7 @@ from tenants.models import (
     ProviderAccount,
 )
 from tenants.rights import Right
-from tenants.schema import values
+from tenants.schema import models_named, values
 from tenants.schema.routes import ModelRoute, checked
 from tenants.services.saved import Actor, Saved, changing
 
@@ -173,11 +173,6 @@ def _check_unnamed(row: ModelAlias, going: Collection[str]) -> None:
 def _policy_naming(alias: str) -> str | None:
     in_force = dict(Policy.objects.values_list("id", "revision"))
     for revision in PolicyRevision.objects.select_related("policy"):
-        if in_force.get(revision.policy_id) == revision.number and alias in _named(revision):
+        if in_force.get(revision.policy_id) == revision.number and alias in models_named(revision.document):
             return revision.policy.name
     return None
-
-
-def _named(revision: PolicyRevision) -> set[str]:
-    document = revision.document
-    return set(document["allow"]["models"]).union(*(limit["models"] or [] for limit in document["limits"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -41,6 +42,7 @@ from tenants.services import (
     create_service_account,
     invite,
     keep_objects,
+    request_more,
     rotate_key,
     save_policy,
     save_project,
@@ -87,6 +89,15 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)
         _rotate(organization_id)
+        request_more(
+            organization_id=organization_id,
+            policy="default",
+            limit=entry["policies"][0]["limits"][0]["name"],
+            amount="1000000",
+            until=timezone.now() + timedelta(days=1),
+            reason="test",
+            actor="test",
+        )
         return organization_id
 
     return made

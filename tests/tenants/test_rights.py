@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -85,6 +86,7 @@ def _of_member(service: Callable[..., object], **given: Any) -> Do:
     return made
 
 
+SOON = datetime.now(UTC) + timedelta(days=1)
 SERVICES: dict[str, tuple[set[Right], Do]] = {
     "rename": (
         {Right.ORGANIZATION_WRITE},
@@ -111,6 +113,28 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
     "change a key": (
         {Right.KEYS_WRITE, Right.POLICIES_ATTACH},
         _of_key(services.change_key, policy="default", allow={}, expires_at=None, rotate_after_days=None),
+    ),
+    "roll a policy back": (
+        {Right.POLICIES_WRITE},
+        _plain(services.rollback_policy, name="default", number=1),
+    ),
+    "ask for a model": (
+        {Right.ORGANIZATION_READ},
+        _plain(services.request_model, policy="default", model="fast", until=SOON, reason="a trial"),
+    ),
+    "ask for more": (
+        {Right.ORGANIZATION_READ},
+        _plain(
+            services.request_more, policy="default", limit="rpm", amount="9", until=SOON, reason="a trial"
+        ),
+    ),
+    "approve a request": (
+        {Right.POLICIES_WRITE},
+        _plain(services.approve_request, request_id=uuid4()),
+    ),
+    "refuse a request": (
+        {Right.POLICIES_WRITE},
+        _plain(services.refuse_request, request_id=uuid4(), reason="no money"),
     ),
     "rotate a key": ({Right.KEYS_WRITE, Right.KEYS_ISSUE}, _of_key(services.rotate_key)),
     "revoke a key": ({Right.KEYS_REVOKE}, _of_key(services.revoke_key)),

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -12,7 +10,7 @@ from django.core.management.base import CommandError
 from tenants import schema
 from tenants.apply import Outcome, apply
 from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
-from tenants.schema.loading import MAX_BYTES
+from tenants.schema.loading import read
 from tenants.schema.problems import Invalid, Problem
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
@@ -31,6 +29,9 @@ class Command(OperatorCommand):
             action="store_true",
             help="also remove what the file does not name, inside the organizations that it names",
         )
+        parser.add_argument(
+            "--reason", default="apply", metavar="TEXT", help="why; stands in the new revisions of policies"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -41,9 +42,15 @@ class Command(OperatorCommand):
                 self._write_json(Outcome(), [Problem("", str(error))])
             raise
 
-    def handle(self, *, file: str, dry_run: bool, prune: bool, json: bool, **_: Any) -> None:
+    def handle(self, *, file: str, dry_run: bool, prune: bool, reason: str, json: bool, **_: Any) -> None:
         try:
-            outcome = apply(schema.load(_read(file)), actor="manage.py apply", prune=prune, dry_run=dry_run)
+            outcome = apply(
+                schema.load(read(file)),
+                actor="manage.py apply",
+                reason=reason,
+                prune=prune,
+                dry_run=dry_run,
+            )
         except Invalid as error:
             self._refuse(error.problems, json)
             return
@@ -83,14 +90,3 @@ class Command(OperatorCommand):
             self.stdout.write("\nNew keys. They are shown this once:")
         for key in outcome.keys:
             self.stdout.write(f"  {key.organization}/{key.project}/{key.name}  {key.secret}")
-
-
-def _read(name: str) -> bytes:
-    """One byte more than is allowed, so that `load` sees that the file is too large."""
-    if name == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    try:
-        with Path(name).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Invalid([Problem("", f"{name} cannot be read: {error.strerror}")]) from None
