@@ -114,7 +114,7 @@ class Relay:
     async def _read(self) -> None:
         """Passes events on until the provider has ended."""
         progress, channel = self.progress, self.channel
-        while not progress.over:
+        while not (progress.done or progress.failed):
             piece = await self._piece()
             events = self.decoder.feed(piece) if piece else self.decoder.finish()
             out = self._seen(events) if self.meter is None else await self._metered(events, self.meter)
@@ -123,7 +123,7 @@ class Relay:
                 out = b"" if progress.failed else out + end  # an error cannot follow half an event
             if self.keep is not None:
                 await self.keep()
-            if progress.over or not piece:
+            if progress.done or progress.failed or not piece:
                 self.last = out
                 return
             del piece, events  # a slow reader may keep us here for long
