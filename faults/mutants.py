@@ -98,8 +98,8 @@ MUTANTS = [
     ),
     mutant(
         "usage-in-text", "text that looks like usage is taken for it", "proxy/formats/chat.py",
-        "            _take_text(choice, progress)\n        usage = self.usage(chunk)",
-        "            _take_text(choice, progress)\n"
+        '            self.take_text(choice, progress)\n        usage = self.usage(chunk) if chunk.get("usage") or chunk.get("x_groq") else None',
+        "            self.take_text(choice, progress)\n"
         "        said = getattr(self, 'said', '') + ''.join(str((one.get('delta') or {}).get('content') or '') for one in choices)\n"
         "        setattr(self, 'said', said)\n"
         "        at = said.find('{\"choices\"')\n"
@@ -176,7 +176,8 @@ MUTANTS = [
     ),
     mutant(
         "fallback-for-free", "a fallback is charged to the limits of the model that failed", "proxy/upstream.py",
-        "moved = await self.upstream.admissions.retarget(admission, call)", "admission.call, moved = call, True",
+        "moved = await self.upstream.admissions.retarget(admission, call, metered=self.stream)",
+        "admission.call, moved = call, True",
         "tests/proxy/test_failover.py",
     ),
     mutant(
@@ -254,7 +255,8 @@ MUTANTS = [
     ),
     mutant(
         "after-the-end", "what follows a stream's end is passed on and counted", "proxy/relay.py",
-        "                if progress.over:\n                    break", "                if False:\n                    break",
+        "                if progress.done or progress.failed:\n                    break  # what",
+        "                if False:\n                    break  # what",
         "tests/proxy/test_every_cut.py",
     ),
     mutant(
