@@ -27,6 +27,7 @@ from orbit.demo.provider.process import ProviderHandle
 from orbit.lib import access
 from tenants.models import Person, ProviderAccount
 from tenants.secrets import CredentialUnavailable
+from tenants.secrets.cached import REST_S
 from tenants.services import NewCredential, save_account, try_credential
 from tests.conftest import MakeTenant, Tenant
 from tests.gateway import running_gateway
@@ -35,7 +36,8 @@ from tests.proxy.conftest import HELLO, Api, code_of
 from tests.tenants.conftest import export
 
 KEEP_S = 4
-TIMES = {"ORBIT_SECRET_REFRESH_S": "1", "ORBIT_SECRET_KEEP_S": str(KEEP_S), "ORBIT_SECRET_TIMEOUT_S": "1"}
+# a store that is slow on a busy machine is not down: those here answer, be it that they are sealed
+TIMES = {"ORBIT_SECRET_REFRESH_S": "1", "ORBIT_SECRET_KEEP_S": str(KEEP_S), "ORBIT_SECRET_TIMEOUT_S": "10"}
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,9 @@ def wait_for(what: Callable[[], bool], seconds: float) -> None:
 
 
 def opened(openbao: OpenBao, api: Api) -> None:
-    """Unsealed, and no worker is left that takes it for closed."""
+    """Unsealed, and no worker is left that takes it for closed, whether or not it is asked here."""
     openbao.unseal()
+    time.sleep(REST_S + 0.1)
     wait_for(lambda: {api.chat(model="gpt-4o-mini").status_code for _ in range(10)} == {200}, 10)
 
 
@@ -215,6 +218,7 @@ def test_rotation_and_a_sealed_vault_under_load(
             openbao.unseal()
         opened_at = time.monotonic()
         wait_for(lambda: load.since("kept", opened_at)[-20:] == [(200, "")] * 20, 10)
+        time.sleep(REST_S)
     assert set(load.since("kept", 0.0)) == {(200, ""), (503, "credentials_unavailable")}
     for name in ("sealed", "other"):
         assert {status for status, _ in load.since(name, 0.0)} == {200}
