@@ -8,6 +8,7 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
+from orbit.lib.errors import InputError
 from tenants.models import ApiKey, CustomRole, ModelAlias, Organization, Policy, Project, ProviderAccount
 from tenants.routing import MOST_S
 from tenants.schema import policy_document
@@ -26,6 +27,14 @@ def organization_ids(slugs: list[str]) -> dict[str, UUID]:
     with access.operator():
         rows = Organization.objects.order_by("slug")
         return dict((rows.filter(slug__in=slugs) if slugs else rows).values_list("slug", "id"))
+
+
+def organization_id(slug: str, field: str = "SLUG") -> UUID:
+    """Of the one organization; InputError that names the field when there is none."""
+    found = organization_ids([slug])
+    if slug not in found:
+        raise InputError(field, f"there is no organization {slug!r}")
+    return found[slug]
 
 
 def export(ids: list[UUID]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from orbit.lib.errors import InputError
-from tenants.export import organization_ids
+from tenants.export import organization_id
 from tenants.management.cli import OperatorCommand
 from tenants.models import Person
 from tenants.services import add_member
@@ -21,14 +21,10 @@ class Command(OperatorCommand):
         )
 
     def handle(self, *, organization: str, email: str, role: str, **_: Any) -> None:
-        organization_id = organization_ids([organization]).get(organization)
-        if organization_id is None:
-            raise InputError("SLUG", f"there is no organization {organization!r}")
+        place = organization_id(organization)
         person = Person.objects.filter(email=email.lower()).first()
         if person is None:
             raise InputError("EMAIL", f"nobody has signed up as {email}")
-        saved = add_member(
-            organization_id=organization_id, person=person, role=role, actor="manage.py add_member"
-        )
+        saved = add_member(organization_id=place, person=person, role=role, actor="manage.py add_member")
         word = "now" if saved.created or saved.fields else "already"
         self.stdout.write(f"{person.email} is {word} {role} of {organization}.")

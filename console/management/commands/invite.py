@@ -6,8 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from console.members import NotSent, invite_by_mail
-from orbit.lib.errors import InputError
-from tenants.export import organization_ids
+from tenants.export import organization_id
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 
 
@@ -22,12 +21,12 @@ class Command(OperatorCommand):
         )
 
     def handle(self, *, organization: str, email: str, role: str, **_: Any) -> None:
-        organization_id = organization_ids([organization]).get(organization)
-        if organization_id is None:
-            raise InputError("SLUG", f"there is no organization {organization!r}")
         try:
             invitation = invite_by_mail(
-                organization_id=organization_id, email=email, role=role, actor="manage.py invite"
+                organization_id=organization_id(organization),
+                email=email,
+                role=role,
+                actor="manage.py invite",
             )
         except NotSent as error:
             raise CommandError(

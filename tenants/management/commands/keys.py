@@ -13,7 +13,7 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
-from tenants.export import organization_ids
+from tenants.export import organization_id
 from tenants.key_list import Selection, list_keys
 from tenants.management.cli import OperatorCommand
 from tenants.models import ApiKey
@@ -141,10 +141,7 @@ def _selection(options: dict[str, Any]) -> Selection:
 
 
 def _organization(slug: str) -> UUID:
-    found = organization_ids([slug])
-    if slug not in found:
-        raise InputError("--organization", f"there is no organization {slug!r}")
-    return found[slug]
+    return organization_id(slug, "--organization")
 
 
 def _key(path: str) -> ApiKey:

@@ -7,8 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from orbit.lib.errors import InputError
-from tenants.export import organization_ids
+from tenants.export import organization_id, organization_ids
 from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
 from tenants.secrets import CredentialUnavailable
 from tenants.services import rewrap_credentials, try_credential
@@ -31,19 +30,17 @@ class Command(OperatorCommand):
             self._rewrap()
 
     def _test(self, slug: str, name: str) -> None:
-        organization_id = organization_ids([slug]).get(slug)
-        if organization_id is None:
-            raise InputError("ORG", f"there is no organization {slug!r}")
+        place = organization_id(slug, "ORG")
         try:
-            where = try_credential(organization_id=organization_id, name=name)
+            where = try_credential(organization_id=place, name=name)
         except CredentialUnavailable as error:
             raise CommandError(f"{slug}/{name}: {error.reason}", returncode=UNREACHABLE) from None
         self.stdout.write(f"{slug}/{name} has its credential: {where}")
 
     def _rewrap(self) -> None:
         count, damaged = 0, []
-        for slug, organization_id in organization_ids([]).items():
-            done = rewrap_credentials(organization_id=organization_id, actor="manage.py secrets")
+        for slug, place in organization_ids([]).items():
+            done = rewrap_credentials(organization_id=place, actor="manage.py secrets")
             count += done.count
             damaged += [f"{slug}/{name}" for name in done.damaged]
         self.stdout.write(f"{count} credentials were sealed under the newest master key.")
