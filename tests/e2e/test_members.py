@@ -39,8 +39,8 @@ def test_from_invitation_to_membership_to_removal(new_page: NewPage, tenant: Ten
     guest.get_by_role("link", name=email).first.click()
     guest.get_by_role("link", name="/accounts/confirm-email/").click()
     guest.get_by_role("button", name="Confirm").click()
-    if guest.get_by_role("heading", name="Sign in").is_visible():
-        sign_in(guest, email, guest.url)
+    expect(guest.get_by_role("heading", name="Sign in")).to_be_visible()
+    sign_in(guest, email, guest.url)
     guest.get_by_role("button", name="Accept").click()
     expect(guest.get_by_role("heading", name="Today")).to_be_visible()
 

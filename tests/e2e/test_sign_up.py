@@ -24,8 +24,8 @@ def test_from_signing_up_to_the_page_that_says_what_comes_next(new_page: NewPage
     page.get_by_role("link", name=email).click()
     page.get_by_role("link", name="/accounts/confirm-email/").click()
     page.get_by_role("button", name="Confirm").click()
-    if page.get_by_role("heading", name="Sign in").is_visible():
-        sign_in(page, email, page.url)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    sign_in(page, email, page.url)
     expect(page.get_by_role("heading", name="You do not belong to an organization yet")).to_be_visible()
     assert fits(page)
     page.get_by_role("link", name="Look again").click()
