@@ -1,0 +1,41 @@
+"""Who: organizations, their members, projects, policies, issued keys and provider accounts.
+
+Every table but people and the installation carries its organization and is protected twice, see
+`orbit.lib.access`.
+"""
+
+from tenants.models.keys import ApiKey, FormerSecret, KeyUse, Project, ServiceAccount
+from tenants.models.organizations import (
+    CustomRole,
+    Installation,
+    Invitation,
+    Membership,
+    Organization,
+    Person,
+    PersonManager,
+)
+from tenants.models.policies import Policy, PolicyRequest, PolicyRevision
+from tenants.models.providers import ModelAlias, ModelFallback, ModelTarget, ProviderAccount, ProviderObject
+
+__all__ = [
+    "ApiKey",
+    "CustomRole",
+    "FormerSecret",
+    "Installation",
+    "Invitation",
+    "KeyUse",
+    "Membership",
+    "ModelAlias",
+    "ModelFallback",
+    "ModelTarget",
+    "Organization",
+    "Person",
+    "PersonManager",
+    "Policy",
+    "PolicyRequest",
+    "PolicyRevision",
+    "Project",
+    "ProviderAccount",
+    "ProviderObject",
+    "ServiceAccount",
+]
