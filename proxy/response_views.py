@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from rest_framework.request import Request
 
+from orbit.lib import body as bodies
 from orbit.lib.egress import read_all
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut
-from proxy import body as bodies
 from proxy import objects
 from proxy.asked import asked
 from proxy.channel import Channel, ClientGone

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.conf import settings
 
+from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
-from proxy import body as bodies
 from proxy.call import Call, Request
 from proxy.checks import matches
 from proxy.context import Account, EffectivePolicy, ModelRoute, Principal, Target

@@ -11,8 +11,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
-from proxy import body as bodies
 from proxy import counting, forms, listing, objects, reads
 from proxy.admission import unavailable
 from proxy.asked import asked

@@ -1,5 +1,7 @@
 """The text of an issued key: `orb_`, 43 random characters, 6 of checksum. Pure.
 
+Keys of the management API have prefixes of their own, so that none is taken for another.
+
 The checksum lets garbage be refused without a look at the database, and secret scanners be sure.
 """
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 PREFIX = "orb_"
+MANAGEMENT = "orbm_"  # an organization's
+OPERATOR = "orbo_"  # the installation's
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM = 43  # characters; 256 bits
 _CHECKSUM = 6  # characters; 62^6 > 2^32
@@ -24,16 +28,16 @@ LEAST_PEPPER = 16
 _BLOCK = 64  # bytes that SHA-256 takes at once
 
 
-def new_key() -> str:
-    body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+def new_key(prefix: str = PREFIX) -> str:
+    body = prefix + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
     return body + _checksum(body)
 
 
-def well_formed(text: str) -> bool:
+def well_formed(text: str, prefix: str = PREFIX) -> bool:
     """Whether this could be one of our keys. Costs the same small amount for whatever a client sends."""
-    if len(text) != LENGTH or not text.startswith(PREFIX):
+    if len(text) != len(prefix) + _RANDOM + _CHECKSUM or not text.startswith(prefix):
         return False
-    if not text.isascii() or not text[len(PREFIX) :].isalnum():
+    if not text.isascii() or not text[len(prefix) :].isalnum():
         return False
     return _checksum(text[:-_CHECKSUM]) == text[-_CHECKSUM:]
 
@@ -59,7 +63,7 @@ def _halves(pepper: str) -> tuple[Hash, Hash]:
 
 def hint(text: str) -> str:
     """How a key is shown after it was issued: `orb_AbC…x9Z`."""
-    return f"{text[: len(PREFIX) + 3]}…{text[-3:]}"
+    return f"{text[: text.index('_') + 4]}…{text[-3:]}"
 
 
 def _checksum(body: str) -> str:

@@ -34,6 +34,7 @@ class Right(StrEnum):
     USAGE_READ = "usage.read"
     CALLS_READ = "calls.read"
     LEDGER_READ = "ledger.read"
+    MANAGEMENT_KEYS_WRITE = "management_keys.write"
 
 
 MEANINGS: dict[Right, str] = {
@@ -57,6 +58,7 @@ MEANINGS: dict[Right, str] = {
     Right.USAGE_READ: "figures and limits",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
+    Right.MANAGEMENT_KEYS_WRITE: "see, issue and revoke keys of the management API",
 }
 
 ALL = frozenset(Right)
@@ -98,6 +100,35 @@ BUILT_IN: dict[str, frozenset[Right]] = {
 }
 
 
+class OperatorRight(StrEnum):
+    """Of who runs the installation, on the management API; beside rights, which reach every organization then."""
+
+    ORGANIZATIONS_READ = "organizations.read"
+    ORGANIZATIONS_CREATE = "organizations.create"
+    ORGANIZATIONS_SUSPEND = "organizations.suspend"
+    CEILINGS_WRITE = "ceilings.write"
+    PEOPLE_READ = "people.read"
+    PEOPLE_APPROVE = "people.approve"
+    KEYS_LOOK_UP = "keys.look_up"
+    INSTALLATION_APPLY = "installation.apply"
+
+
+OPERATOR_MEANINGS: dict[OperatorRight, str] = {
+    OperatorRight.ORGANIZATIONS_READ: "which organizations there are",
+    OperatorRight.ORGANIZATIONS_CREATE: "create organizations",
+    OperatorRight.ORGANIZATIONS_SUSPEND: "suspend and resume organizations",
+    OperatorRight.CEILINGS_WRITE: "set the policy that is over an organization's own",
+    OperatorRight.PEOPLE_READ: "who has signed up",
+    OperatorRight.PEOPLE_APPROVE: "let in who waits for it",
+    OperatorRight.KEYS_LOOK_UP: "find the owner of a key by its text, and revoke it",
+    OperatorRight.INSTALLATION_APPLY: "apply a declarative file with several organizations",
+}
+
+# What a credential of the management API may be narrowed to.
+Scope = Right | OperatorRight
+SCOPES: dict[str, Scope] = {one.value: one for one in (*Right, *OperatorRight)}
+
+
 class Holder(Protocol):
     @property
     def rights(self) -> frozenset[Right]: ...
@@ -124,3 +155,9 @@ def table() -> str:
         cells = ("yes" if right in rights else "-" for rights in BUILT_IN.values())
         lines.append(f"| `{right}` | {MEANINGS[right]} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def operator_table() -> str:
+    """What operators' credentials of the management API may hold besides, as docs/permissions.md prints it."""
+    lines = ["| scope | what it lets one do |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{one}` | {OPERATOR_MEANINGS[one]} |" for one in OperatorRight)])

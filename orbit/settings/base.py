@@ -94,6 +94,8 @@ ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
 ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
 # The policy, as ORGANIZATION/NAME, that is over every new organization's own.
 ORBIT_CEILING = env.text("ORBIT_CEILING")
+# Requests a minute that each credential may make of the management API.
+ORBIT_API_RATE = env.integer("ORBIT_API_RATE", 600, low=1)
 # Organizations that one person may found.
 ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
 # Days for which a deleted organization can be restored.
@@ -150,6 +152,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_htmx",
     "template_partials",
     "django_celery_beat",
@@ -250,6 +254,29 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+
+# The description of the management API. Who may call it, and what it answers, is made from its endpoints.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Orbit Gateway management API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A management key (orbm_…), an operator key (orbo_…) or a token. The list names the scope.",
+            }
+        }
+    },
 }
 
 CELERY_BROKER_URL = ORBIT_BROKER_URL

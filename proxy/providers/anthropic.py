@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxy import body as bodies
+from orbit.lib import body as bodies
 from proxy.context import Account
 from proxy.fields import bad
 from proxy.formats.base import Format, Terms

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from proxy import body as bodies
+from orbit.lib import body as bodies
 from proxy.context import Account
 from proxy.formats.base import Format, Terms
 from proxy.formats.chat import Chat

@@ -5,6 +5,7 @@ Every table but people and the installation carries its organization and is prot
 """
 
 from tenants.models.keys import ApiKey, FormerSecret, KeyUse, Project, ServiceAccount
+from tenants.models.management import IdempotentAnswer, ManagementKey, OperatorKey
 from tenants.models.organizations import (
     CustomRole,
     Installation,
@@ -21,13 +22,16 @@ __all__ = [
     "ApiKey",
     "CustomRole",
     "FormerSecret",
+    "IdempotentAnswer",
     "Installation",
     "Invitation",
     "KeyUse",
+    "ManagementKey",
     "Membership",
     "ModelAlias",
     "ModelFallback",
     "ModelTarget",
+    "OperatorKey",
     "Organization",
     "Person",
     "PersonManager",

@@ -27,6 +27,12 @@ from tenants.services.issued_keys import (
 )
 from tenants.services.key_lookup import look_up_key
 from tenants.services.key_rotation import announce_due_rotations, rotate_key
+from tenants.services.management_keys import (
+    issue_management_key,
+    issue_operator_key,
+    revoke_management_key,
+    revoke_operator_key,
+)
 from tenants.services.members import add_member, change_role, remove_member
 from tenants.services.organizations import create_organization, found_organization, update_organization
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
@@ -77,6 +83,8 @@ __all__ = [
     "found_organization",
     "invite",
     "issue_key",
+    "issue_management_key",
+    "issue_operator_key",
     "keep_objects",
     "look_up_key",
     "named_policy",
@@ -96,6 +104,8 @@ __all__ = [
     "revoke_invitation",
     "revoke_key",
     "revoke_keys",
+    "revoke_management_key",
+    "revoke_operator_key",
     "rewrap_credentials",
     "rollback_policy",
     "rotate_key",

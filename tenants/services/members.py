@@ -11,6 +11,7 @@ from tenants.models import ApiKey, Invitation, Membership, Person
 from tenants.rights import Right
 from tenants.services.invitations import revoke_invitations
 from tenants.services.issued_keys import revoke
+from tenants.services.management_keys import end_management_keys
 from tenants.services.roles import find_role, rights_of
 from tenants.services.saved import Actor, Change, Saved, changing
 
@@ -50,6 +51,7 @@ def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> No
         revoke_invitations(change, Invitation.objects.filter(inviter=member.person))
         for key in ApiKey.objects.select_related("project").filter(person=member.person, revoked_at=None):
             revoke(change, key, key.project.slug)
+        end_management_keys(change, member.person)
         change.act("member.remove", member.person.email, before)
 
 

@@ -18,15 +18,17 @@ from audit.services import record_act
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
+from tenants.callers import Caller, standing
 from tenants.models import ApiKey, Membership, Organization
-from tenants.rights import ALL, Right, may
+from tenants.rights import ALL, Right
 from tenants.signals import key_changed, organization_changed
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 ValueT = TypeVar("ValueT")
 
-# Who changes something: a member, or the installation itself by name, which may do everything.
-Actor = str | Membership
+# Who changes something: a member, who calls the management API, or the installation itself by name, which may do
+# everything.
+Actor = str | Membership | Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Change:
     organization: Organization
     actor: str
     rights: frozenset[Right] = ALL
-    member: Membership | None = None  # None: the installation itself
+    member: Membership | None = None
+    by_operator: bool = True
 
     def require(self, right: Right) -> None:
         if right not in self.rights:
@@ -61,7 +64,7 @@ class Change:
 
     def keep_ceiling(self) -> None:
         """By what the operator's ceiling counts, calendar and prices, is not for the members under it to say."""
-        if self.member is not None and self.organization.ceiling is not None:
+        if not self.by_operator and self.organization.ceiling is not None:
             raise PermissionDenied("the organization is under a ceiling, so this is the operator's")
 
     def act(
@@ -123,14 +126,27 @@ def changing(organization_id: UUID, actor: Actor, right: Right | None = None) ->
         if isinstance(actor, str):
             yield Change(organization, actor)
             return
-        # Under the lock: somebody may have taken the role away since the page was opened.
-        members = Membership.objects.select_related("person", "custom_role")
-        member = members.filter(pk=actor.pk, person__is_active=True).first()
-        if right is None or member is None or not may(member, right):
-            raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
+        change = _allowed(organization, actor, right)
         if organization.deleted_at is not None and right is not Right.ORGANIZATION_DELETE:
             raise PermissionDenied("the organization is deleted")
-        yield Change(organization, member.person.email, member.rights, member)
+        yield change
+
+
+def _allowed(organization: Organization, actor: Membership | Caller, right: Right | None) -> Change:
+    """Under the lock: somebody may have taken the role or the key away since the page or the call began."""
+    if isinstance(actor, Caller):
+        rights, member = standing(actor)
+        if actor.organization_id not in (None, organization.pk):
+            rights = frozenset()
+        name, by_operator = actor.name, actor.is_operator
+    else:
+        members = Membership.objects.select_related("person", "custom_role")
+        member = members.filter(pk=actor.pk, person__is_active=True).first()
+        name, by_operator = member.person.email if member else "", False
+        rights = member.rights if member else frozenset()
+    if right is None or right not in rights:
+        raise PermissionDenied(f"this takes the right {right}" if right else "this is the operator's")
+    return Change(organization, name, rights, member, by_operator)
 
 
 def valid(path: str, check: Callable[[str], ValueT], text: str) -> ValueT:

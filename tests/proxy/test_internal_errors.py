@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from orbit.asgi import Application
+from orbit.lib import body
 from orbit.lib.errors import Code, OrbitError
-from proxy import body, listing, reads, views
+from proxy import listing, reads, views
 from proxy.admission import Admissions
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.permissions import PolicyPermission

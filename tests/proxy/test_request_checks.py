@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
+from orbit.lib.body import decode
 from orbit.lib.errors import OrbitError
-from proxy.body import decode
 from tests.conftest import MakeTenant
 from tests.proxy.conftest import HELLO, LIMITS, Api, ApiOf, Untouched, code_of
 

@@ -27,6 +27,7 @@ from orbit.lib.access import AccessDenied, ScopedManager
 from quotas.models import DirtyBucket, UsageBucket
 from tenants.models import (
     ApiKey,
+    IdempotentAnswer,
     KeyUse,
     Membership,
     Organization,
@@ -41,6 +42,7 @@ from tenants.services import (
     create_organization,
     create_service_account,
     invite,
+    issue_management_key,
     keep_objects,
     request_more,
     rotate_key,
@@ -98,6 +100,7 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
             reason="test",
             actor="test",
         )
+        _automate(organization_id)
         return organization_id
 
     return made
@@ -117,6 +120,15 @@ def _keep_response(organization_id: UUID, slug: str) -> None:
         response_id=f"resp_{slug}",
         objects={f"resp_{slug}": "response", f"msg_{slug}": "item"},
     )
+
+
+def _automate(organization_id: UUID) -> None:
+    """A key of the management API, and what a creation by it was answered."""
+    issue_management_key(organization_id=organization_id, name="ci", scopes=["usage.read"], actor="test")
+    with access.scope(organization_id=organization_id):
+        IdempotentAnswer.objects.create(
+            organization_id=organization_id, caller="ci", key="once", fingerprint=b"f"
+        )
 
 
 def _rotate(organization_id: UUID) -> None:

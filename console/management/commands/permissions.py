@@ -12,4 +12,4 @@ class Command(BaseCommand):
     help = "Prints what members' and operators' roles may do (docs/permissions.md)."
 
     def handle(self, **_: Any) -> None:
-        self.stdout.write(f"{rights.table()}\n\n{operators.table()}")
+        self.stdout.write(f"{rights.table()}\n\n{operators.table()}\n\n{rights.operator_table()}")

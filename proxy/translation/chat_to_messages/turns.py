@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from proxy.body import DEPTH, nests_too_deep
+from orbit.lib.body import DEPTH, nests_too_deep
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
 from proxy.translation.chat_to_messages.parts import MARKS, SAID, SHOWN, TEXT, Block, blocks_of, mark

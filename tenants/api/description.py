@@ -1,0 +1,28 @@
+"""The OpenAPI description itself, made once in each process, and the page on which it can be tried."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.renderers import JSONRenderer
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    """Open to everybody: it says nothing of this installation."""
+    return HttpResponse(_rendered(), content_type="application/vnd.oai.openapi+json")
+
+
+def description() -> dict[str, Any]:
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    made: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
+
+
+@lru_cache(maxsize=1)
+def _rendered() -> bytes:
+    return bytes(JSONRenderer().render(description()))
