@@ -33,7 +33,7 @@ class StrictJSON(BaseParser):
 
 def checked_body(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """What the body says, by name; ValidationError for what is wrong with it."""
-    return _checked(kind, cast(Mapping[str, Any], request.data))
+    return _checked(kind, cast("Mapping[str, Any]", request.data))
 
 
 def checked_query(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
