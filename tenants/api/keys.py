@@ -12,6 +12,7 @@ from tenants import services
 from tenants.api.fields import Document, Flag, Moment, Strict, Text, Whole
 from tenants.api.organizations import Suspending
 from tenants.api.paging import Paged
+from tenants.api.problems import below
 from tenants.api.resources import Acting, ActingOn, Changing, Creating, Listing
 from tenants.key_list import Selection, described, selected
 from tenants.models import ApiKey
@@ -96,7 +97,8 @@ class Keys(Listing, Creating):
         return selected(selection).prefetch_related("former_secrets")
 
     def create(self, wanted: dict[str, Any]) -> tuple[ApiKey, str]:
-        key, text = services.issue_key(**self.where, **wanted)
+        with below("allow"):
+            key, text = services.issue_key(**self.where, **wanted)
         return _keys().get(pk=key.pk), text
 
 
@@ -124,7 +126,8 @@ class KeyItem(Changing):
             "expires_at": key.expires_at,
             "rotate_after_days": key.rotate_after_days,
         }
-        services.change_key(**self.where, key_id=key.pk, **kept | wanted)
+        with below("allow"):
+            services.change_key(**self.where, key_id=key.pk, **kept | wanted)
 
 
 class Reason(Strict):

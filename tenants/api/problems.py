@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from orbit.lib.errors import Code, InputError, OrbitError
-from tenants.schema import Invalid
+from tenants.schema import Invalid, Problem
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,17 @@ def answer(error: Exception, request_id: str) -> Response:
         "request_id": request_id,
     }
     return Response(body, status=number, headers=_headers(error, code), content_type=CONTENT_TYPE)
+
+
+@contextmanager
+def below(field: str) -> Iterator[None]:
+    """What is wrong within a document of its own, told by its place in the body."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(
+            [Problem(f"{field}.{one.path}", one.message, one.suggestion) for one in error.problems]
+        ) from None
 
 
 def _read(error: Exception) -> tuple[str, str, list[Fault]]:
