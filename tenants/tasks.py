@@ -1,5 +1,5 @@
-"""What has come to its time: objects that providers have let go of, keys to be rotated, requests that were approved for a
-while, organizations to be purged."""
+"""What has come to its time: objects that providers have let go of, answers kept for repeated creations, keys to be rotated,
+requests that were approved for a while, organizations to be purged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from celery import shared_task
 
 from orbit.lib import access
 from tenants import services
-from tenants.models import ApiKey, PolicyRequest, ProviderObject
+from tenants.api.idempotency import KEPT_FOR
+from tenants.models import ApiKey, IdempotentAnswer, PolicyRequest, ProviderObject
 from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
@@ -27,6 +28,20 @@ def forget_expired_objects() -> int:
             rows = ProviderObject.objects.filter(organization_id=organization_id, expires_at__lte=now)
             some = list(rows.values_list("pk", flat=True)[:AT_ONCE])
             deleted += ProviderObject.objects.filter(pk__in=some).delete()[0]
+    return deleted
+
+
+@shared_task(name="tenants.tasks.forget_answers", time_limit=120)
+def forget_answers() -> int:
+    """Deletes the answers that nobody may repeat any more; returns how many."""
+    before = datetime.now(UTC) - KEPT_FOR
+    with access.operator():
+        old = IdempotentAnswer.objects.filter(created_at__lt=before)
+        organizations = list(old.values_list("organization_id", flat=True).distinct())
+    deleted = 0
+    for organization_id in organizations:
+        with access.scope(organization_id=organization_id):
+            deleted += IdempotentAnswer.objects.filter(created_at__lt=before).delete()[0]
     return deleted
 
 

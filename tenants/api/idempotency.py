@@ -43,12 +43,6 @@ def once(request: Request, caller: Caller, create: Callable[[], Response]) -> Re
     return response
 
 
-def forget_old() -> int:
-    """Of the organization in scope."""
-    deleted, _ = IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()
-    return deleted
-
-
 def _claimed(caller: Caller, key: str, fingerprint: bytes) -> IdempotentAnswer | None:
     """A row for the answer to come; None when there is one. Whoever is second waits here until the first is done."""
     IdempotentAnswer.objects.filter(

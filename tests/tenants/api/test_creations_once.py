@@ -11,6 +11,7 @@ from django.db.models import F
 
 from orbit.lib import access
 from tenants.models import ApiKey, IdempotentAnswer, Organization
+from tenants.tasks import forget_answers
 from tests.tenants.api.conftest import Caller
 
 
@@ -53,6 +54,17 @@ def test_the_answer_is_kept_sealed_and_for_a_day(
         assert secret.encode() not in bytes(row.sealed)
         IdempotentAnswer.objects.update(created_at=F("created_at") - timedelta(hours=25))
     assert _issue(admin, slug, "new", "a").status_code == 400  # the name is taken
+
+
+def test_old_answers_are_deleted(admin: Caller, key: ApiKey, organization: Organization, slug: str) -> None:
+    for name in ("old", "new"):
+        _issue(admin, slug, name, name)
+    with access.scope(organization_id=organization.pk):
+        old = IdempotentAnswer.objects.filter(key="old")
+        old.update(created_at=F("created_at") - timedelta(hours=25))
+    assert forget_answers() >= 1
+    with access.scope(organization_id=organization.pk):
+        assert [row.key for row in IdempotentAnswer.objects.all()] == ["new"]
 
 
 def test_those_at_once_happen_once(admin: Caller, key: ApiKey, slug: str) -> None:
