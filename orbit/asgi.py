@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
+os.environ.setdefault("ORBIT_PROCESS", "web")
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application

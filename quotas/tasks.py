@@ -1,10 +1,11 @@
-"""Leases that lapsed, refusals that wait, versions that were not published."""
+"""Leases that lapsed, refusals that wait, versions that were not published, models without a price."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 from celery import shared_task
@@ -18,7 +19,7 @@ from quotas import keys, recovery
 from quotas.engine import LUA, ROUNDS, SETTLE, settlement, with_more
 from quotas.journal import Entry, abandoned
 from quotas.limits import Amounts
-from quotas.receivers import publish
+from quotas.receivers import price_targets, publish
 from tenants.models import ApiKey, Installation, Organization
 
 COLLECT = Script.load(LUA / "collect.lua")
@@ -43,6 +44,12 @@ def reap() -> int:
 def expire(store: Any, shard: int, lease_id: str, now_us: str = "") -> int:
     """Ends one lapsed lease with the event that its reservation left; 1 when it did, 0 when somebody else had."""
     return int(_end(store, shard, lease_id, "expire", None, now_us) == "OK")
+
+
+@shared_task(name="quotas.tasks.price_models", time_limit=120)
+def price_models(organization_id: str) -> None:
+    """Looks up what an organization began to route on a page or over the API."""
+    price_targets(UUID(organization_id))
 
 
 def _end(store: Any, shard: int, lease_id: str, mode: str, closing: bytes | None, now_us: str = "") -> str:

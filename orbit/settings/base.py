@@ -33,6 +33,8 @@ ORBIT_PUBLIC_URL = env.text("ORBIT_PUBLIC_URL", "http://127.0.0.1:8080").rstrip(
 ALLOWED_HOSTS = env.words("ORBIT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 # Where the web workers listen.
 ORBIT_BIND = env.text("ORBIT_BIND", "127.0.0.1:8080")
+# What this process is: `web` looks up no prices by itself. orbit/asgi.py sets it.
+ORBIT_PROCESS = env.choice("ORBIT_PROCESS", ("command", "web"))
 # Web worker processes.
 ORBIT_WORKERS = env.integer("ORBIT_WORKERS", 2, low=1, high=256)
 # Web workers of all hosts together: each has that part of a limit while Redis is away.
