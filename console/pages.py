@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 from console import chart, dashboard, limits, mail, sign_up
 from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
-from tenants.models import Membership
+from tenants import services
+from tenants.models import Membership, Person
 from tenants.rights import Right
 
 REFRESH_S = 4
@@ -31,14 +32,21 @@ def home(request: HttpRequest) -> HttpResponse:
     memberships = _memberships()
     if len(memberships) == 1:
         return redirect("dashboard", memberships[0].organization.slug)
-    return render(request, "console/organizations.html", {"memberships": memberships})
+    return _organizations(request)
 
 
 @require_safe
 def organizations(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return sign_in(request)
-    return render(request, "console/organizations.html", {"memberships": _memberships()})
+    return _organizations(request)
+
+
+def _organizations(request: HttpRequest) -> HttpResponse:
+    may_found = isinstance(request.user, Person) and services.may_found(request.user)
+    return render(
+        request, "console/organizations.html", {"memberships": _memberships(), "may_found": may_found}
+    )
 
 
 def _memberships() -> list[Membership]:

@@ -1,11 +1,19 @@
 from django.urls import path
 
-from console import members, pages
+from console import members, pages, start
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("organizations/", pages.organizations, name="organizations"),
+    path("organizations/new/", start.new_organization, name="new_organization"),
     path("o/<slug:slug>/", pages.dashboard_page, name="dashboard"),
+    path("o/<slug:slug>/start/", start.start, name="start"),
+    path("o/<slug:slug>/start/account/", start.start_account, name="start_account"),
+    path("o/<slug:slug>/start/demo/", start.start_demo, name="start_demo"),
+    path("o/<slug:slug>/start/models/", start.start_models, name="start_models"),
+    path("o/<slug:slug>/start/policy/", start.start_policy, name="start_policy"),
+    path("o/<slug:slug>/start/key/", start.start_key, name="start_key"),
+    path("o/<slug:slug>/start/calls/<uuid:event_id>/", start.start_call, name="start_call"),
     path("o/<slug:slug>/calls/<uuid:event_id>/", pages.call_page, name="call"),
     path("o/<slug:slug>/members/", members.members_page, name="members"),
     path("o/<slug:slug>/members/invite/", members.invite, name="invite"),

@@ -68,6 +68,9 @@ class Anthropic:
             sent = bodies.encode(without_marked(body))
         return Prepared(f"{account.base_url}/messages/count_tokens", _headers(account, carried), sent)
 
+    def listing(self, account: Account) -> Prepared:
+        return Prepared(f"{account.base_url}/models?limit=1000", _headers(account, {}), b"")
+
     def chat_options(self, model: str) -> Options:
         return USUAL  # it speaks none
 

@@ -57,6 +57,10 @@ class Provider(Protocol):
         """The request that has a message's input counted; None where the provider does not count."""
         ...
 
+    def listing(self, account: Account) -> Prepared:
+        """The request (GET) for the models that the account may use. No provider charges for it."""
+        ...
+
     def chat_options(self, model: str) -> Options:
         """How its chat completions differ for those who are translated to them."""
         ...

@@ -62,12 +62,9 @@ class OpenAI:
         carried: Mapping[str, str],
     ) -> Prepared:
         changes = self.formats[endpoint].changes(body, terms)
-        headers = [("content-type", "application/json")]
-        if account.secret is not None:
-            headers.append(("authorization", f"Bearer {account.secret.reveal()}"))
         return Prepared(
             url=f"{account.base_url}/{endpoint}",
-            headers=headers,
+            headers=_headers(account),
             body=bodies.encode({**body, **changes}) if changes or raw is None else raw,
         )
 
@@ -75,6 +72,9 @@ class OpenAI:
         self, account: Account, body: Mapping[str, Any], carried: Mapping[str, str]
     ) -> Prepared | None:
         return None
+
+    def listing(self, account: Account) -> Prepared:
+        return Prepared(f"{account.base_url}/models", _headers(account), b"")
 
     def chat_options(self, model: str) -> Options:
         return USUAL if reasons(model) else replace(USUAL, efforts=NO_EFFORTS)
@@ -87,6 +87,13 @@ class OpenAI:
             return False
         modalities = body.get("modalities")
         return not isinstance(modalities, list) or all(one == "text" for one in modalities)
+
+
+def _headers(account: Account) -> list[tuple[str, str]]:
+    headers = [("content-type", "application/json")]
+    if account.secret is not None:
+        headers.append(("authorization", f"Bearer {account.secret.reveal()}"))
+    return headers
 
 
 def reasons(model: str) -> bool:

@@ -1,6 +1,6 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
-from tenants.services.accounts import NewCredential, delete_account, save_account
+from tenants.services.accounts import NewCredential, checked_account, delete_account, save_account
 from tenants.services.ceilings import named_policy, set_ceiling
 from tenants.services.credentials import rewrap_credentials, try_credential
 from tenants.services.deletion import (
@@ -34,7 +34,12 @@ from tenants.services.management_keys import (
     revoke_operator_key,
 )
 from tenants.services.members import add_member, change_role, remove_member
-from tenants.services.organizations import create_organization, found_organization, update_organization
+from tenants.services.organizations import (
+    create_organization,
+    found_organization,
+    may_found,
+    update_organization,
+)
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
@@ -68,6 +73,7 @@ __all__ = [
     "archive_project",
     "change_key",
     "change_role",
+    "checked_account",
     "create_organization",
     "create_service_account",
     "delete_account",
@@ -87,6 +93,7 @@ __all__ = [
     "issue_operator_key",
     "keep_objects",
     "look_up_key",
+    "may_found",
     "named_policy",
     "open_invitations",
     "owned_objects",

@@ -53,7 +53,8 @@ def save_account(
 
     A reference must be inside of the organization's own part of a store, unless it is given `by_operator`.
     """
-    wanted = _checked(name, kind, base_url, prices_as)
+    valid("name", values.name, name)
+    wanted = checked_account(kind=kind, base_url=base_url, prices_as=prices_as)
     _check_credential(credential)
     with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         if credential is not None and credential.ref and not by_operator:
@@ -99,8 +100,8 @@ def delete_account(*, organization_id: UUID, name: str, actor: Actor) -> None:
         change.raise_version()
 
 
-def _checked(name: str, kind: str, base_url: str, prices_as: str) -> dict[str, Any]:
-    valid("name", values.name, name)
+def checked_account(*, kind: str, base_url: str = "", prices_as: str = "") -> dict[str, Any]:
+    """What an account of this kind will say, completed; InputError names the field that is wrong."""
     valid("kind", lambda text: values.one_of(text, kinds.BY_NAME), kind)
     facts = kinds.BY_NAME[kind]
     prices_as = prices_as or facts.prices_as or ""

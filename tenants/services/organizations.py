@@ -72,13 +72,22 @@ def create_organization(
     return organization
 
 
+def may_found(person: Person) -> bool:
+    """Whether they have founded fewer than one person may."""
+    return _founded(person) < settings.ORBIT_ORGANIZATIONS_PER_PERSON
+
+
+def _founded(person: Person) -> int:
+    with access.operator():
+        return Organization.objects.filter(founded_by=person).count()
+
+
 def found_organization(*, slug: str, name: str, person: Person) -> Organization:
     """By somebody who signed up, and owns it then. InputError when they have founded as many as one may."""
     with transaction.atomic(using="default"):
         # One after the other, so that the count below is of what was committed.
         Person.objects.select_for_update().get(pk=person.pk)
-        with access.operator():
-            founded = Organization.objects.filter(founded_by=person).count()
+        founded = _founded(person)
         most = settings.ORBIT_ORGANIZATIONS_PER_PERSON
         if founded >= most:
             raise InputError("organization", f"you have founded {founded}, and {most} is the most here")

@@ -16,6 +16,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from orbit.demo.provider.process import ProviderHandle
 from tenants.models import Person
 from tests.console.conftest import Tenant, make_tenant
 
@@ -35,7 +36,7 @@ def _database(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, provider: ProviderHandle) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -44,7 +45,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with open(log, "wb") as out:
         # a cache of its own: other tests' failed sign-ins would count against this address
         cache = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
-        environ = {**os.environ, "ORBIT_PUBLIC_URL": url, "ORBIT_CACHE_URL": cache}
+        environ = {
+            **os.environ,
+            "ORBIT_PUBLIC_URL": url,
+            "ORBIT_CACHE_URL": cache,
+            "ORBIT_DEMO_PROVIDER_PORT": str(provider.port),
+            "ORBIT_PROCESS": "command",  # nobody runs its tasks, so it looks prices up by itself
+        }
         process = subprocess.Popen(argv, env=environ, stdout=out, stderr=out)
         try:
             _wait(url, process, log)
