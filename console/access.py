@@ -46,6 +46,7 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
             with access.scope(organization_id=member.organization_id, person_id=member.person_id):
                 if not may(member, right):
                     raise PermissionDenied
+                request.membership = member  # type: ignore[attr-defined]  # for console.context
                 return view(request, member, *args, **kwargs)
 
         page.right = right  # type: ignore[attr-defined]  # for whoever walks the addresses

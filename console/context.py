@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
 
 from console import mail
 from console.access import is_local_development
+from tenants.models import Membership
+from tenants.rights import Right, may
+
+# Pages of an organization, by the name of their address, and the right that each takes.
+SECTIONS = (
+    ("dashboard", "Dashboard", Right.USAGE_READ),
+    ("keys", "Keys", Right.KEYS_READ),
+    ("members", "Members", Right.MEMBERS_READ),
+    ("start", "Set up", Right.ORGANIZATION_READ),
+)
 
 
-def console(request: HttpRequest) -> dict[str, bool]:
-    return {"development_outbox": mail.is_outbox() and is_local_development(request)}
+def console(request: HttpRequest) -> dict[str, Any]:
+    member: Membership | None = getattr(request, "membership", None)
+    return {
+        "development_outbox": mail.is_outbox() and is_local_development(request),
+        "open_pages": [(name, title) for name, title, right in SECTIONS if member and may(member, right)],
+    }

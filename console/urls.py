@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import members, pages, start
+from console import keys, members, pages, start
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -15,6 +15,12 @@ urlpatterns = [
     path("o/<slug:slug>/start/key/", start.start_key, name="start_key"),
     path("o/<slug:slug>/start/calls/<uuid:event_id>/", start.start_call, name="start_call"),
     path("o/<slug:slug>/calls/<uuid:event_id>/", pages.call_page, name="call"),
+    path("o/<slug:slug>/keys/", keys.keys_page, name="keys"),
+    path("o/<slug:slug>/keys/issue/", keys.issue, name="issue_key"),
+    path("o/<slug:slug>/keys/<uuid:key_id>/rotate/", keys.rotate, name="rotate_key"),
+    path("o/<slug:slug>/keys/<uuid:key_id>/suspend/", keys.suspend, name="suspend_key"),
+    path("o/<slug:slug>/keys/<uuid:key_id>/resume/", keys.resume, name="resume_key"),
+    path("o/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke_key"),
     path("o/<slug:slug>/members/", members.members_page, name="members"),
     path("o/<slug:slug>/members/invite/", members.invite, name="invite"),
     path("o/<slug:slug>/members/<uuid:member_id>/role/", members.change_role, name="change_role"),

@@ -134,13 +134,13 @@ class Tenant:
         with access.scope(organization_id=self.organization.pk):
             Membership.objects.filter(person=person).delete()
 
-    def bucket(self, starts_at: datetime, **measures: int) -> None:
+    def bucket(self, starts_at: datetime, key_id: UUID | None = None, **measures: int) -> None:
         with access.ledger():
             UsageBucket.objects.create(
                 organization_id=self.organization.pk,
                 starts_at=starts_at,
                 project_id=self.project.pk,
-                key_id=uuid7(),
+                key_id=key_id or uuid7(),
                 model="fast",
                 currency="USD",
                 **measures,
