@@ -159,6 +159,7 @@ class Principal:
     )  # of the models that the policy allows, as met
     endpoints: set[str] = field(default_factory=set)  # that the policy allows, as met
     pk: str = ""
+    digest: bytes = field(default=b"", repr=False)  # of the secret that it was asked for by
     is_authenticated: bool = True  # what DRF's permission classes ask of a user
 
     def chain(self, model: str, now_us: int) -> Chain:

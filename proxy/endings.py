@@ -97,6 +97,9 @@ class Endings:
         """The plain answer out of a stream. One that a limit cut ends as if `max_tokens` had cut it."""
         outcome = await self._outcome(admission, end, meter)
         error, assembly = end.error, end.progress.assembly
+        if admission.withdrawn is not None:
+            self._settle(admission, outcome)
+            return self.failed(admission, admission.withdrawn)
         if error is None and (assembly is None or assembly.empty):
             error = UNKNOWN_ANSWER
             outcome = replace(outcome, status="provider_failed", code=error.code.value)
@@ -138,7 +141,9 @@ class Endings:
         self.told(admission, end, channel)
 
     def told(self, admission: Admission, end: End, channel: Channel) -> None:
-        """The last that a client gets of a stream."""
+        """The last that a client gets of a stream, unless it was told that its key was taken away."""
+        if channel.ended:
+            return
         channel.give(end.last)
         if end.error is not None:
             surface, call = admission.call.request.surface, admission.call
@@ -176,6 +181,8 @@ class Endings:
         )
 
     def _settle(self, admission: Admission, outcome: Outcome) -> int | None:
+        if admission.withdrawn is not None and outcome.code is None:
+            outcome = replace(outcome, code=admission.withdrawn.code.value)
         if outcome.status == "settled" and outcome.code is None:
             self.outputs.note(admission.call, outcome.usage.output_tokens)
         return self.settler.settle(admission, outcome)
