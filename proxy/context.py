@@ -115,6 +115,8 @@ class KeyRecord:
     revoked: bool
     allow: Mapping[str, Any] = field(default_factory=dict)
     suspended: bool = False
+    hint: str = ""  # of the secret by which it was asked for
+    former_secret: str | None = None  # its id, where a rotation has replaced it
 
 
 @dataclass(frozen=True, slots=True)

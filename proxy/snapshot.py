@@ -206,11 +206,11 @@ def load_key(digest: bytes) -> KeyRecord | None:
         if key is None or bytes(key.digest) == digest:
             return record_of(key) if key is not None else None
         former = FormerSecret.objects.filter(digest=digest, key=key).first()
-    return record_of(key, until=former.works_until) if former is not None else None
+    return record_of(key, former) if former is not None else None
 
 
-def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
-    """What the data plane knows of a key; its project is read along. A former secret works `until` its end."""
+def record_of(key: ApiKey, former: FormerSecret | None = None) -> KeyRecord:
+    """What the data plane knows of a key by its secret of today, or by a former one; its project is read along."""
     return KeyRecord(
         id=str(key.pk),
         organization_id=str(key.organization_id),
@@ -218,10 +218,12 @@ def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
         name=key.name,
         policy_id=key.policy_id,
         generation=key.generation,
-        expires_at=earliest(key.refused_from, until),
+        expires_at=earliest(key.refused_from, None if former is None else former.works_until),
         revoked=key.revoked_at is not None or key.project.archived_at is not None,
         allow=key.allow,
         suspended=key.suspended_at is not None,
+        hint=key.hint if former is None else former.hint,
+        former_secret=None if former is None else str(former.pk),
     )
 
 

@@ -69,7 +69,7 @@ def selected(selection: Selection) -> QuerySet[ApiKey]:
 def list_keys(organization_id: UUID, selection: Selection) -> list[dict[str, Any]]:
     """As the command and programs get them."""
     with access.scope(organization_id=organization_id):
-        rows = selected(selection).prefetch_related("former_secrets")
+        rows = selected(selection).prefetch_related("former_secrets__use")
         return [described(key) for key in rows]
 
 
@@ -93,7 +93,11 @@ def described(key: ApiKey) -> dict[str, Any]:
         "rotation_due_at": _moment(key.rotation_due_at),
         "refused_from": _moment(key.refused_from),
         "former_secrets": [
-            {"hint": one.hint, "works_until": rfc3339(one.works_until)}
+            {
+                "hint": one.hint,
+                "works_until": rfc3339(one.works_until),
+                "last_used_at": _moment(one.last_use.used_at if one.last_use else None),
+            }
             for one in key.former_secrets.all()
             if one.works_until > now
         ],

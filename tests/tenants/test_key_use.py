@@ -12,7 +12,7 @@ from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import key_use, services
 from tenants.key_list import Selection, list_keys
-from tenants.models import ApiKey, KeyUse, Organization
+from tenants.models import ApiKey, FormerSecret, KeyUse, Organization
 from tests.tenants.conftest import run
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
@@ -94,6 +94,42 @@ def test_use_of_a_key_that_is_gone_stops_nothing(keys: list[ApiKey]) -> None:
     gone = ApiKey(pk=uuid4(), organization_id=uuid4())
     write(event(gone, NOON), event(keys[0], NOON, address="x" * 500))
     assert use_of(keys[0]) == (NOON, "x" * 64)
+
+
+def test_last_use_of_a_former_secret_is_that_of_its_calls(
+    organization: Organization, keys: list[ApiKey]
+) -> None:
+    key = keys[0]
+    services.rotate_key(organization_id=organization.id, key_id=key.pk, actor="test")
+    with access.operator():
+        former = FormerSecret.objects.get(key_id=key.pk)
+
+    def listed() -> str | None:
+        [found] = [
+            one for one in list_keys(organization.id, Selection(project="bot")) if one["former_secrets"]
+        ]
+        [secret] = found["former_secrets"]
+        assert secret["hint"] == former.hint
+        used: str | None = secret["last_used_at"]
+        return used
+
+    def call(at: datetime, **detail: Any) -> dict[str, Any]:
+        return event(key, at) | {"detail": detail}
+
+    write(call(NOON))
+    assert listed() is None
+    words = run("keys", "list", "--organization", organization.slug, "--project", "bot").out
+    assert f"former secret  {former.hint}" in words
+    assert (
+        len([line for line in words.splitlines() if "never" in line]) == 2
+    )  # the other key, and this secret
+    secret = str(former.pk)
+    write(call(NOON + timedelta(hours=1), former_secret=secret), call(NOON, former_secret=secret))
+    write(call(NOON + timedelta(hours=1, seconds=59), former_secret=secret), call(NOON + timedelta(hours=2)))
+    assert listed() == "2027-01-01T13:00:00.000000Z"
+    write(call(NOON + timedelta(hours=3), former_secret=secret))
+    assert listed() == "2027-01-01T15:00:00.000000Z"
+    assert use_of(key)[0] == NOON + timedelta(hours=3)
 
 
 def test_keys_are_listed_by_what_is_said_of_them(organization: Organization, keys: list[ApiKey]) -> None:

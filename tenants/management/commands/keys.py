@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from getpass import getpass
 from json import dumps
@@ -199,23 +200,22 @@ def _path(organization: str, one: dict[str, Any]) -> str:
 
 
 def _table(found: list[dict[str, Any]]) -> str:
-    rows = [
-        (
-            f"{one['project']}/{one['name']}",
-            one["hint"],
-            one["state"],
-            one["created_by"],
-            _minute(one["last_used_at"]) or "never",
-            one["last_address"] or "",
-            _minute(one["refused_from"]),
-        )
-        for one in found
-    ]
+    rows = [row for one in found for row in _rows(one)]
     widths = [max(len(row[index]) for row in [_HEAD, *rows]) for index in range(len(_HEAD))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [_HEAD, *rows]
     )
+
+
+def _rows(one: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A key's own, and one for each former secret that still works."""
+    used, ends = _minute(one["last_used_at"]) or "never", _minute(one["refused_from"])
+    path = f"{one['project']}/{one['name']}"
+    yield path, one["hint"], one["state"], one["created_by"], used, one["last_address"] or "", ends
+    for former in one["former_secrets"]:
+        used, ends = _minute(former["last_used_at"]) or "never", _minute(former["works_until"])
+        yield "  former secret", former["hint"], "", "", used, "", ends
 
 
 def _minute(at: str | None) -> str:
