@@ -149,6 +149,12 @@ class Progress:
         return self.done or self.finish_reason is not None
 
 
+def note_unread(data: bytes | None, progress: Progress) -> None:
+    """An event that is no JSON object reaches the client as it is, and may say anything: all of it counts as written."""
+    if data and data != b"[DONE]":
+        progress.output.add(data.decode("utf-8", "replace"))
+
+
 class Listener(Protocol):
     """Hears a provider's stream, event by event."""
 
