@@ -13,6 +13,7 @@ import orjson
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed, TimedOut, TooLarge
 from proxy import headers as response_headers
+from proxy import numbers
 from proxy.admission import Admission
 from proxy.attempts import CredentialLost
 from proxy.call import Call
@@ -70,7 +71,7 @@ class Endings:
             return self.failed(admission, withheld)
         if call.translated is None:
             return self._answer(admission, outcome, content, content_type)
-        return self._in_clients_words(admission, outcome, parsed)
+        return self._in_clients_words(admission, outcome, numbers.exactly(content, parsed))
 
     async def followed(self, admission: Admission, spoken: Format, answer: Mapping[str, Any]) -> None:
         """What became of a call after its client was answered."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from orbit.lib.errors import Code, OrbitError
+from proxy import numbers
 from proxy.context import Usage
 from proxy.formats.chat_options import USUAL, Options
 from proxy.output import Output
@@ -69,7 +70,7 @@ def parsed_object(content: bytes | None) -> dict[str, Any] | None:
 def encoded(value: Any) -> bytes:
     """What a provider said, as JSON again. Unreadable where it is too deep for that: more can be read than written."""
     try:
-        return orjson.dumps(value)
+        return numbers.write(value)
     except orjson.JSONEncodeError:
         raise Unreadable("a value that cannot be written again") from None
 
