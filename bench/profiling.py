@@ -44,7 +44,7 @@ PARTS = {
     "quotas/allowances": "the call and its targets",
     "proxy/upstream": "provider call",
     "proxy/providers": "provider call",
-    "proxy/body": "decode the body",
+    "orbit/lib/body": "decode the body",
     "json/": "decode the body",
     "quotas/estimate": "checks of policy and body",
     "proxy/admission": "reserve: amounts, chain, event",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,10 @@ class Admission:
     written: bytes  # `opened` as the store was given it
     plan: Plan = ()
     attempts: list[Attempt] = field(default_factory=list)
+    judged: tuple[int, int] = (0, 0)  # by which version and generation its key was found good while it ran
+    withdrawn: OrbitError | None = None  # what its next call would be refused with
+    hearers: list[Callable[[OrbitError], None]] = field(default_factory=list)  # of the withdrawal
+    over: bool = False  # whether its settlement was sent
 
     @property
     def attempt(self) -> Attempt:
@@ -66,6 +70,25 @@ class Admission:
     def opening(self) -> bytes:
         """The opening event as a journal keeps it."""
         return b'%b,"admitted_us":%d}' % (self.written[:-1], self.lease.admitted_us)
+
+    def on_withdrawal(self, hear: Callable[[OrbitError], None]) -> None:
+        """`hear` is told once, as long as the call is not over."""
+        if self.withdrawn is not None:
+            hear(self.withdrawn)
+        else:
+            self.hearers.append(hear)
+
+    def withdraw(self, error: OrbitError) -> None:
+        """Its key was taken away: whoever waits for an answer gets the error, and nothing more is asked for."""
+        if self.withdrawn is None and not self.over:
+            self.withdrawn = error
+            for hear in self.hearers:
+                hear(error)
+
+    def end(self) -> None:
+        """It is settled; nobody has to hear of anything."""
+        self.over = True
+        self.hearers.clear()
 
     def holds(self, lease: Lease, opened: dict[str, Any], written: bytes) -> None:
         """The reservation became another one."""
@@ -361,6 +384,10 @@ def never_fits(chain: Chain, amounts: Amounts, now_us: int) -> Limit | None:
         if amounts.of(limit.meter) > limit.most(now_us) and not limit.shadow:
             return limit
     return None
+
+
+def stopping() -> OrbitError:
+    return OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again.")
 
 
 def unavailable() -> OrbitError:

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from orbit.lib.egress import Egress, read_all
-from orbit.lib.errors import Code
+from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import EgressError
 from proxy.admission import Admission
 from proxy.endings import Endings
@@ -37,9 +37,15 @@ class Background:
     most_bytes: int
 
     def follow(self, admission: Admission, response_id: str, *, cancel: bool = False) -> None:
-        """Sees to it that the call is settled when it is over. `cancel` has the provider stop at once."""
-        work = self._followed(admission, response_id, cancel=cancel)
-        self.endings.settler.supervisor.spawn(work, "background")
+        """Sees to it that the call is settled when it is over. `cancel` has the provider stop at once, and so has a
+        withdrawal when it comes."""
+        spawn = self.endings.settler.supervisor.spawn
+        spawn(self._followed(admission, response_id, cancel=cancel), "background")
+
+        def stop(_: OrbitError) -> None:
+            spawn(self._stop(admission, response_id), "background-stop")
+
+        admission.on_withdrawal(stop)
 
     async def _followed(self, admission: Admission, response_id: str, *, cancel: bool) -> None:
         try:
@@ -63,7 +69,7 @@ class Background:
         """The response as it is when the provider has ended."""
         wait_s, began = SOONEST_S, time.monotonic()
         if cancel:
-            await self._seen(admission, "POST", f"/{response_id}/cancel")
+            await self._stop(admission, response_id)
         while True:
             await asyncio.sleep(wait_s)
             answer = await self._seen(admission, "GET", f"/{response_id}")
@@ -71,6 +77,9 @@ class Background:
                 logger.info("%s ended after %.1f s", response_id, time.monotonic() - began)
                 return answer
             wait_s = min(wait_s * GROWTH, LATEST_S)
+
+    async def _stop(self, admission: Admission, response_id: str) -> None:
+        await self._seen(admission, "POST", f"/{response_id}/cancel")
 
     async def _seen(self, admission: Admission, method: str, path: str) -> Mapping[str, Any] | None:
         """None when the provider does not say: the next look may tell."""

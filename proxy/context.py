@@ -115,6 +115,8 @@ class KeyRecord:
     revoked: bool
     allow: Mapping[str, Any] = field(default_factory=dict)
     suspended: bool = False
+    hint: str = ""  # of the secret by which it was asked for
+    former_secret: str | None = None  # its id, where a rotation has replaced it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Principal:
     )  # of the models that the policy allows, as met
     endpoints: set[str] = field(default_factory=set)  # that the policy allows, as met
     pk: str = ""
+    digest: bytes = field(default=b"", repr=False)  # of the secret that it was asked for by
     is_authenticated: bool = True  # what DRF's permission classes ask of a user
 
     def chain(self, model: str, now_us: int) -> Chain:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from orbit.lib import numbers
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed, TimedOut, TooLarge
 from proxy import headers as response_headers
@@ -70,7 +71,7 @@ class Endings:
             return self.failed(admission, withheld)
         if call.translated is None:
             return self._answer(admission, outcome, content, content_type)
-        return self._in_clients_words(admission, outcome, parsed)
+        return self._in_clients_words(admission, outcome, numbers.exactly(content, parsed))
 
     async def followed(self, admission: Admission, spoken: Format, answer: Mapping[str, Any]) -> None:
         """What became of a call after its client was answered."""
@@ -97,6 +98,9 @@ class Endings:
         """The plain answer out of a stream. One that a limit cut ends as if `max_tokens` had cut it."""
         outcome = await self._outcome(admission, end, meter)
         error, assembly = end.error, end.progress.assembly
+        if admission.withdrawn is not None:
+            self._settle(admission, outcome)
+            return self.failed(admission, admission.withdrawn)
         if error is None and (assembly is None or assembly.empty):
             error = UNKNOWN_ANSWER
             outcome = replace(outcome, status="provider_failed", code=error.code.value)
@@ -138,7 +142,9 @@ class Endings:
         self.told(admission, end, channel)
 
     def told(self, admission: Admission, end: End, channel: Channel) -> None:
-        """The last that a client gets of a stream."""
+        """The last that a client gets of a stream, unless it was told that its key was taken away."""
+        if channel.ended:
+            return
         channel.give(end.last)
         if end.error is not None:
             surface, call = admission.call.request.surface, admission.call
@@ -176,6 +182,8 @@ class Endings:
         )
 
     def _settle(self, admission: Admission, outcome: Outcome) -> int | None:
+        if admission.withdrawn is not None and outcome.code is None:
+            outcome = replace(outcome, code=admission.withdrawn.code.value)
         if outcome.status == "settled" and outcome.code is None:
             self.outputs.note(admission.call, outcome.usage.output_tokens)
         return self.settler.settle(admission, outcome)

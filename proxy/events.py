@@ -38,8 +38,11 @@ def refusal(principal: Principal, model: str | None) -> bytes:
 def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
     """The event as of the reservation. The reaper writes it as it is, should nobody settle."""
     account, rates, request = call.target.account, call.target.rates, call.request
+    key = call.principal.key
     assert call.principal.policy is not None
-    detail: dict[str, Any] = {"reserved": dict(reserved)}
+    detail: dict[str, Any] = {"reserved": dict(reserved), "key_hint": key.hint}
+    if key.former_secret:
+        detail["former_secret"] = key.former_secret
     if request.route.alias != call.model:
         detail["requested_model"] = request.route.alias
     if request.tags:

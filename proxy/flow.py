@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orbit.lib.errors import OrbitError
 from proxy.formats.media import Media
 from proxy.relay import End, Relay
 from quotas.media import HEAD
@@ -30,8 +31,14 @@ class Flow(Relay):
             kept = piece[-1:]
         self.last, self.progress.done = kept, True
 
+    def _tell(self, error: OrbitError) -> None:
+        if self.channel is not None:
+            self.channel.broken = True
+            self.channel.end()
+
     async def _go_on_alone(self) -> None:
         """Reading on for a client who left would tell nothing: such an answer brings no usage."""
+        self.task = None
         async for piece in self.answer.hang_up():
             self._keep_head(piece)
             self.received += len(piece)

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 from orbit.lib.egress import read_all
-from orbit.lib.errors import Code, OrbitError
+from orbit.lib.errors import Code
 from orbit.lib.exchange import Answer, EgressError
 from proxy import headers as response_headers
-from proxy.admission import Admission
+from proxy.admission import Admission, stopping
 from proxy.background import Background
 from proxy.call import Call
 from proxy.channel import Channel
@@ -59,9 +59,13 @@ class Pipeline:
         """Sends the call and returns what the client gets of it."""
         self.settler.opened(admission)
         supervisor = self.settler.supervisor
-        if not admission.call.stream:
-            return await asyncio.shield(supervisor.spawn(self._plain(admission), "call"))
         begun: asyncio.Future[Reply | Headers] = asyncio.get_running_loop().create_future()
+        admission.on_withdrawal(lambda error: _begin(begun, self.endings.failed(admission, error)))
+        if not admission.call.stream:
+            supervisor.spawn(self._plain(admission, begun), "call")
+            reply = await asyncio.shield(begun)
+            assert isinstance(reply, Reply)
+            return reply
         channel = Channel(self.upstream.egress.timeouts.idle_s)
         pump = supervisor.spawn(self._stream(admission, begun, channel), "stream")
         head = await asyncio.shield(begun)
@@ -69,19 +73,23 @@ class Pipeline:
 
     # plain calls
 
-    async def _plain(self, admission: Admission) -> Reply:
+    async def _plain(self, admission: Admission, begun: asyncio.Future[Reply | Headers]) -> None:
+        """Always awaited to its end: a client whose key was taken away has its error by then."""
         answer = self._assembled_answer if is_metered(admission) else self._plain_answer
         try:
-            return await answer(admission)
+            _begin(begun, await answer(admission))
         except EgressError as error:
-            return self.endings.unanswered(admission, error)
+            _begin(begun, self.endings.unanswered(admission, error))
         except asyncio.CancelledError:
-            self.endings.cut(admission, Code.SHUTTING_DOWN)
+            if not admission.over:
+                self.endings.cut(admission, Code.SHUTTING_DOWN)
+            _fail(begun, stopping())
             raise
-        except Exception:
+        except Exception as error:
             # a fault of ours; should the call be settled already, a second settlement changes nothing
             self.endings.cut(admission, Code.INTERNAL_ERROR)
-            raise
+            if not _fail(begun, error):
+                raise
 
     async def _plain_answer(self, admission: Admission) -> Reply:
         async with self.upstream.tries(admission, stream=False) as taken:
@@ -126,18 +134,17 @@ class Pipeline:
         try:
             await self._streamed(admission, begun, channel)
         except EgressError as error:
-            if not begun.done():
-                begun.set_result(self.endings.unanswered(admission, error))
+            if not admission.over:
+                _begin(begun, self.endings.unanswered(admission, error))
         except asyncio.CancelledError:
-            if not begun.done():
-                begun.set_exception(OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again."))
+            if not admission.over:
                 self.endings.cut(admission, Code.SHUTTING_DOWN)
+            _fail(begun, stopping())
             raise
         except Exception as error:
             self.endings.cut(admission, Code.INTERNAL_ERROR)
-            if begun.done():
+            if not _fail(begun, error):
                 raise
-            begun.set_exception(error)
         finally:
             channel.end()
 
@@ -146,7 +153,7 @@ class Pipeline:
     ) -> None:
         async with self.upstream.tries(admission, stream=True) as taken:
             if taken.error is not None:
-                begun.set_result(self.endings.provider_refused(admission, taken.answer, taken.error))
+                _begin(begun, self.endings.provider_refused(admission, taken.answer, taken.error))
                 return
             kind = kind_of(taken.answer.header("content-type") or "")
             if isinstance(taken.format, Media) and kind in taken.format.flowing:
@@ -156,10 +163,11 @@ class Pipeline:
             if not _is_stream(taken.answer):
                 content = await read_all(taken.answer, self.max_answer_bytes)
                 whole = isinstance(taken.format, Media)  # some models take no notice of `stream`
-                begun.set_result(
+                _begin(
+                    begun,
                     await self._whole(admission, taken, content)
                     if whole
-                    else self.endings.unreadable(admission)
+                    else self.endings.unreadable(admission),
                 )
                 return
             head = response_headers.answered(admission, taken.answer.header("content-type") or "")
@@ -198,17 +206,18 @@ class Pipeline:
     ) -> End:
         """Bare bytes, as they come."""
         content_type = taken.answer.header("content-type") or ""
-        begun.set_result(response_headers.answered(admission, content_type))
+        _begin(begun, response_headers.answered(admission, content_type))
         call = admission.call
         flow = Flow(
             call, heard, admission.attempt, taken.answer, _progress(call), lambda usage: None, channel=channel
         )
+        _heed(admission, flow)
         return await flow.run()
 
     # what both share
 
     def _relay(self, admission: Admission, heard: Listener, answer: Answer, progress: Progress) -> Relay:
-        return Relay(
+        relay = Relay(
             admission.call,
             heard,
             admission.attempt,
@@ -216,6 +225,8 @@ class Pipeline:
             progress,
             cost=lambda usage: self.settler.cost(admission, usage),
         )
+        _heed(admission, relay)
+        return relay
 
     def _meter(self, admission: Admission, progress: Progress) -> Meter:
         return Meter(
@@ -231,6 +242,20 @@ def _begin(begun: asyncio.Future[Reply | Headers], what: Reply | Headers) -> Non
     """The client gets its answer's head, unless it has one."""
     if not begun.done():
         begun.set_result(what)
+
+
+def _heed(admission: Admission, relay: Relay) -> None:
+    """A withdrawal stops the relay, which this task runs next; one that has come before is known as it begins."""
+    admission.on_withdrawal(relay.withdraw)
+    relay.task = asyncio.current_task()
+
+
+def _fail(begun: asyncio.Future[Reply | Headers], error: Exception) -> bool:
+    """The client gets the error, unless it has something already: then False."""
+    if begun.done():
+        return False
+    begun.set_exception(error)
+    return True
 
 
 def is_metered(admission: Admission) -> bool:

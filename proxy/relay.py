@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 from orbit.lib import money
 from orbit.lib.errors import Code, OrbitError
@@ -25,6 +26,7 @@ from quotas import estimate
 
 logger = logging.getLogger(__name__)
 
+ENDS_HERE = "The answer ends here; what came so far was charged."
 UNSEEN = Drain(max_s=600.0, max_cost_nano=money.LIMIT)  # as long as a plain call may take, at what it holds
 
 
@@ -67,6 +69,8 @@ class Relay:
     meter: Meter | None = None
     most_bytes: float = inf
     keep: Callable[[], Awaitable[None]] | None = None
+    task: asyncio.Task[Any] | None = None  # that a withdrawal may cancel
+    withdrawn: OrbitError | None = None
     outlives: bool = False
     decoder: Decoder = field(default_factory=Decoder)
     events: Iterator[Event] = field(default_factory=lambda: iter(()))  # received, and not yet looked at
@@ -83,14 +87,14 @@ class Relay:
         """Whatever happens on the way is part of how the stream ended."""
         try:
             try:
+                if self.withdrawn is not None:
+                    raise ClientGone
                 await self._read()
             except (ClientGone, asyncio.CancelledError):
-                # the client left; else this worker is stopping
-                if self.channel is None or not self.channel.abandoned:
-                    raise
+                if not self._left():
+                    raise  # this worker is stopping
                 _uncancel()
-                self.status = "client_gone"
-                await self._go_on_alone()
+                await self._alone()
         except (LimitReached, Withheld) as reached:
             self.error = reached.error
         except (EgressError, TooLong, Unreadable) as error:
@@ -103,12 +107,51 @@ class Relay:
             # a fault of ours: what was seen is charged, and the client is told
             logger.exception("request %s: the stream of its provider", self.call.request_id)
             self._failed(Code.INTERNAL_ERROR)
+        finally:
+            self.task = None
         if self.progress.failed and self.error is None:
             self._failed(Code.UPSTREAM_ERROR)
         return End(self.progress, self.status, self.error, self.first_ms, self.last)
 
+    def withdraw(self, error: OrbitError) -> None:
+        """The client's key was taken away: it gets no more, and is told so; the provider is stopped."""
+        self.withdrawn = OrbitError(error.code, f"{error.message} {ENDS_HERE}")
+        if self.task is not None:
+            self.task.cancel()
+
+    def _left(self) -> bool:
+        """Whether nobody reads any more, and takes note of why."""
+        if self.withdrawn is not None:
+            self.error = self.withdrawn
+            self._tell(self.withdrawn)
+            return True
+        if self.channel is None or not self.channel.abandoned:
+            return False
+        self.status = "client_gone"
+        return True
+
+    def _tell(self, error: OrbitError) -> None:
+        """At once: what is charged is found out when the client knows already."""
+        if self.channel is not None:
+            call = self.call
+            surface, passed = call.request.surface, self.progress.passed
+            self.channel.give(surface.error_event(error, call.request.name, call.endpoint, passed))
+            self.channel.end()
+
+    async def _alone(self) -> None:
+        """Without the client. A key that is taken away while we read on ends that, too."""
+        try:
+            await self._go_on_alone()
+        except asyncio.CancelledError:
+            if self.withdrawn is None:
+                raise
+            _uncancel()
+            self.error = self.withdrawn
+            if not self.outlives:
+                await self._catch_up()
+
     def _failed(self, code: Code) -> None:
-        if self.status == "settled":
+        if self.status == "settled" and self.withdrawn is None:
             self.status, self.error = "provider_failed", ended_early(code)
 
     async def _read(self) -> None:
@@ -177,10 +220,13 @@ class Relay:
     async def _go_on_alone(self) -> None:
         """What is done for a client who left: counts what has come already, or reads on as the policy allows."""
         if self.outlives:
-            await self._read_out()
+            if self.withdrawn is None:
+                await self._read_out()
             return
         policy = self.call.principal.policy
-        drain = policy.drain if policy is not None else None
+        drain = policy.drain if policy is not None and self.withdrawn is None else None
+        if drain is None:
+            self.task = None  # what is done now cannot be cut short
         if drain is None and not self._shows():
             drain = UNSEEN
         if drain is None:
@@ -214,6 +260,7 @@ class Relay:
 
     async def _catch_up(self) -> None:
         """Stops the provider, and takes note of what it wrote and nobody has looked at."""
+        self.task = None
         self._seen(self.events)
         async for piece in self.answer.hang_up():
             self._seen(self.decoder.feed(piece))

@@ -22,6 +22,7 @@ from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
 from proxy.upstream import Upstream
+from proxy.watch import Watch
 from quotas.engine import Engine
 from quotas.journal import Journal
 from quotas.local import LocalShares
@@ -33,6 +34,7 @@ SYNC_S = 1.0
 TELL_S = 1.0
 RENEW_S = 5.0
 TRIM_EVERY = 15  # of those
+RENEWALS = 7.5  # in the life of a lease: with 30 s, a call whose key is taken away ends within 5 s
 
 
 @dataclass
@@ -66,7 +68,7 @@ def start() -> Runtime:
     shares = LocalShares(settings.ORBIT_SHARES)
     journals = Path(settings.ORBIT_DATA_DIR) / "journals"
     journal = Journal(journals)
-    settler = Settler(engine, supervisor, journal, shares)
+    settler = Settler(engine, supervisor, journal, shares, Watch(snapshots, supervisor))
     store.recover = settler.recover
     timeouts = Timeouts(
         settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
@@ -78,7 +80,7 @@ def start() -> Runtime:
     admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor)
     upstream = Upstream(egress, admissions, settler, health)
     chores = [
-        asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / 6), name="renew"),
+        asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / RENEWALS), name="renew"),
         asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
         asyncio.create_task(_tell(health, store), name="health"),
         asyncio.create_task(_stay_logged_in(snapshots.credentials), name="secret stores"),

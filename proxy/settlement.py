@@ -15,6 +15,7 @@ from proxy import events
 from proxy.admission import Admission
 from proxy.context import Usage
 from proxy.supervisor import Supervisor
+from proxy.watch import Watch
 from quotas.chain import Lease
 from quotas.engine import Engine
 from quotas.journal import Journal
@@ -48,6 +49,7 @@ class Settler:
     supervisor: Supervisor
     journal: Journal
     shares: LocalShares
+    watch: Watch
     open: dict[int, dict[str, Admission]] = field(default_factory=dict)  # in flight, by shard and lease
 
     def moved(self, admission: Admission) -> None:
@@ -77,6 +79,7 @@ class Settler:
     def settle(self, admission: Admission, outcome: Outcome) -> int | None:
         """Sends the settlement before it returns, and sees to it that it arrives. Returns the cost."""
         lease, usage = admission.lease, outcome.usage
+        admission.end()
         cost = self.cost(admission, usage)
         event = events.closing(
             admission.opened,
@@ -127,7 +130,7 @@ class Settler:
         self.journal.confirmed(lease.shard, lease.id, stream_id)
 
     async def renew_forever(self, every_s: float) -> None:
-        """Prolongs every open lease of this worker, one call a shard."""
+        """Prolongs every open lease of this worker, one call a shard, and hears whose key was taken away meanwhile."""
         while True:
             await asyncio.sleep(every_s)
             for shard, leases in list(self.open.items()):
@@ -135,7 +138,9 @@ class Settler:
                     del self.open[shard]
                     continue
                 try:
-                    for lost in await self.engine.renew(shard, list(leases)):
+                    renewal = await self.engine.renew(shard, [one.lease for one in leases.values()])
+                    self.watch.told(shard, leases.values(), renewal)
+                    for lost in renewal.gone:
                         await self._look_after(leases.get(lost))
                 except (StoreUnavailable, StoreError) as error:
                     logger.warning("leases of shard %s are not renewed: %s", shard, error)

@@ -104,6 +104,27 @@ class Snapshots:
             del self.organizations[stale.organization.id]  # else another key's call has renewed it
         return await self.find(digest)
 
+    async def at_least(
+        self, principal: Principal, version: int | None, generation: int | None
+    ) -> Principal | None:
+        """Who a principal is as of a version and generation, to be judged and not to be admitted: without a policy.
+
+        Reads only what is older than these; of None nobody knows, so that is read. None when the key is gone.
+        """
+        organization_id = principal.organization.id
+        organization = self.organizations.get(organization_id)
+        if organization is None or version is None or organization.version < version:
+            self.organizations.pop(organization_id, None)
+            organization = await self.once(organization_id, lambda: self._load_organization(organization_id))
+        known = self.principals.get(principal.digest)
+        if known is None or generation is None or known.key.generation < generation:
+            self.principals.pop(principal.digest, None)
+            known = await self.find(principal.digest)
+        if known is None:
+            return None
+        project = organization.projects.get(known.key.project_id)
+        return None if project is None else Principal(known.key, organization, project, None)
+
     async def _load(self, digest: bytes) -> Principal | None:
         key = await self._in_thread(lambda: load_key(digest))
         if key is None:
@@ -115,6 +136,7 @@ class Snapshots:
             )
         await self._publish(organization.shard, keys.generation(organization.shard, key.id), key.generation)
         principal = make_principal(key, organization)
+        principal.digest = digest
         self.principals[digest] = principal
         if len(self.principals) > KEYS:
             self.principals.popitem(last=False)
@@ -184,11 +206,11 @@ def load_key(digest: bytes) -> KeyRecord | None:
         if key is None or bytes(key.digest) == digest:
             return record_of(key) if key is not None else None
         former = FormerSecret.objects.filter(digest=digest, key=key).first()
-    return record_of(key, until=former.works_until) if former is not None else None
+    return record_of(key, former) if former is not None else None
 
 
-def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
-    """What the data plane knows of a key; its project is read along. A former secret works `until` its end."""
+def record_of(key: ApiKey, former: FormerSecret | None = None) -> KeyRecord:
+    """What the data plane knows of a key by its secret of today, or by a former one; its project is read along."""
     return KeyRecord(
         id=str(key.pk),
         organization_id=str(key.organization_id),
@@ -196,10 +218,12 @@ def record_of(key: ApiKey, *, until: datetime | None = None) -> KeyRecord:
         name=key.name,
         policy_id=key.policy_id,
         generation=key.generation,
-        expires_at=earliest(key.refused_from, until),
+        expires_at=earliest(key.refused_from, None if former is None else former.works_until),
         revoked=key.revoked_at is not None or key.project.archived_at is not None,
         allow=key.allow,
         suspended=key.suspended_at is not None,
+        hint=key.hint if former is None else former.hint,
+        former_secret=None if former is None else str(former.pk),
     )
 
 

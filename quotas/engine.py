@@ -75,6 +75,15 @@ class Booked:
     amounts: Amounts
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Leases that are `gone`, and the newest versions and generations by organization and key; None where none is known."""
+
+    gone: list[str]
+    versions: dict[str, int | None]
+    generations: dict[str, int | None]
+
+
 # Seeds a counter of a shard and organization; looks a lease up in the ledger.
 Seeder = Callable[[Chain, Unseeded], Awaitable[None]]
 Books = Callable[[str, str], Awaitable[Booked | None]]
@@ -345,10 +354,26 @@ class Engine:
         )
         return self.link.at(shard).post_packed(command)
 
-    async def renew(self, shard: int, lease_ids: Sequence[str]) -> list[str]:
-        """Prolongs leases; returns those that are no longer open."""
-        gone = await self._call(shard, RENEW, [keys.leases(shard)], [self.now_us, self.lease_us, *lease_ids])
-        return [one.decode() for one in gone]
+    async def renew(self, shard: int, leases: Sequence[Lease]) -> Renewal:
+        """Prolongs leases of a shard, and asks what is newest of their organizations and keys."""
+        organizations = list({one.chain.organization_id for one in leases})
+        holders = list({one.chain.key_id for one in leases})
+        gone, newest = await self._call(
+            shard,
+            RENEW,
+            [
+                keys.leases(shard),
+                *(keys.version(shard, one) for one in organizations),
+                *(keys.generation(shard, one) for one in holders),
+            ],
+            [self.now_us, self.lease_us, *(one.id for one in leases)],
+        )
+        numbers = [None if one is None else int(one) for one in newest]
+        return Renewal(
+            [one.decode() for one in gone],
+            dict(zip(organizations, numbers, strict=False)),
+            dict(zip(holders, numbers[len(organizations) :], strict=True)),
+        )
 
     async def restore(self, lease: Lease, event: bytes) -> bool:
         """Opens a lease again that the store has lost, or never had. False when it is open or has ended."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +20,7 @@ from tenants.models import ApiKey, Project
 from tenants.rotation import GRACE
 from tenants.schema import values
 
+AT_ONCE = 500  # keys that are read together
 _PATTERN = re.compile(r"[A-Za-z0-9_*-]{1,63}")
 
 
@@ -66,11 +69,28 @@ def selected(selection: Selection) -> QuerySet[ApiKey]:
     )
 
 
-def list_keys(organization_id: UUID, selection: Selection) -> list[dict[str, Any]]:
-    """As the command and programs get them."""
+def list_keys(organization_id: UUID, selection: Selection, **page: Any) -> list[dict[str, Any]]:
+    """What `listed_keys` gives, taken at once: of a page, or of an organization with few keys."""
+    with listed_keys(organization_id, selection, **page) as keys:
+        return list(keys)
+
+
+@contextmanager
+def listed_keys(
+    organization_id: UUID, selection: Selection, *, after: str | None = None, limit: int | None = None
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """Keys as the command and programs get them, by project and name; those `after` PROJECT/NAME, which may be gone.
+
+    They are read some at a time, out of a cursor of the database: an organization may have a million. They are to be
+    taken within the `with`, which is the organization's scope.
+    """
     with access.scope(organization_id=organization_id):
-        rows = selected(selection).prefetch_related("former_secrets")
-        return [described(key) for key in rows]
+        rows = selected(selection)
+        if after is not None:
+            project, _, name = after.partition("/")
+            rows = rows.filter(Q(project__slug__gt=project) | Q(project__slug=project, name__gt=name))
+        rows = rows.prefetch_related("former_secrets__use")[:limit]
+        yield (described(key) for key in rows.iterator(chunk_size=AT_ONCE))
 
 
 def described(key: ApiKey) -> dict[str, Any]:
@@ -93,7 +113,11 @@ def described(key: ApiKey) -> dict[str, Any]:
         "rotation_due_at": _moment(key.rotation_due_at),
         "refused_from": _moment(key.refused_from),
         "former_secrets": [
-            {"hint": one.hint, "works_until": rfc3339(one.works_until)}
+            {
+                "hint": one.hint,
+                "works_until": rfc3339(one.works_until),
+                "last_used_at": _moment(one.last_use.used_at if one.last_use else None),
+            }
             for one in key.former_secrets.all()
             if one.works_until > now
         ],

@@ -1,4 +1,4 @@
-"""When keys were last used: a projection of the ledger, so that no call writes anything for it."""
+"""When keys, and secrets that a rotation replaced, were last used: a projection of the ledger, so that no call writes anything for it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,29 @@ _KEEP = """INSERT INTO tenants_keyuse AS known (key_id, organization_id, used_at
 ON CONFLICT (key_id) DO UPDATE SET used_at = excluded.used_at,
     address = coalesce(nullif(excluded.address, ''), known.address)
 WHERE excluded.used_at >= known.used_at + interval '1 minute'"""
+_KEEP_SECRET = """INSERT INTO tenants_formersecretuse AS known (secret_id, organization_id, used_at) VALUES (%s, %s, %s)
+ON CONFLICT (secret_id) DO UPDATE SET used_at = excluded.used_at
+WHERE excluded.used_at >= known.used_at + interval '1 minute'"""
 
 
 def apply(rows: Sequence[Row]) -> None:
+    _keep_keys(rows)
+    _keep_secrets(rows)
+
+
+def _keep_secrets(rows: Sequence[Row]) -> None:
+    """Only calls tell by which secret they came."""
+    used = (one for one in rows if one["kind"] == "call" and one["detail"].get("former_secret"))
+    newest = {
+        UUID(row["detail"]["former_secret"]): (row["organization_id"], row["admitted_at"])
+        for row in sorted(used, key=_moment)
+    }
+    if newest:
+        with connections["ledger"].cursor() as cursor:
+            cursor.executemany(_KEEP_SECRET, [(secret_id, *use) for secret_id, use in newest.items()])
+
+
+def _keep_keys(rows: Sequence[Row]) -> None:
     newest: dict[UUID, tuple[UUID, datetime, str]] = {}
     for row in sorted((one for one in rows if one["kind"] in USES and one["key_id"]), key=_moment):
         address = str(row["detail"].get("client_ip") or "")[:_ADDRESS]

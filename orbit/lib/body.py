@@ -9,29 +9,36 @@ from array import array
 from itertools import accumulate
 from typing import Any
 
-import orjson
-
+from orbit.lib import numbers
 from orbit.lib.errors import Code, OrbitError
 
 DEPTH = 64
 SLICE = 10_000  # brackets looked at together
 DIGITS = 19  # of an integer; more would not travel through other parsers unchanged
+MORE: int = 10**DIGITS
+MOST_DIGITS = 400  # of one that a model wrote into the input of a tool call
 
 
 class _Rejected(ValueError):
     pass
 
 
+class _TooLong(_Rejected):
+    def __init__(self) -> None:
+        super().__init__("contains a number out of range")
+
+
 def decode(raw: bytes) -> dict[str, Any]:
     """The JSON object of a body. INVALID_REQUEST for what two parsers could read differently:
 
-    duplicate keys, numbers that are not finite or too long, nesting beyond 64, lone surrogates, NUL.
+    duplicate keys, numbers that are not finite or too long, nesting beyond 64, lone surrogates, NUL. What a model wrote
+    into the input of a tool call comes back with all its digits.
     """
     try:
         text = raw.decode("utf-8")
         if nests_too_deep(raw):
             raise _Rejected(f"is nested deeper than {DEPTH} levels")
-        body = _decoder.decode(text)
+        body = _decoded(text)
     except UnicodeDecodeError as error:
         raise _invalid("is not valid UTF-8") from error
     except _Rejected as error:
@@ -47,9 +54,32 @@ def decode(raw: bytes) -> dict[str, Any]:
     return body
 
 
+def _decoded(text: str) -> Any:
+    try:
+        return _decoder.decode(text)
+    except _TooLong:
+        body = _long_decoder.decode(text)
+        _check_integers(body)
+        return body
+
+
+def _check_integers(body: Any) -> None:
+    """None is too long but in the input of tool calls."""
+    todo = [body]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, dict):
+            called = item.get("type") == "tool_use"
+            todo.extend(value for name, value in item.items() if not (called and name == "input"))
+        elif isinstance(item, int) and not _fits(item):
+            raise _TooLong
+
+
 def encode(body: dict[str, Any]) -> bytes:
     """The body as it travels on after a change."""
-    return orjson.dumps(body)
+    return numbers.write(body)
 
 
 def _invalid(what: str) -> OrbitError:
@@ -75,9 +105,19 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> int:
-    if len(text.lstrip("-")) > DIGITS or not -(2**63) <= (number := int(text)) < 2**64:
-        raise _Rejected("contains a number out of range")
+    if len(text.lstrip("-")) > DIGITS or not _fits(number := int(text)):
+        raise _TooLong
     return number
+
+
+def _long_int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise _TooLong
+    return int(text)
+
+
+def _fits(number: int) -> bool:
+    return -(2**63) <= number < MORE
 
 
 # a string without its end runs to the end of the body, so that no byte is looked at twice
@@ -86,6 +126,10 @@ _STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")  # one deeper, one less
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _decoder = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+)
+
+_long_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_long_int
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from orbit.lib import numbers
 from orbit.lib.errors import Code, OrbitError
 from proxy.context import Usage
 from proxy.formats.chat_options import USUAL, Options
@@ -69,7 +70,7 @@ def parsed_object(content: bytes | None) -> dict[str, Any] | None:
 def encoded(value: Any) -> bytes:
     """What a provider said, as JSON again. Unreadable where it is too deep for that: more can be read than written."""
     try:
-        return orjson.dumps(value)
+        return numbers.write(value)
     except orjson.JSONEncodeError:
         raise Unreadable("a value that cannot be written again") from None
 
@@ -147,6 +148,12 @@ class Progress:
     def complete(self) -> bool:
         """Whether all that was to be written has come, and the usage with it if there is any."""
         return self.done or self.finish_reason is not None
+
+
+def note_unread(data: bytes | None, progress: Progress) -> None:
+    """An event that is no JSON object reaches the client as it is, and may say anything: all of it counts as written."""
+    if data and data != b"[DONE]":
+        progress.output.add(data.decode("utf-8", "replace"))
 
 
 class Listener(Protocol):

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from proxy.context import Usage
-from proxy.formats.base import Assembly, Progress, Terms, encoded, json_texts, parsed_object, strings_in
+from proxy.formats.base import (
+    Assembly,
+    Progress,
+    Terms,
+    encoded,
+    json_texts,
+    note_unread,
+    parsed_object,
+    strings_in,
+)
 from proxy.formats.chat_assembly import ChatAssembly
 from proxy.formats.openai_usage import usage_of
 
@@ -82,6 +91,7 @@ class Chat:
             return event
         chunk = parsed_object(data)
         if chunk is None:
+            note_unread(data, progress)
             return event
         if chunk.get("error") and not chunk.get("choices"):
             progress.failed = True

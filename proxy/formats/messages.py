@@ -7,7 +7,7 @@ from typing import Any
 
 from proxy.context import Usage
 from proxy.formats.anthropic_usage import merged, usage_of
-from proxy.formats.base import Assembly, Progress, Terms, json_texts, parsed_object
+from proxy.formats.base import Assembly, Progress, Terms, json_texts, note_unread, parsed_object
 from proxy.formats.messages_assembly import MessageAssembly
 
 LEAST_BUDGET = 1024  # tokens to think with
@@ -54,6 +54,7 @@ class Messages:
         progress.chunk = None
         chunk = parsed_object(data)
         if chunk is None:
+            note_unread(data, progress)
             return event
         progress.chunk = chunk
         kind = chunk.get("type")

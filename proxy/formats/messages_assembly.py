@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from orbit.lib import numbers
 from proxy.formats.anthropic_usage import merged
 from proxy.formats.base import Unreadable
 
@@ -85,6 +86,6 @@ def _index(chunk: Mapping[str, Any]) -> int:
 
 def _parsed(text: str) -> Any:
     try:
-        return orjson.loads(text) if text else {}
+        return numbers.read(text.encode()) if text else {}
     except orjson.JSONDecodeError:
         return None

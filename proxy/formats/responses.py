@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from proxy.context import Usage
-from proxy.formats.base import Assembly, Progress, Terms, Unreadable, parsed_object
+from proxy.formats.base import Assembly, Progress, Terms, Unreadable, note_unread, parsed_object
 from proxy.formats.openai_usage import count, usage_of
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
@@ -77,6 +77,7 @@ class Responses:
         progress.chunk = None
         chunk = parsed_object(data)
         if chunk is None:
+            note_unread(data, progress)
             return event
         progress.chunk = chunk
         kind = chunk.get("type")

@@ -106,6 +106,8 @@ class Compatible(OpenAI):
         odd = row.strict or row.renamed or self.other_cap in body or not row.lacks.isdisjoint(body)
         if endpoint == "chat/completions" and odd:
             body, raw = self._fitted(body, terms), None
+        elif row.strict and not body.keys().isdisjoint(DESCRIPTIONS):
+            body, raw = _undescribed(body, terms), None
         return super().prepare(account, endpoint, body, raw, terms, carried)
 
     def _fitted(self, body: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
@@ -114,10 +116,16 @@ class Compatible(OpenAI):
         sent = {row.renamed.get(name, name): value for name, value in body.items() if name not in row.lacks}
         if row.strict:
             sent.pop("stream_options", None)
-            for name in DESCRIPTIONS:
-                if sent.pop(name, None) is not None:
-                    terms.drops(name)
+            sent = _undescribed(sent, terms)
         for name in CAPS:
             sent.pop(name, None)
         sent[row.cap_field] = terms.output_cap
         return sent
+
+
+def _undescribed(body: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
+    sent = dict(body)
+    for name in DESCRIPTIONS:
+        if sent.pop(name, None) is not None:
+            terms.drops(name)
+    return sent

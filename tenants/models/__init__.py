@@ -4,7 +4,7 @@ Every table but people and the installation carries its organization and is prot
 `orbit.lib.access`.
 """
 
-from tenants.models.keys import ApiKey, FormerSecret, KeyUse, Project, ServiceAccount
+from tenants.models.keys import ApiKey, FormerSecret, FormerSecretUse, KeyUse, Project, ServiceAccount
 from tenants.models.management import IdempotentAnswer, ManagementKey, OperatorKey
 from tenants.models.organizations import (
     CustomRole,
@@ -22,6 +22,7 @@ __all__ = [
     "ApiKey",
     "CustomRole",
     "FormerSecret",
+    "FormerSecretUse",
     "IdempotentAnswer",
     "Installation",
     "Invitation",

@@ -168,6 +168,26 @@ class FormerSecret(models.Model):
     def __str__(self) -> str:
         return self.hint
 
+    @property
+    def last_use(self) -> FormerSecretUse | None:
+        """None for one that no call came with. Read along with `select_related("use")`."""
+        return getattr(self, "use", None)
+
+
+class FormerSecretUse(models.Model):
+    """When calls last came with a secret that was replaced, to the minute: whether its overlap can end. Kept as KeyUse is."""
+
+    secret = models.OneToOneField(
+        FormerSecret, primary_key=True, db_constraint=False, on_delete=models.CASCADE, related_name="use"
+    )
+    organization_id = models.UUIDField()
+    used_at = models.DateTimeField()
+
+    objects = ScopedManager["FormerSecretUse"]()
+
+    def __str__(self) -> str:
+        return f"{self.used_at:%F %H:%M}"
+
 
 class KeyUse(models.Model):
     """When a key was last used, to the minute, and from where; kept by the ledger's writer.

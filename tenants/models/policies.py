@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
-from tenants.models.organizations import Organization
+from tenants.models.organizations import Organization, Person
 
 
 class Policy(models.Model):
@@ -78,6 +78,9 @@ class PolicyRequest(models.Model):
     until = models.DateTimeField()
     reason = models.CharField(max_length=500)
     requested_by = models.CharField(max_length=254)
+    requester = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     decided_by = models.CharField(max_length=254, blank=True)

@@ -18,6 +18,7 @@ from tenants.models import (
     ApiKey,
     CustomRole,
     FormerSecret,
+    FormerSecretUse,
     IdempotentAnswer,
     Invitation,
     KeyUse,
@@ -41,6 +42,7 @@ AT_ONCE = 5_000  # rows of one transaction
 # In an order in which nothing that goes is still named by something that stays. Revisions go with their policies.
 _GOING: tuple[Any, ...] = (
     ProviderObject,
+    FormerSecretUse,
     FormerSecret,
     KeyUse,
     ApiKey,

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
+
 from orbit.lib.clock import parse, rfc3339
 from orbit.lib.errors import InputError
 from tenants.models import ModelAlias, Policy, PolicyRequest
@@ -44,6 +46,7 @@ def _ask(
             until=until,
             reason=reason,
             requested_by=change.actor[:254],
+            requester=change.member.person if change.member is not None else None,
             **what,
         )
         _with(asked, document_in_force(row))
@@ -55,9 +58,14 @@ def _ask(
 def approve_request(
     *, organization_id: UUID, request_id: UUID, actor: Actor, reason: str = ""
 ) -> PolicyRequest:
-    """Puts what was asked for in force, as a new revision. Invalid or InputError when that no longer can be."""
+    """Puts what was asked for in force, as a new revision. Invalid or InputError when that no longer can be.
+
+    PermissionDenied for the person who asked, in whatever role; if nobody else may, the operator does it.
+    """
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         asked = _open(request_id)
+        if _asked_by(change, asked):
+            raise PermissionDenied("whoever asked for more does not approve it")
         told = f"request of {asked.requested_by}: {asked.reason}"
         revise(change, asked.policy, _with(asked, document_in_force(asked.policy)), told)
         asked.revision = asked.policy.revision
@@ -105,6 +113,15 @@ def _open(request_id: UUID) -> PolicyRequest:
     if asked.state != State.OPEN:
         raise InputError("request", f"it is {asked.state} already")
     return asked
+
+
+def _asked_by(change: Change, asked: PolicyRequest) -> bool:
+    member = change.member
+    if member is None:  # the installation itself, or a key of the organization
+        return not change.by_operator and asked.requested_by == change.actor
+    if asked.requester_id is None:  # asked in the person's name by the installation
+        return asked.requested_by == member.person.email
+    return asked.requester_id == member.person_id
 
 
 def _decide(change: Change, asked: PolicyRequest, state: State, reason: str, action: str) -> None:

@@ -115,6 +115,20 @@ def test_strict_server_gets_nothing_that_it_would_stumble_over(
     assert tenant.events()[0]["tags"] == {"team": "a"}
 
 
+@pytest.mark.parametrize("kind", sorted(kind for kind, row in ROWS.items() if "embeddings" in row.endpoints))
+def test_embeddings_reach_strict_servers_without_what_only_describes_them(
+    served_by: Any, api_of: ApiOf, provider: ProviderHandle, kind: str
+) -> None:
+    strict, model = ROWS[kind].strict, "text-embedding-3-small"
+    tenant = served_by(kind, f"{model}?refuse_params=user" if strict else model)
+    body = {"model": MODEL, "input": "Hello", "user": "ann"}
+    answer = api_of(tenant).send("POST", "embeddings", orjson.dumps(body))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers.get("x-orbit-dropped") == ("user" if strict else None)
+    assert sent(provider).get("user") == (None if strict else "ann")
+    assert tenant.events()[0]["end_user"] == "ann"
+
+
 def test_field_of_another_name_is_renamed() -> None:
     account = Account("1", "own", "mistral", "https://api.mistral.ai/v1")
     body = {"model": "fast", "messages": [], "seed": 7}

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from audit.chain import link
 from orbit.lib import access
 from tenants import services
+from tenants.key_list import Selection, list_keys
 from tenants.models import ApiKey
 from tenants.rotation import GRACE
 from tenants.services.issued_keys import raise_generation
@@ -71,6 +73,28 @@ def test_both_secrets_work_and_spend_the_same_limit(make_tenant: MakeTenant, api
     rotations = [one for one in tenant.events("act") if one["action"] == "key.rotate"]
     assert [one["target"] for one in rotations] == ["app/main"]
     assert not any(secret in str(rotations) for secret in (old.key, new.key))
+
+
+def test_events_tell_with_which_secret_a_call_came(tenant: Tenant, api: Api) -> None:
+    first = key_of(tenant).hint
+    assert api.chat().status_code == 200
+    new = rotate(tenant, api)
+    for one in (api, new):
+        assert one.chat().status_code == 200
+    events = tenant.events()
+    [former] = {event["former_secret"] for event in events if "former_secret" in event}
+    assert [(event["key_hint"], event.get("former_secret")) for event in events] == [
+        (first, None),
+        (first, former),
+        (key_of(tenant).hint, None),
+    ]
+    for event in events:
+        assert link(event) == event["hash"]
+        assert not any(api.key[:20] in str(value) for value in event.values())
+    [listed] = list_keys(tenant.id, Selection())
+    assert [(one["hint"], one["last_used_at"]) for one in listed["former_secrets"]] == [
+        (first, events[1]["admitted_at"])
+    ]
 
 
 def test_without_overlap_the_old_secret_is_refused_by_the_next_request(tenant: Tenant, api: Api) -> None:

@@ -45,6 +45,24 @@ def goes_on(spoken: Format, odd: Any, sound: Any) -> None:
     assert progress.output.size >= len(SAID)
 
 
+@pytest.mark.parametrize("spoken", [Chat(), Messages(), Responses()], ids=["chat", "messages", "responses"])
+@pytest.mark.parametrize("data", [b"no JSON at all", b'"a text"', b'["a", "list"]', b"\xff\xfe", b"4" * 4000])
+def test_event_that_is_no_object_passes_and_counts_as_written(spoken: Format, data: bytes) -> None:
+    """Else a provider could send what it likes past every limit on output."""
+    progress = Progress(Output("gpt-4o-mini"))
+    raw = b"data: " + data + b"\n\n"
+    assert spoken.on_event(raw, data, progress, True) == raw
+    assert progress.output.bound >= len(data)
+    for silent, nothing in (
+        (b": keep-alive\n\n", None),
+        (b"data:\n\n", b""),
+        (b"data: [DONE]\n\n", b"[DONE]"),
+    ):
+        before = progress.output.size
+        spoken.on_event(silent, nothing, progress, True)
+        assert progress.output.size == before
+
+
 def delta(name: str, value: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {name: value}}]}
 

@@ -108,6 +108,10 @@ class Past:
     def try_out(self, *limits: dict[str, Any], days: float = 1.5, **more: Any) -> dict[str, Any]:
         while write_shard(client(), self.tenant.shard):
             pass
+        return self.simulated(*limits, days=days, **more)
+
+    def simulated(self, *limits: dict[str, Any], days: float = 1.5, **more: Any) -> dict[str, Any]:
+        """Of what the ledger has already."""
         answer = simulate(
             organization_id=self.tenant.id,
             policy="default",

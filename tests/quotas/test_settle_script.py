@@ -1,6 +1,7 @@
 """SETTLE: once, with its event, whatever is repeated or late."""
 
 import json
+from dataclasses import replace
 
 from django.conf import settings
 from redis import Redis
@@ -159,9 +160,36 @@ async def test_lease_brought_back_before_its_counter_is_seeded_is_in_the_seed(be
 async def test_renewal_prolongs_open_leases_and_names_the_others(bench: Bench) -> None:
     lease = await bench.admitted(bench.chain(bench.limit("concurrency", None, 1)))
     bench.at(NOON + 10_000_000)
-    assert await bench.engine.renew(bench.shard, [lease.id, "gone"]) == ["gone"]
+    gone = replace(lease, id="gone")
+    assert (await bench.engine.renew(bench.shard, [lease, gone])).gone == ["gone"]
     due = await bench.link.call("ZSCORE", keys.leases(bench.shard), lease.id)
     assert int(due) == NOON + 40_000_000
+
+
+async def test_renewal_tells_the_newest_version_and_generation(bench: Bench) -> None:
+    lease = await bench.admitted(bench.chain(bench.limit("concurrency", None, 1)))
+    found = await bench.engine.renew(bench.shard, [lease])
+    assert (found.versions, found.generations) == ({bench.organization: 1}, {bench.key: 1})
+    await bench.engine.publish(bench.shard, keys.version(bench.shard, bench.organization), 7)
+    await bench.link.call("DEL", keys.generation(bench.shard, bench.key))
+    found = await bench.engine.renew(bench.shard, [lease])
+    assert (found.versions, found.generations) == ({bench.organization: 7}, {bench.key: None})
+
+
+async def test_thousands_of_leases_and_keys_are_renewed_in_one_call(bench: Bench) -> None:
+    lease = await bench.admitted(bench.chain(bench.limit("concurrency", None, 1)))
+    others = [
+        replace(lease, id=f"lease-{number}", chain=replace(lease.chain, key_id=f"key-{number}"))
+        for number in range(2_500)
+    ]
+    opened = [argument for one in others for argument in (NOON, one.id)]
+    await bench.link.call("ZADD", keys.leases(bench.shard), *opened[:-2])
+    bench.at(NOON + 10_000_000)
+    found = await bench.engine.renew(bench.shard, [lease, *others])
+    assert found.gone == ["lease-2499"]
+    assert len(found.generations) == 2_501
+    assert found.generations[bench.key] == 1
+    assert await bench.link.call("ZCOUNT", keys.leases(bench.shard), NOON + 40_000_000, "+inf") == 2_500
 
 
 async def test_cancelled_reservation_leaves_nothing(bench: Bench) -> None:

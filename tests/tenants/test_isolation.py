@@ -27,6 +27,7 @@ from orbit.lib.access import AccessDenied, ScopedManager
 from quotas.models import DirtyBucket, UsageBucket
 from tenants.models import (
     ApiKey,
+    FormerSecretUse,
     IdempotentAnswer,
     KeyUse,
     Membership,
@@ -143,6 +144,7 @@ def _fill_ledger(organization_id: UUID, slug: str) -> None:
     with access.ledger():
         ChainHead.objects.create(organization_id=organization_id, seq=1, hash="0")
         DirtyBucket.objects.create(organization_id=organization_id, starts_at=now, reason="test")
+        FormerSecretUse.objects.create(organization_id=organization_id, secret_id=uuid4(), used_at=now)
         KeyUse.objects.create(organization_id=organization_id, key_id=uuid4(), used_at=now)
         UsageBucket.objects.create(
             organization_id=organization_id,

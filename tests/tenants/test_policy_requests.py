@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 
 from audit.models import OutboxEntry
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
-from tenants.models import Organization, PolicyRequest, PolicyRevision
+from tenants.models import Membership, Organization, Person, PolicyRequest, PolicyRevision
 from tenants.schema import Invalid
 from tenants.services import (
+    add_member,
     approve_request,
     end_requests,
     refuse_request,
+    remove_member,
     request_model,
     request_more,
     save_account,
@@ -138,6 +142,60 @@ def test_the_task_ends_those_of_every_organization(organization: Organization, a
         PolicyRequest.objects.filter(pk=asked.pk).update(until=datetime.now(UTC))
     assert end_all() == 1
     assert in_force(organization).document["allow"]["models"] == ["fast"]
+
+
+def member_of(organization: Organization, person: Person | None = None, role: str = "admin") -> Membership:
+    found = person or Person.objects.create_user(
+        f"p-{secrets.token_hex(6)}@example.com", "long-enough-for-a-test"
+    )
+    return add_member(organization_id=organization.id, person=found, role=role, actor="test").row
+
+
+def refused_to_approve(organization: Organization, asked: PolicyRequest, actor: Membership) -> None:
+    with pytest.raises(PermissionDenied, match="whoever asked for more does not approve it"):
+        approve_request(organization_id=organization.id, request_id=asked.pk, actor=actor)
+    assert in_force(organization).number == 1
+
+
+def test_nobody_approves_their_own_request(organization: Organization, ask: Ask) -> None:
+    own, other = member_of(organization), member_of(organization)
+    asked = ask(limit="daily", amount="2000", actor=own)
+    refused_to_approve(organization, asked, own)
+    approve_request(organization_id=organization.id, request_id=asked.pk, actor=other)
+    assert in_force(organization).number == 2
+
+
+def test_own_request_stays_ones_own_in_another_role_and_under_another_address(
+    organization: Organization, ask: Ask
+) -> None:
+    member_of(organization, role="owner")
+    was = member_of(organization, role="developer")
+    asked = ask(model="dear", actor=was)
+    remove_member(organization_id=organization.id, member_id=was.pk, actor="test")
+    was.person.email = f"new-{was.person.email}"
+    was.person.save()
+    refused_to_approve(organization, asked, member_of(organization, was.person, role="owner"))
+
+
+def test_request_in_somebodys_name_is_theirs(organization: Organization, ask: Ask) -> None:
+    named = member_of(organization)
+    asked = ask(limit="daily", amount="2000", actor=named.person.email)
+    refused_to_approve(organization, asked, named)
+
+
+def test_own_request_is_taken_back_by_refusing_it(organization: Organization, ask: Ask) -> None:
+    own = member_of(organization)
+    asked = ask(limit="daily", amount="2000", actor=own)
+    done = refuse_request(
+        organization_id=organization.id, request_id=asked.pk, actor=own, reason="no longer needed"
+    )
+    assert done.state == "refused"
+
+
+def test_operator_approves_where_nobody_else_may(organization: Organization, ask: Ask) -> None:
+    asked = ask(limit="daily", amount="2000", actor=member_of(organization, role="owner"))
+    approved(organization, asked)
+    assert in_force(organization).number == 2
 
 
 def test_refusal_says_why_and_changes_nothing(organization: Organization, ask: Ask) -> None:

@@ -224,6 +224,12 @@ def test_each_right_of_a_service_is_needed(furnished: Organization, join: Join, 
             make(furnished, join)(join(role))
 
 
+def test_every_right_to_change_something_is_asked_for_by_a_service() -> None:
+    asked = {right for needed, _ in SERVICES.values() for right in needed}
+    changing = {right for right in Right if not right.endswith(".read")}
+    assert changing - asked == {Right.ORGANIZATION_DELETE}  # which has a test of its own
+
+
 @pytest.mark.parametrize("role", BUILT_IN)
 def test_only_owners_delete_an_organization(furnished: Organization, join: Join, role: str) -> None:
     where: dict[str, Any] = {"organization_id": furnished.id, "actor": join(role)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from orbit.lib import numbers
 from orbit.lib.body import DEPTH, nests_too_deep
 from proxy.formats.base import Terms
 from proxy.translation.chat_to_messages.abilities import abilities_of
@@ -185,7 +186,7 @@ def _use(name: str, value: Any, path: str) -> Block:
 def _arguments(value: Any, path: str) -> dict[str, Any]:
     written = text(value, path)
     try:
-        found = orjson.loads(written or "{}")
+        found = numbers.read((written or "{}").encode())
         deep = nests_too_deep(written.encode())
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         found, deep = None, False

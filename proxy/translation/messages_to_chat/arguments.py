@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from orbit.lib import numbers
+
 # What Anthropic's documentation of fine-grained tool streaming advises for arguments that cannot be parsed.
 INVALID = "INVALID_JSON"
 _OUTSIDE = re.compile(r'["{}\[\]]')
@@ -72,7 +74,7 @@ class Arguments:
 def parsed(text: str) -> dict[str, Any]:
     """The input of a whole call. What the model wrote wrongly is kept under the name that says so."""
     try:
-        found = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
+        found = numbers.read((text or "{}").encode())
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
         return {INVALID: text}
     return found if isinstance(found, dict) else {INVALID: text}

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from orbit.lib import numbers
 from proxy.formats.base import Terms
 from proxy.formats.chat_options import SIGNATURE, Options
 from proxy.translation.messages_to_chat.content import (
@@ -145,7 +144,7 @@ class Conversation:
         name = text_of(block, "name", path)
         self.known.add(own)
         self.calls[own] = (path, name)
-        arguments = orjson.dumps(object_of(block, "input", path)).decode()
+        arguments = numbers.write(object_of(block, "input", path)).decode()
         function = {"name": self.names.sent(name), "arguments": arguments}
         return {"id": sent_id(own, self.options.short_ids), "type": "function", "function": function}
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from proxy.formats.base import Terms
 from proxy.translation.responses_to_chat.envelope import Envelope, message_of
 from proxy.translation.responses_to_chat.output import Output
+from proxy.translation.responses_to_chat.repeated import repeated
 from proxy.translation.responses_to_chat.request import translated
 from proxy.translation.responses_to_chat.stream import ResponseEvents
 from proxy.translation.responses_to_chat.turns import NOTHING, Beyond
@@ -27,6 +28,7 @@ class ResponsesToChat:
     terms: Terms
     customs: frozenset[str]  # names of tools that take a text
     seals: bool  # whether the client wants its thoughts back in a form to return
+    left_out: tuple[str, ...]  # paths in the client's body
     stem: str  # of all ids
     clock: Callable[[], float]
 
@@ -43,7 +45,8 @@ class ResponsesToChat:
         return ResponseEvents(*self._begin(), self.clock)
 
     def _begin(self) -> tuple[Envelope, Output]:
-        envelope = Envelope(self.asked, self.terms.dropped, self.terms.model, self.stem, int(self.clock()))
+        told = repeated(self.asked, self.terms.dropped, self.left_out)
+        envelope = Envelope(told, self.terms.model, self.stem, int(self.clock()))
         return envelope, Output(self.stem, self.customs, self.seals)
 
 
@@ -55,7 +58,8 @@ def responses_to_chat(
     clock: Callable[[], float] = time.time,
 ) -> ResponsesToChat:
     made, customs, seals = translated(body, terms, beyond)
-    return ResponsesToChat(made, body, terms, customs, seals, uuid4().hex, clock)
+    # a translation after this one has paths of its own
+    return ResponsesToChat(made, body, terms, customs, seals, tuple(terms.dropped), uuid4().hex, clock)
 
 
 def responses_to_our_chat(body: Mapping[str, Any], terms: Terms) -> ResponsesToChat:

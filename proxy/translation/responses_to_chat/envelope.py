@@ -10,40 +10,14 @@ from proxy.formats.chat import Chat
 
 LONGEST_NAME = 256
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
-# Repeated as the client gave it, else as given here.
-REPEATED: Mapping[str, Any] = {
-    "background": False,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "metadata": {},
-    "parallel_tool_calls": True,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "prompt_cache_retention": None,
-    "reasoning": {"effort": None, "summary": None},
-    "safety_identifier": None,
-    "temperature": None,
-    "text": {"format": {"type": "text"}},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": None,
-    "truncation": "disabled",
-    "user": None,
-}
 BROKEN = {"code": "server_error", "message": "The provider broke its answer off with an error."}
 
 
 class Envelope:
     """What all is told of one response, but for its items."""
 
-    def __init__(
-        self, body: Mapping[str, Any], left_out: list[str], model: str, stem: str, created: int
-    ) -> None:
-        # what was left out is not told as if it held
-        given = {name: value for name, value in body.items() if value is not None and name not in left_out}
-        self.repeated = {name: given.get(name, value) for name, value in REPEATED.items()}
+    def __init__(self, repeated: Mapping[str, Any], model: str, stem: str, created: int) -> None:
+        self.repeated = repeated
         self.id = f"resp_{stem}"
         self.created = created
         self.model = model

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from getpass import getpass
 from json import dumps
@@ -14,8 +16,9 @@ from uuid import UUID
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants.export import organization_id
-from tenants.key_list import Selection, list_keys
+from tenants.key_list import Selection, listed_keys
 from tenants.management.cli import OperatorCommand
+from tenants.management.printing import write_object, write_table
 from tenants.models import ApiKey
 from tenants.rotation import USUAL_OVERLAP
 from tenants.schema import values
@@ -27,6 +30,26 @@ _SPAN = re.compile(r"(\d{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _HEAD = ("key", "hint", "state", "created by", "last used", "from", "ends")
 _MOST = 1_000  # characters of a pasted key
+_MOST_ROWS = 1_000_000_000
+
+
+@dataclass
+class Page:
+    """The first of some keys as they come, how many there were, and `next`, the last of them where there are more."""
+
+    found: Iterator[dict[str, Any]]
+    limit: int | None = None
+    count: int = 0
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        last = None
+        for one in self.found:
+            if self.count == self.limit:
+                self.next = last
+                return
+            self.count, last = self.count + 1, f"{one['project']}/{one['name']}"
+            yield one
 
 
 class Command(OperatorCommand):
@@ -38,6 +61,10 @@ class Command(OperatorCommand):
         listing.add_argument("--due", action="store_true", help="only those that are to be rotated")
         listing.add_argument("--organization", required=True, metavar="SLUG")
         _add_selection(listing)
+        listing.add_argument("--limit", type=_count, metavar="N", help="no more than so many")
+        listing.add_argument(
+            "--after", metavar="PROJECT/NAME", help="those that follow it, such as `next` of the list before"
+        )
         rotation = actions.add_parser("rotate", help="a new secret; the old one works on for a while")
         rotation.add_argument("key", metavar="ORG/PROJECT/NAME")
         rotation.add_argument(
@@ -60,12 +87,26 @@ class Command(OperatorCommand):
     def handle(self, *, action: str, **options: Any) -> None:
         getattr(self, f"_{action}")(**options)
 
-    def _list(self, *, organization: str, json: bool, **options: Any) -> None:
-        found = list_keys(_organization(organization), _selection(options))
-        if json:
-            self.stdout.write(dumps({"organization": organization, "keys": found}))
-        else:
-            self.stdout.write(_table(found) if found else "No key.")
+    def _list(
+        self, *, organization: str, json: bool, after: str | None, limit: int | None, **options: Any
+    ) -> None:
+        wanted = None if limit is None else limit + 1  # one more tells whether there are more
+        found = listed_keys(_organization(organization), _selection(options), after=after, limit=wanted)
+        with found as keys:
+            page = Page(keys, limit)
+            if json:
+                write_object(
+                    self.stdout, {"organization": organization}, "keys", page, lambda: {"next": page.next}
+                )
+                return
+            self._write_table(page)
+        if page.next:
+            self.stdout.write(f"There are more: --after {page.next}")
+
+    def _write_table(self, page: Page) -> None:
+        write_table(self.stdout, _HEAD, (row for one in page for row in _rows(one)))
+        if not page.count:
+            self.stdout.write("No key.")
 
     def _rotate(self, *, key: str, overlap: str | None, json: bool, **_: Any) -> None:
         found = _key(key)
@@ -99,14 +140,8 @@ class Command(OperatorCommand):
     ) -> None:
         organization_id, selection = _organization(organization), _selection(options)
         if not yes:
-            found = list_keys(organization_id, selection)
-            if json:
-                self.stdout.write(
-                    dumps({"revoked": [], "selected": [_path(organization, one) for one in found]})
-                )
-            else:
-                self.stdout.write(_table(found) if found else "No key.")
-                self.stdout.write(f"Nothing was revoked. --yes revokes these {len(found)}." if found else "")
+            with listed_keys(organization_id, selection) as keys:
+                self._preview(organization, Page(keys), json=json)
             return
         revoked = revoke_keys(
             organization_id=organization_id, selection=selection, actor=_ACTOR, reason=reason
@@ -115,6 +150,15 @@ class Command(OperatorCommand):
         self.stdout.write(
             dumps({"revoked": paths}) if json else "\n".join([*paths, f"{len(paths)} keys revoked."])
         )
+
+    def _preview(self, organization: str, page: Page, *, json: bool) -> None:
+        if json:
+            selected = (_path(organization, one) for one in page)
+            write_object(self.stdout, {"revoked": []}, "selected", selected)
+            return
+        self._write_table(page)
+        if page.count:
+            self.stdout.write(f"Nothing was revoked. --yes revokes these {page.count}.")
 
     def _lookup(self, *, revoke: bool, reason: str, json: bool, **_: Any) -> None:
         owner = look_up_key(_pasted(), actor=_ACTOR, end=revoke, reason=reason)
@@ -163,6 +207,12 @@ def _pasted() -> str:
     return getpass("Key (not shown): ") if sys.stdin.isatty() else sys.stdin.read(_MOST)
 
 
+def _count(text: str) -> int:
+    if not (text.isdigit() and 0 < int(text) < _MOST_ROWS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def _span(text: str) -> timedelta:
     if text == "0":
         return timedelta()
@@ -198,24 +248,14 @@ def _path(organization: str, one: dict[str, Any]) -> str:
     return f"{organization}/{one['project']}/{one['name']}"
 
 
-def _table(found: list[dict[str, Any]]) -> str:
-    rows = [
-        (
-            f"{one['project']}/{one['name']}",
-            one["hint"],
-            one["state"],
-            one["created_by"],
-            _minute(one["last_used_at"]) or "never",
-            one["last_address"] or "",
-            _minute(one["refused_from"]),
-        )
-        for one in found
-    ]
-    widths = [max(len(row[index]) for row in [_HEAD, *rows]) for index in range(len(_HEAD))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [_HEAD, *rows]
-    )
+def _rows(one: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A key's own, and one for each former secret that still works."""
+    used, ends = _minute(one["last_used_at"]) or "never", _minute(one["refused_from"])
+    path = f"{one['project']}/{one['name']}"
+    yield path, one["hint"], one["state"], one["created_by"], used, one["last_address"] or "", ends
+    for former in one["former_secrets"]:
+        used, ends = _minute(former["last_used_at"]) or "never", _minute(former["works_until"])
+        yield "  former secret", former["hint"], "", "", used, "", ends
 
 
 def _minute(at: str | None) -> str:

@@ -389,6 +389,44 @@ def test_policy_may_let_it_be_left_out_and_it_is_listed(path: str) -> None:
     assert made.body["messages"]
 
 
+ANSWER = {"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
+EVERYTHING = Dropping((None,))
+SEARCH = {"type": "web_search"}
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    """What a response says of its request, of which anything may be left out."""
+    made = translate(ask(**fields), drop=EVERYTHING)
+    plain = made.answer(ANSWER)
+    stream = made.stream()
+    begun = stream.feed({"choices": [{"index": 0, "delta": {"content": "Hi"}}]})[0]["response"]
+    assert {name: begun[name] for name in fields} == {name: plain[name] for name in fields}
+    return plain
+
+
+def test_response_does_not_repeat_tools_that_were_left_out() -> None:
+    tools = [SEARCH, FUNCTION, {"type": "file_search"}, CUSTOM, SEARCH]
+    assert told(tools=tools)["tools"] == [FUNCTION, CUSTOM]
+    assert told(tools=[SEARCH])["tools"] == []
+    assert tools[0] is SEARCH  # the request itself is as it was
+
+
+def test_response_does_not_repeat_what_was_left_out_inside_of_fields() -> None:
+    late = {**FUNCTION, "defer_loading": True, "allowed_callers": ["code"]}
+    assert told(tools=[SEARCH, late])["tools"] == [FUNCTION]
+    allowed = {"type": "allowed_tools", "mode": "auto", "tools": [SEARCH, {"type": "function", "name": "f"}]}
+    said = told(tools=[FUNCTION], tool_choice=allowed)["tool_choice"]
+    assert said["tools"] == [{"type": "function", "name": "f"}]
+    assert told(reasoning={"effort": "low", "summary": "auto", "odd": 1})["reasoning"]["effort"] == "low"
+    assert "odd" not in told(reasoning={"effort": "low", "odd": 1})["reasoning"]
+
+
+@pytest.mark.parametrize("name", ["a.b", "[0]", "]", ".", "a[0].b", "0", ""])
+def test_names_that_look_like_paths_take_nothing_else_away(name: str) -> None:
+    said = told(tools=[{**FUNCTION, name: 1}, CUSTOM])["tools"]
+    assert [tool["name"] for tool in said] == ["f", "c"]
+
+
 def test_values_that_ask_for_what_happens_anyway_are_taken() -> None:
     harmless = {name: values[0] for name, (_, values) in REFUSED.items() if values}
     made = translate(
