@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import members, pages
+from console import members, pages, sessions
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -17,6 +17,8 @@ urlpatterns = [
         name="revoke_invitation",
     ),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
+    path("accounts/sessions/end-others/", sessions.end_others, name="end_other_sessions"),
+    path("accounts/sessions/<int:session_id>/end/", sessions.end_one, name="end_session"),
     path("dev/outbox/", pages.outbox, name="outbox"),
     path("dev/outbox/<slug:name>/", pages.outbox_mail, name="outbox_mail"),
 ]

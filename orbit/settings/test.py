@@ -4,6 +4,7 @@ from orbit.settings.base import *
 
 DEBUG = False
 ORBIT_DEVELOPMENT = True
+ORBIT_STAFF_MFA = False
 ORBIT_DB_POOL = 0  # idle sessions of a pool would keep the test databases from being dropped
 for _connection_settings in DATABASES.values():
     _connection_settings["OPTIONS"].pop("pool", None)

@@ -27,7 +27,13 @@ from tenants.services.issued_keys import (
 )
 from tenants.services.key_lookup import look_up_key
 from tenants.services.key_rotation import announce_due_rotations, rotate_key
-from tenants.services.members import add_member, change_role, remove_member
+from tenants.services.members import (
+    activate_member,
+    add_member,
+    change_role,
+    deactivate_member,
+    remove_member,
+)
 from tenants.services.organizations import create_organization, found_organization, update_organization
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
@@ -56,6 +62,7 @@ __all__ = [
     "NewTarget",
     "Saved",
     "accept_invitation",
+    "activate_member",
     "add_member",
     "announce_due_rotations",
     "approve_request",
@@ -64,6 +71,7 @@ __all__ = [
     "change_role",
     "create_organization",
     "create_service_account",
+    "deactivate_member",
     "delete_account",
     "delete_model",
     "delete_models",
