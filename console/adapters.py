@@ -73,7 +73,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             "mfa_reauthenticate:webauthn": "Use a passkey",
         }
         methods = super().get_reauthentication_methods(user)
-        return [method | {"description": words.get(method["id"], method["description"])} for method in methods]
+        return [
+            method | {"description": words.get(method["id"], method["description"])} for method in methods
+        ]
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """The package's own has the request's Host in it, which who guesses may choose, port included."""

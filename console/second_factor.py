@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -35,6 +36,11 @@ def ask(request: HttpRequest, place: str) -> HttpResponse:
     factors = _factors(request)
     shown = {"place": place, "confirm": _confirmation(request, factors) if _has_one(factors) else None}
     return render(request, "console/second_factor.html", shown, status=HTTPStatus.FORBIDDEN)
+
+
+def who_has_one(people: Collection[int]) -> set[int]:
+    rows = Authenticator.objects.filter(user_id__in=people, type__in=[Type.TOTP, Type.WEBAUTHN])
+    return set(rows.values_list("user_id", flat=True))
 
 
 def _factors(request: HttpRequest) -> dict[int, str]:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("o/<slug:slug>/calls/<uuid:event_id>/", pages.call_page, name="call"),
     path("o/<slug:slug>/members/", members.members_page, name="members"),
     path("o/<slug:slug>/members/invite/", members.invite, name="invite"),
+    path("o/<slug:slug>/members/second-factor/", members.require_mfa, name="require_mfa"),
     path("o/<slug:slug>/members/<uuid:member_id>/role/", members.change_role, name="change_role"),
     path("o/<slug:slug>/members/<uuid:member_id>/remove/", members.remove_member, name="remove_member"),
     path(

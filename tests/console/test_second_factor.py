@@ -26,7 +26,7 @@ ASKED = "asks for a second factor"
 
 
 def code(secret: str = SECRET) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def give_totp(person: Person) -> Authenticator:
@@ -44,9 +44,7 @@ def sign_in(person: Person, given: str | None = None) -> Client:
 
 
 def require(tenant: Tenant, required: bool = True) -> None:
-    services.update_organization(
-        organization_id=tenant.organization.pk, actor="test", requires_mfa=required
-    )
+    services.update_organization(organization_id=tenant.organization.pk, actor="test", requires_mfa=required)
 
 
 def test_member_without_a_factor_sees_what_to_do_and_nothing_else(tenant: Tenant) -> None:
@@ -192,3 +190,21 @@ def test_forms_of_the_admin_are_closed_too(settings: Any) -> None:
     assert client.post("/admin/tenants/person/", form).status_code == 403
     plain.refresh_from_db()
     assert plain.is_active
+
+
+def test_members_page_switches_it_for_who_uses_one_themselves(tenant: Tenant) -> None:
+    path = f"{tenant.path}members/second-factor/"
+    without = tenant.client()
+    page = without.get(f"{tenant.path}members/").content.decode()
+    assert "once you have used one yourself" in page
+    assert "no second factor" in page
+    assert "use one yourself first" in without.post(path, {"required": ""}, follow=True).content.decode()
+    assert without.get(tenant.path).status_code == 200  # so nobody has shut themselves out
+    give_totp(tenant.owner)
+    client = sign_in(tenant.owner)
+    page = client.post(path, {"required": ""}, follow=True).content.decode()
+    assert "A second factor is now required" in page
+    assert "no second factor" not in page
+    assert without.get(tenant.path).status_code == 403
+    assert "no longer required" in client.post(path, follow=True).content.decode()
+    assert without.get(tenant.path).status_code == 200
