@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from ipaddress import ip_address
 from smtplib import SMTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,10 +62,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         named = client_address(
             settings.ORBIT_TRUSTED_PROXIES, request.headers.get("X-Forwarded-For", ""), peer
         )
-        found = next(filter(None, (clean_client_ip(one) for one in (named, peer) if one)), None)
+        found = next(filter(None, map(_plain, filter(None, (named, peer)))), None)
         if found is None:
             raise PermissionDenied("the client has no address")
-        return str(found)
+        return found
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         words = {
@@ -80,6 +81,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """The package's own has the request's Host in it, which who guesses may choose, port included."""
         return account_key(credentials.get("email", ""))
+
+
+def _plain(text: str) -> str | None:
+    """Without port and zone; of an IPv4 address in IPv6's clothes itself, for limits count IPv6 by network."""
+    cleaned = clean_client_ip(text)
+    if cleaned is None:
+        return None
+    address = ip_address(cleaned.partition("%")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -19,9 +19,10 @@ _OF_ACCOUNT = "key"
 def account_key(login: str) -> str:
     """One for all ways of writing an address, also of one that has no account.
 
-    NFKC and case folding leave the dotless i and the like; going up and down again joins those.
+    NFKC and case folding leave the dotless i and the like; going up and down again joins those. The dotted capital
+    I falls apart into an i and its dot, which is dropped.
     """
-    folded = unicodedata.normalize("NFKC", login.strip()).casefold().upper().casefold()
+    folded = unicodedata.normalize("NFKC", login.strip()).casefold().upper().casefold().replace("\u0307", "")
     return f"account:{unicodedata.normalize('NFKC', folded)}"
 
 
