@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 
 from console import second_factor, sessions
 from orbit.lib import access
@@ -59,6 +60,19 @@ class LastSeenMiddleware:
         if request.user.is_authenticated:
             sessions.note(request)
         return self.get_response(request)
+
+
+class NoStoreMiddleware:
+    """Pages of the account hold secrets that are shown once: no browser keeps them to go back to."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path_info.startswith(ACCOUNTS):
+            add_never_cache_headers(response)
+        return response
 
 
 class ContentPolicyMiddleware(CSPMiddleware):

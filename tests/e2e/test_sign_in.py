@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tenants import services
 from tests.console.conftest import Tenant
+from tests.console.targets import OFF_SITE
 from tests.console.test_second_factor import code
 from tests.e2e.conftest import PASSWORD, NewPage, fits, sign_in
 
@@ -131,6 +134,15 @@ def test_authenticator_app_from_required_to_in(new_page: NewPage, tenant: Tenant
     page.goto("/accounts/2fa/")
     expect(page.get_by_text("9 left")).to_be_visible()
     assert fits(page)
+
+
+@pytest.mark.full
+def test_browser_follows_no_target_off_the_site(new_page: NewPage, server: str, tenant: Tenant) -> None:
+    page = new_page(expected="status of 40")
+    sign_in(page, tenant.owner.email)
+    for target in OFF_SITE:
+        page.goto(f"/accounts/login/?next={quote(target)}")
+        assert page.url.startswith(f"{server}/"), target
 
 
 def test_passkey_that_is_refused_is_told_on_the_page(new_page: NewPage, named: str) -> None:
