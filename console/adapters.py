@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from ipaddress import ip_address
 from smtplib import SMTPException
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -26,6 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages: ClassVar = {
+        **DefaultAccountAdapter.error_messages,
+        "too_many_login_attempts": "Too many failed login attempts. Wait five minutes, or reset your password.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.ORBIT_SIGN_UP != "invitation" or sign_up.invitation(request) is not None
 

@@ -134,7 +134,11 @@ class FormerSecretInline(ReadOnlyInline):
 class OrganizationAdmin(SuspendingAdmin):
     list_display = ("name", "slug", "policy", "suspended_at", "deleted_at", "purged_at", "created_at")
     list_select_related = ("policy",)
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("suspended_at", admin.EmptyFieldListFilter),
+        ("deleted_at", admin.EmptyFieldListFilter),
+        "requires_mfa",
+    )
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
     inlines = (MembershipInline,)

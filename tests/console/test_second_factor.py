@@ -20,6 +20,8 @@ from tenants.models import Person
 from tests.console.conftest import Tenant, make_person, make_tenant, signed_in
 from tests.console.test_access_matrix import address
 
+pytestmark = pytest.mark.usefixtures("own_address")
+
 PASSWORD = "correct horse battery"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ASKED = "asks for a second factor"
@@ -143,6 +145,16 @@ def test_factor_that_was_taken_away_opens_nothing_any_more(tenant: Tenant) -> No
     assert client.get(tenant.path).status_code == 403  # recovery codes alone are no factor
     give_totp(tenant.owner)
     assert client.get(tenant.path).status_code == 403  # nor does it count for the next one
+
+
+def test_recovery_code_opens_nothing_once_the_factor_itself_is_gone(tenant: Tenant) -> None:
+    require(tenant)
+    factor = give_totp(tenant.owner)
+    spare = RecoveryCodes.activate(tenant.owner).get_unused_codes()[0]
+    client = sign_in(tenant.owner, spare)
+    assert client.get(tenant.path).status_code == 200
+    factor.delete()
+    assert client.get(tenant.path).status_code == 403
 
 
 def test_being_half_signed_in_opens_nothing(tenant: Tenant) -> None:

@@ -21,6 +21,8 @@ from tests.console.conftest import make_person, signed_in
 from tests.console.test_second_factor import PASSWORD, SECRET, code, give_totp
 from tests.console.test_second_factor import sign_in as sign_in_anew
 
+pytestmark = pytest.mark.usefixtures("own_address")
+
 CHOSEN = "a wholly different one"
 
 
