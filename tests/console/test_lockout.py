@@ -109,9 +109,9 @@ def test_one_key_for_all_that_the_database_takes_for_the_same_letter() -> None:
     assert [form for form, keys in same.items() if len(keys) > 1] == []
 
 
-@pytest.mark.parametrize("host", ["localhost:{}", "testserver:{}", "127.0.0.1:{}"])
-def test_another_host_header_gives_no_more_tries(person: Person, host: str) -> None:
-    judged = sum(WRONG in try_once(person.email, HTTP_HOST=host.format(8000 + n)) for n in range(12))
+def test_another_host_header_gives_no_more_tries(person: Person) -> None:
+    hosts = [f"{name}:{port}" for name in ("localhost", "testserver", "127.0.0.1") for port in range(80, 84)]
+    judged = sum(WRONG in try_once(person.email, HTTP_HOST=host) for host in hosts)
     assert judged == TRIES
 
 

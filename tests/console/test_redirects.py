@@ -46,15 +46,15 @@ def test_the_table_is_long_enough_and_its_judge_knows_a_foreign_place() -> None:
     assert all(stays(target) for target in LOCAL)
 
 
-@pytest.mark.parametrize("target", OFF_SITE)
-def test_signing_in_leads_nowhere_else(person: Person, target: str) -> None:
-    form = {"login": person.email, "password": PASSWORD, "next": target}
-    by_form = Client().post("/accounts/login/", form)
-    by_address = Client().post(f"/accounts/login/?next={quote(target)}", form | {"next": ""})
-    already = signed_in(person).get(f"/accounts/login/?next={quote(target)}")
-    for answer in (by_form, by_address, already):
-        assert answer.status_code == 302
-        assert_stays(answer, target)
+def test_signing_in_leads_nowhere_else(person: Person) -> None:
+    already = signed_in(person)
+    for target in OFF_SITE:
+        form = {"login": person.email, "password": PASSWORD, "next": target}
+        in_form = Client().post("/accounts/login/", form)
+        in_address = already.get(f"/accounts/login/?next={quote(target)}")
+        for answer in (in_form, in_address):
+            assert answer.status_code == 302
+            assert_stays(answer, target)
 
 
 @pytest.mark.parametrize("target", LOCAL)
@@ -97,19 +97,18 @@ PAGES = sorted(
     {path for path in _pages(get_resolver().url_patterns) if path.startswith(("/accounts/", "/o", "/dev"))}
     | {"/", "/admin/login/", "/admin/logout/", "/admin/password_change/"}
 )
-SOME = ["//evil.example", "/\\evil.example"]
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_without_arguments_stays_whatever_is_asked(person: Person, path: str) -> None:
     names = ("next", "url", "redirect_to", "return", "continue")
-    for target in SOME:
-        query = "&".join(f"{name}={quote(target)}" for name in names)
-        form = dict.fromkeys(names, target) | {"email": person.email, "login": person.email} | CREDENTIALS
-        for client in (Client(), signed_in(person)):
-            for answer in (client.get(f"{path}?{query}"), client.post(f"{path}?{query}", form)):
-                location = answer.headers.get("Location")
-                assert location is None or stays(location), (path, target, location)
+    target = "//evil.example"
+    query = "&".join(f"{name}={quote(target)}" for name in names)
+    form = dict.fromkeys(names, target) | {"email": person.email, "login": person.email} | CREDENTIALS
+    for client in (Client(), signed_in(person)):
+        for answer in (client.get(f"{path}?{query}"), client.post(f"{path}?{query}", form)):
+            location = answer.headers.get("Location")
+            assert location is None or stays(location), (path, location)
 
 
 def test_resolver_was_walked() -> None:
