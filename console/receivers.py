@@ -33,6 +33,7 @@ def _log(event: str, request: HttpRequest | None, person: Person | None, **more:
 @receiver(auth.user_logged_in)
 def _signed_in(request: HttpRequest, user: Person, **_: Any) -> None:
     _log("signed-in", request, user)
+    sessions.end_surplus(user)
 
 
 @receiver(auth.user_logged_out)

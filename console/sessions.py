@@ -17,6 +17,7 @@ from tenants.models import Person
 from tenants.people import end_sessions
 
 _EVERY = timedelta(minutes=1)
+MOST = 20
 
 
 def note(request: HttpRequest) -> None:
@@ -25,6 +26,12 @@ def note(request: HttpRequest) -> None:
     recently = UserSession.objects.filter(session_key=key, last_seen_at__gt=timezone.now() - _EVERY)
     if not recently.exists():
         UserSession.objects.create_from_request(request)
+
+
+def end_surplus(person: Person) -> None:
+    """Makes room for one more: at each sign-in the package looks at every session of the person."""
+    for session in UserSession.objects.filter(user=person).order_by("-last_seen_at")[MOST - 1 :]:
+        session.end()
 
 
 def keep_only(request: HttpRequest, person: Person) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
 from django.test import Client
 
+from console import sessions
 from tenants.models import Person
 from tenants.people import deactivate, end_sessions
 from tests.console.conftest import make_person, signed_in
@@ -227,6 +229,18 @@ def test_session_of_somebody_deactivated_does_not_come_back_with_them(person: Pe
     assert not is_in(client)
     Person.objects.filter(pk=person.pk).update(is_active=True)
     assert not is_in(client)
+
+
+def test_of_too_many_sessions_the_one_unseen_for_longest_ends(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST", 4)
+    clients = [sign_in_anew(person) for _ in range(4)]
+    unseen = UserSession.objects.get(session_key=clients[2].cookies["sessionid"].value)
+    UserSession.objects.filter(pk=unseen.pk).update(last_seen_at=unseen.last_seen_at - timedelta(days=1))
+    clients.append(sign_in_anew(person))
+    assert [number for number, client in enumerate(clients) if not is_in(client)] == [2]
+    assert UserSession.objects.filter(user=person).count() == 4
 
 
 def test_ending_sessions_of_one_leaves_others_alone(person: Person) -> None:
