@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRefresh
 
+from console import second_factor
 from orbit.lib import access
 from tenants.models import Membership
 from tenants.rights import Right, may
@@ -32,7 +33,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[..., HttpResponse]]:
     """The view runs in the organization's scope with the membership of a person who has the right.
 
-    A slug that names nobody's organization and one that names somebody else's meet the same 404.
+    A slug that names nobody's organization and one that names somebody else's meet the same 404. An organization
+    that requires a second factor opens only in a session that one was used in.
     """
 
     def declared(view: OrganizationView[P]) -> Callable[..., HttpResponse]:
@@ -43,6 +45,9 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
             member = _membership(slug)
             if member is None:
                 raise Http404
+            organization = member.organization
+            if organization.requires_mfa and not second_factor.is_proved(request):
+                return second_factor.ask(request, organization.name)
             with access.scope(organization_id=member.organization_id, person_id=member.person_id):
                 if not may(member, right):
                     raise PermissionDenied

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabScheduleAdmin
@@ -20,9 +23,13 @@ from django_celery_beat.models import (
 )
 from unfold.admin import ModelAdmin
 
+from console.devices import device
+from tenants.people import end_sessions
+
 for _model in (
     EmailAddress,
     Authenticator,
+    UserSession,
     ClockedSchedule,
     CrontabSchedule,
     IntervalSchedule,
@@ -49,21 +56,11 @@ class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[m
         return bool(request.user.is_superuser)
 
 
-@admin.register(Authenticator)
-class AuthenticatorAdmin(ModelAdmin):  # type: ignore[misc]
-    """A second factor: that there is one, never its secret. Deleting it lets its owner back in without.
+class OfPersonAdmin(ModelAdmin):  # type: ignore[misc]
+    """What a person signs in with: looked at, and taken away. Of staff only a superuser takes it."""
 
-    Of staff only a superuser deletes it.
-    """
-
-    list_display = ("user", "type", "created_at", "last_used_at")
-    list_select_related = ("user",)
-    list_filter = ("type",)
-    search_fields = ("user__email",)
-    fields = ("user", "type", "created_at", "last_used_at")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        of_staff = isinstance(obj, Authenticator) and (obj.user.is_staff or obj.user.is_superuser)
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        of_staff = obj is not None and (obj.user.is_staff or obj.user.is_superuser)
         above = of_staff and not request.user.is_superuser
         return not above and bool(super().has_delete_permission(request, obj))
 
@@ -72,6 +69,43 @@ class AuthenticatorAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(OfPersonAdmin):
+    """A second factor: that there is one, never its secret. Deleting it lets its owner back in without."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    list_filter = ("type",)
+    search_fields = ("user__email",)
+    fields = ("user", "type", "created_at", "last_used_at")
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        super().delete_model(request, obj)
+        end_sessions(obj.user)
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(OfPersonAdmin):
+    """Where somebody is signed in, never by which cookie. Deleting it signs them out there."""
+
+    list_display = ("user", "device", "ip", "created_at", "last_seen_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "ip")
+    fields = ("user", "device", "user_agent", "ip", "created_at", "last_seen_at")
+    readonly_fields = ("device",)
+
+    @admin.display(description="Device")
+    def device(self, session: UserSession) -> str:
+        return device(session.user_agent)
+
+    def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
+        obj.end()
 
 
 @admin.register(PeriodicTask)

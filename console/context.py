@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
+from django.http.request import split_domain_port
 
 from console import mail
 from console.access import is_local_development
@@ -25,4 +28,18 @@ def console(request: HttpRequest) -> dict[str, Any]:
     return {
         "development_outbox": mail.is_outbox() and is_local_development(request),
         "open_pages": [(name, title) for name, title, right in SECTIONS if member and may(member, right)],
+        "passkeys_work": _has_a_name(request),
     }
+
+
+def _has_a_name(request: HttpRequest) -> bool:
+    """Browsers keep passkeys for a name; under a bare address they make none."""
+    try:
+        host, _ = split_domain_port(request.get_host())
+    except DisallowedHost:
+        return False
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return True
+    return False

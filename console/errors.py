@@ -31,6 +31,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return _page(
+        429, "That was too often", "Wait a few minutes and try again. Nothing is lost, and nobody was told."
+    )
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     return _page(500, "Something went wrong on our side", "It has been noted. Try again in a moment.")
 

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console import sign_up
+from console import second_factor, sign_up
 from console.access import organization_page
 from orbit.lib.errors import InputError
 from tenants import services
@@ -53,10 +53,17 @@ def _send(invitation: Invitation, token: str) -> None:
 @organization_page(Right.MEMBERS_READ)
 def members_page(request: HttpRequest, membership: Membership) -> HttpResponse:
     members = Membership.objects.select_related("person", "custom_role").order_by("person__email")
+    may_require = may(membership, Right.ORGANIZATION_WRITE)
+    with_factor = second_factor.who_has_one([one.person_id for one in members]) if may_require else None
     shown = {
         "organization": membership.organization,
         "membership": membership,
-        "members": [(one, one.rights <= membership.rights) for one in members],
+        "members": [
+            (one, one.rights <= membership.rights, with_factor is None or one.person_id in with_factor)
+            for one in members
+        ],
+        "may_require": may_require,
+        "proved": may_require and second_factor.is_proved(request),
         "invitations": services.open_invitations().order_by("email"),
         "roles": _grantable(membership),
         "may_invite": may(membership, Right.MEMBERS_INVITE),
@@ -69,6 +76,23 @@ def _grantable(membership: Membership) -> list[str]:
     """Roles without a right that the member lacks."""
     roles = dict(BUILT_IN) | {one.name: one.rights for one in CustomRole.objects.order_by("name")}
     return [name for name, rights in roles.items() if rights <= membership.rights]
+
+
+@require_POST
+@organization_page(Right.ORGANIZATION_WRITE)
+def require_mfa(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """Only from a session that the organization will still be open to, so that nobody shuts themselves out."""
+    required = "required" in request.POST
+
+    def do() -> str:
+        if required and not second_factor.is_proved(request):
+            raise InputError("second factor", "use one yourself first", "confirm with it, or set one up")
+        services.update_organization(
+            organization_id=membership.organization_id, actor=membership, requires_mfa=required
+        )
+        return f"A second factor is {'now' if required else 'no longer'} required."
+
+    return _done(request, membership, do)
 
 
 @require_POST

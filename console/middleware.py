@@ -7,11 +7,14 @@ from http import HTTPStatus
 
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 
+from console import second_factor, sessions
 from orbit.lib import access
 
 ADMIN = "/admin/"
@@ -22,7 +25,7 @@ ACCOUNTS = "/accounts/"
 class AccessMiddleware:
     """Admin pages of staff read as the operator; every other page sees the signed-in person's own rows.
 
-    Who still waits for an operator has but the account's own pages.
+    Staff need a second factor there where ORBIT_STAFF_MFA says so. Who still waits for an operator has but the account's own pages.
     A page of an organization narrows the scope to it after checking the membership.
     """
 
@@ -36,6 +39,8 @@ class AccessMiddleware:
         if not person.is_authenticated:
             return self.get_response(request)
         if request.path_info.startswith(ADMIN) and person.is_staff:
+            if settings.ORBIT_STAFF_MFA and not second_factor.is_proved(request):
+                return second_factor.ask(request, "The operator’s admin")
             with access.operator():
                 return self.get_response(request)
         if person.approved_at is None and not request.path_info.startswith(ACCOUNTS):
@@ -46,6 +51,31 @@ class AccessMiddleware:
             if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 transaction.set_rollback(True, using="default")
             return response
+
+
+class LastSeenMiddleware:
+    """Keeps the list of sessions up to date. Outside any page's transaction, which may be rolled back."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            sessions.note(request)
+        return self.get_response(request)
+
+
+class NoStoreMiddleware:
+    """Pages of the account hold secrets that are shown once: no browser keeps them to go back to."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path_info.startswith(ACCOUNTS):
+            add_never_cache_headers(response)
+        return response
 
 
 class ContentPolicyMiddleware(CSPMiddleware):

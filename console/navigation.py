@@ -42,6 +42,7 @@ GROUPS = {
         ("Groups", "auth.group", "group"),
         ("Email addresses", "account.emailaddress", "mail"),
         ("Second factors", "mfa.authenticator", "phonelink_lock"),
+        ("Sessions", "usersessions.usersession", "devices"),
     ),
     "Schedule": (
         ("Periodic tasks", "django_celery_beat.periodictask", "schedule"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import keys, members, pages, start
+from console import keys, members, pages, sessions, start
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke_key"),
     path("o/<slug:slug>/members/", members.members_page, name="members"),
     path("o/<slug:slug>/members/invite/", members.invite, name="invite"),
+    path("o/<slug:slug>/members/second-factor/", members.require_mfa, name="require_mfa"),
     path("o/<slug:slug>/members/<uuid:member_id>/role/", members.change_role, name="change_role"),
     path("o/<slug:slug>/members/<uuid:member_id>/remove/", members.remove_member, name="remove_member"),
     path(
@@ -31,6 +32,8 @@ urlpatterns = [
         name="revoke_invitation",
     ),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
+    path("accounts/sessions/end-others/", sessions.end_others, name="end_other_sessions"),
+    path("accounts/sessions/<int:session_id>/end/", sessions.end_one, name="end_session"),
     path("dev/outbox/", pages.outbox, name="outbox"),
     path("dev/outbox/<slug:name>/", pages.outbox_mail, name="outbox_mail"),
 ]

@@ -21,4 +21,5 @@ urlpatterns = [
 handler400 = "console.errors.bad_request"
 handler403 = "console.errors.permission_denied"
 handler404 = "console.errors.page_not_found"
+handler429 = "console.errors.too_many_requests"  # the sign-in package's
 handler500 = "console.errors.server_error"

@@ -9,6 +9,7 @@ from typing import Any
 
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.ids import uuid7
+from orbit.lib.peer import client_address
 from proxy import reads
 from proxy.checks import check_principal
 from proxy.context import Reply
@@ -142,17 +143,9 @@ def _too_large(most: int) -> OrbitError:
 
 
 def _client_ip(hops: int, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
-    """The peer, or the right-most hop that no trusted proxy of ours added."""
-    if hops:
-        chain = [
-            one.strip()
-            for one in headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-            if one.strip()
-        ]
-        if len(chain) >= hops:
-            return chain[-hops]
     client = scope.get("client")
-    return client[0] if client else None
+    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+    return client_address(hops, forwarded, client[0] if client else None)
 
 
 async def _send_reply(reply: Reply, send: Send) -> None:

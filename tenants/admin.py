@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orbit.lib.admin import ReadOnlyAdmin, as_json
 from orbit.lib.errors import InputError
-from tenants import suspending
+from tenants import lockout, people, suspending
 from tenants.models import (
     ApiKey,
     CustomRole,
@@ -39,7 +39,6 @@ from tenants.models import (
     ProviderAccount,
     ServiceAccount,
 )
-from tenants.people import approve
 
 
 class ReasonForm(ActionForm):  # type: ignore[misc]
@@ -135,7 +134,11 @@ class FormerSecretInline(ReadOnlyInline):
 class OrganizationAdmin(SuspendingAdmin):
     list_display = ("name", "slug", "policy", "suspended_at", "deleted_at", "purged_at", "created_at")
     list_select_related = ("policy",)
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("suspended_at", admin.EmptyFieldListFilter),
+        ("deleted_at", admin.EmptyFieldListFilter),
+        "requires_mfa",
+    )
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
     inlines = (MembershipInline,)
@@ -325,7 +328,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     search_fields = ("email", "name")
     show_full_result_count = False
     list_per_page = 50
-    readonly_fields = ("last_login", "date_joined", "approved_at", "approved_by")
+    readonly_fields = ("is_active", "last_login", "date_joined", "approved_at", "approved_by")
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
@@ -333,15 +336,41 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
         ("Dates", {"fields": ("last_login", "date_joined", "approved_at", "approved_by")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
-    actions = ("approve",)
+    actions = ("approve", "deactivate", "activate", "end_sessions", "lift_lockout")
     _RIGHTS: ClassVar = ("is_staff", "is_superuser", "groups", "user_permissions")
 
     @admin.action(description="Approve", permissions=["change"])
-    def approve(self, request: HttpRequest, people: QuerySet[Person]) -> None:
-        for person in people:
-            if approve(person, actor=request.user.get_username()):
-                self.log_change(request, person, "approved")
-        self.message_user(request, "Approved.", messages.SUCCESS)
+    def approve(self, request: HttpRequest, rows: QuerySet[Person]) -> None:
+        self._each(request, rows, "approved", partial(people.approve, actor=request.user.get_username()))
+
+    @admin.action(description="Deactivate: ends sessions, own keys, invitations", permissions=["change"])
+    def deactivate(self, request: HttpRequest, rows: QuerySet[Person]) -> None:
+        self._each(
+            request, rows, "deactivated", partial(people.deactivate, actor=request.user.get_username())
+        )
+
+    @admin.action(description="Activate", permissions=["change"])
+    def activate(self, request: HttpRequest, rows: QuerySet[Person]) -> None:
+        self._each(request, rows, "activated", partial(people.activate, actor=request.user.get_username()))
+
+    @admin.action(description="End all sessions", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, rows: QuerySet[Person]) -> None:
+        self._each(request, rows, "signed out everywhere", people.end_sessions)
+
+    @admin.action(description="Lift a lock-out after failed sign-ins", permissions=["change"])
+    def lift_lockout(self, request: HttpRequest, rows: QuerySet[Person]) -> None:
+        self._each(request, rows, "let try again", lockout.lift)
+
+    def _each(
+        self, request: HttpRequest, rows: QuerySet[Person], word: str, do: Callable[[Person], bool | None]
+    ) -> None:
+        """Of those whom the operator may change. A service that answers False had nothing to do."""
+        done = 0
+        for person in rows:
+            if self.has_change_permission(request, person) and do(person) is not False:
+                self.log_change(request, person, word)
+                done += 1
+        self.message_user(request, f"{done} {word}.", messages.SUCCESS if done else messages.WARNING)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Nobody gives a right away that a superuser has not given: else staff could make themselves one."""

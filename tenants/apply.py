@@ -173,7 +173,7 @@ class _Applied:
 
     def _settings(self) -> Settings:
         entry = self._entry
-        return {
+        settings: Settings = {
             "name": entry.name or entry.slug,
             "time_zone": entry.time_zone,
             "currency": entry.currency,
@@ -181,6 +181,9 @@ class _Applied:
             "month_starts_on": entry.calendar.month_starts_on,
             "year_starts_in": entry.calendar.year_starts_in,
         }
+        if entry.requires_mfa is not None:  # a file that forgets it must not lower the walls
+            settings["requires_mfa"] = entry.requires_mfa
+        return settings
 
     def _organization(self) -> None:
         saved = services.update_organization(

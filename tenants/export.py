@@ -54,6 +54,7 @@ def _organization(organization_id: UUID) -> dict[str, Any]:
             "time_zone": organization.time_zone,
             "currency": organization.currency,
             "calendar": {field: getattr(organization, field) for field in _CALENDAR_FIELDS},
+            **({"requires_mfa": True} if organization.requires_mfa else {}),
             "provider_accounts": [_account(account) for account in ProviderAccount.objects.order_by("name")],
             "models": [_model(model) for model in models.order_by("alias") if model.targets.all()],
             **{section.field: section.export() for section in registry.sections.values()},

@@ -39,7 +39,7 @@ class Right(StrEnum):
 
 MEANINGS: dict[Right, str] = {
     Right.ORGANIZATION_READ: "settings, projects, models, policies, provider accounts without their credentials; ask for more",
-    Right.ORGANIZATION_WRITE: "name, time zone, currency, calendar",
+    Right.ORGANIZATION_WRITE: "name, time zone, currency, calendar, whether a second factor is required",
     Right.ORGANIZATION_DELETE: "delete the organization, and restore it",
     Right.MEMBERS_READ: "who belongs to it, in which role",
     Right.MEMBERS_INVITE: "invite by mail, take an invitation back",

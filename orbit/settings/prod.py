@@ -8,5 +8,7 @@ ORBIT_DEVELOPMENT = False
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+# Staff need a second factor for the admin.
+ORBIT_STAFF_MFA = env.flag("ORBIT_STAFF_MFA", True)
 # Seconds for which browsers are told to insist on TLS.
 SECURE_HSTS_SECONDS = env.integer("ORBIT_HSTS_S", 31_536_000)

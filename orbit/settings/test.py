@@ -4,11 +4,13 @@ from orbit.settings.base import *
 
 DEBUG = False
 ORBIT_DEVELOPMENT = True
+ORBIT_STAFF_MFA = False
 ORBIT_DB_POOL = 0  # idle sessions of a pool would keep the test databases from being dropped
 for _connection_settings in DATABASES.values():
     _connection_settings["OPTIONS"].pop("pool", None)
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MFA_TOTP_TOLERANCE = 1  # a code may be typed just after its half minute
 ORBIT_REDIS_UNSAFE = True  # the throwaway store keeps nothing on disk
 # Static files come straight from their folders.
 STATIC_ROOT = None  # type: ignore[assignment]

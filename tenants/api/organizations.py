@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from orbit.lib import access
 from tenants import services
 from tenants.api.endpoint import Endpoint
-from tenants.api.fields import Strict, Text, Whole
+from tenants.api.fields import Flag, Strict, Text, Whole
 from tenants.api.paging import Paged
 from tenants.api.parsing import checked_body
 from tenants.api.resources import ActingOn, Changing, Listing, Removing
@@ -51,6 +51,7 @@ class OrganizationShown(serializers.Serializer[Any]):
     month_starts_on = serializers.IntegerField()
     year_starts_in = serializers.IntegerField()
     policy = serializers.CharField(source="policy.name", allow_null=True, default=None)
+    requires_mfa = serializers.BooleanField(help_text="whether its pages open only to a second factor")
     has_ceiling = serializers.SerializerMethodField(help_text="whether the operator's policy is over its own")
     suspended_at = serializers.DateTimeField(allow_null=True)
     suspended_for = serializers.CharField()
@@ -123,6 +124,7 @@ class Organizations(Listing):
 class ChangedOrganization(NewOrganization):
     slug = None  # type: ignore[assignment]
     policy = Text(max_length=63, required=False, allow_null=True, help_text="by name; null takes it away")
+    requires_mfa = Flag(required=False)
 
 
 class OrganizationItem(Changing, Removing):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("tenants", "0019_management_keys")]
+    dependencies: ClassVar = [("tenants", "0021_sign_in")]
 
     operations: ClassVar = [
         migrations.AddField(

@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
@@ -38,6 +39,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     # Null while somebody waits for an operator; they may sign in, and see that they wait.
     approved_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     approved_by = models.CharField(max_length=254, blank=True)
+    # Raised to end all sessions that were begun before.
+    session_generation = models.IntegerField(default=0, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -48,6 +51,11 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django ends a session as soon as this is no longer what it was when the session began."""
+        hashed = f"{self.session_generation}:{self.password}"
+        return salted_hmac("orbit.person.session", hashed, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Installation(models.Model):
@@ -77,6 +85,8 @@ class Organization(models.Model):
     week_starts = models.CharField(max_length=9, choices=WeekStart, default=WeekStart.MONDAY)
     month_starts_on = models.SmallIntegerField(default=1)
     year_starts_in = models.SmallIntegerField(default=1)
+    # Its pages open only in sessions that a second factor was used in.
+    requires_mfa = models.BooleanField(default=False)
     policy = models.ForeignKey("Policy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     # The operator's policy over the organization's own: a document as revisions have it, copied, not referred to.
     ceiling = models.JSONField(null=True, blank=True)

@@ -108,6 +108,7 @@ class Organization(Strict):
     time_zone: Annotated[str, AfterValidator(values.time_zone)] = "UTC"
     currency: Annotated[str, AfterValidator(values.currency)] = "USD"
     calendar: Calendar = Calendar()
+    requires_mfa: bool | None = None
     provider_accounts: list[Account] = []
     models: list[ModelRoute] = []
     prices: list[ContractPrice] = []

@@ -33,7 +33,13 @@ from tenants.services.management_keys import (
     revoke_management_key,
     revoke_operator_key,
 )
-from tenants.services.members import add_member, change_role, remove_member
+from tenants.services.members import (
+    activate_member,
+    add_member,
+    change_role,
+    deactivate_member,
+    remove_member,
+)
 from tenants.services.organizations import (
     create_organization,
     found_organization,
@@ -67,6 +73,7 @@ __all__ = [
     "NewTarget",
     "Saved",
     "accept_invitation",
+    "activate_member",
     "add_member",
     "announce_due_rotations",
     "approve_request",
@@ -76,6 +83,7 @@ __all__ = [
     "checked_account",
     "create_organization",
     "create_service_account",
+    "deactivate_member",
     "delete_account",
     "delete_model",
     "delete_models",

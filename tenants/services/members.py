@@ -48,11 +48,27 @@ def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> No
         _keep_an_owner(member)
         before = {"role": member.role_name}
         member.delete()
-        revoke_invitations(change, Invitation.objects.filter(inviter=member.person))
-        for key in ApiKey.objects.select_related("project").filter(person=member.person, revoked_at=None):
-            revoke(change, key, key.project.slug)
-        end_management_keys(change, member.person)
+        _end_what_is_theirs(change, member.person)
         change.act("member.remove", member.person.email, before)
+
+
+def deactivate_member(*, organization_id: UUID, person: Person, actor: str) -> None:
+    """Of a person whom an operator deactivates: they stay a member who can do nothing. The last owner does, too."""
+    with changing(organization_id, actor) as change:
+        _end_what_is_theirs(change, person)
+        change.act("member.deactivate", person.email)
+
+
+def activate_member(*, organization_id: UUID, person: Person, actor: str) -> None:
+    with changing(organization_id, actor) as change:
+        change.act("member.activate", person.email)
+
+
+def _end_what_is_theirs(change: Change, person: Person) -> None:
+    revoke_invitations(change, Invitation.objects.filter(inviter=person))
+    for key in ApiKey.objects.select_related("project").filter(person=person, revoked_at=None):
+        revoke(change, key, key.project.slug)
+    end_management_keys(change, person)
 
 
 def _change_role(change: Change, member: Membership, role: str) -> Saved[Membership]:

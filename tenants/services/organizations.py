@@ -31,6 +31,7 @@ class Settings(TypedDict, total=False):
     week_starts: str
     month_starts_on: int
     year_starts_in: int
+    requires_mfa: bool
 
 
 class OrganizationFields(Settings, total=False):

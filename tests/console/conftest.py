@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from audit.models import Event
 from orbit.lib import access
@@ -64,6 +64,19 @@ def _database(django_db_blocker: Any) -> Iterator[None]:
     """Rows are committed: organizations keep tests apart, as they keep tenants apart."""
     with django_db_blocker.unblock():
         yield
+
+
+@pytest.fixture
+def own_address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of all clients that the test makes, unless they say another: sign-ins from one address are limited."""
+    address = "127." + ".".join(str(secrets.randbelow(256)) for _ in range(3))
+    plain = RequestFactory.__init__
+
+    def somewhere(self: RequestFactory, *args: Any, **defaults: Any) -> None:
+        plain(self, *args, **{"REMOTE_ADDR": address, **defaults})
+
+    monkeypatch.setattr(RequestFactory, "__init__", somewhere)
+    return address
 
 
 def make_person(**fields: Any) -> Person:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.db import connections
 from django.test import Client
@@ -18,12 +19,14 @@ from audit.models import OutboxEntry
 from audit.services import record_act
 from console import navigation
 from orbit.lib import access
+from tenants import services
 from tenants.models import (
     ApiKey,
     ModelAlias,
     ModelFallback,
     ModelTarget,
     Organization,
+    Person,
     Project,
     ProviderAccount,
 )
@@ -248,3 +251,49 @@ def test_sidebar_leads_to_every_page(staff: Client) -> None:
     page = staff.get("/admin/").content.decode()
     for model, _ in models():
         assert f'href="{url(model, "changelist")}"' in page
+
+
+def test_deactivating_somebody_ends_sessions_and_own_keys_and_leaves_traces(
+    tenant: Tenant, staff: Client
+) -> None:
+    person = tenant.owner
+    where: dict[str, Any] = {"organization_id": tenant.organization.pk, "actor": "test"}
+    services.issue_key(**where, project="chatbot", name="own", owner=person.email)
+    client = signed_in(person)
+    assert client.get(tenant.path).status_code == 200
+    form = {"action": "deactivate", "_selected_action": [person.pk]}
+    assert "1 deactivated." in staff.post(url(Person, "changelist"), form, follow=True).content.decode()
+    assert client.get(tenant.path).status_code == 302
+    with access.scope(organization_id=tenant.organization.pk):
+        assert ApiKey.objects.get(name="own").revoked_at is not None
+        assert OutboxEntry.objects.latest("id").event["detail"]["action"] == "member.deactivate"
+    entry = LogEntry.objects.get(object_id=str(person.pk))
+    assert entry.get_change_message() == "deactivated"
+    assert "0 deactivated." in staff.post(url(Person, "changelist"), form, follow=True).content.decode()
+    staff.post(url(Person, "changelist"), form | {"action": "activate"})
+    person.refresh_from_db()
+    assert person.is_active
+    assert client.get(tenant.path).status_code == 302
+
+
+def test_the_form_itself_deactivates_nobody(staff: Client) -> None:
+    """It would end neither keys nor sessions: that is the action's."""
+    person = make_person()
+    staff.post(f"/admin/tenants/person/{person.pk}/change/", {"email": person.email, "name": "Ada"})
+    person.refresh_from_db()
+    assert (person.name, person.is_active) == ("Ada", True)
+
+
+@pytest.mark.parametrize("action", ["deactivate", "end_sessions", "lift_lockout"])
+def test_operator_who_is_no_superuser_does_none_of_it_to_staff(action: str) -> None:
+    clerk, chief = make_person(is_staff=True), make_person(is_staff=True, is_superuser=True)
+    clerk.groups.add(Group.objects.get(name="operator"))
+    theirs = signed_in(chief)
+    many = {"action": action, "_selected_action": [chief.pk]}
+    page = signed_in(clerk).post(url(Person, "changelist"), many, follow=True)
+    assert page.status_code == 200
+    assert "0 " in page.content.decode()
+    chief.refresh_from_db()
+    assert chief.is_active
+    assert theirs.get("/organizations/").status_code == 200
+    assert not LogEntry.objects.filter(object_id=str(chief.pk)).exists()

@@ -178,13 +178,14 @@ def test_number_of_queries_does_not_grow_with_the_calls(tenant: Tenant) -> None:
     now = datetime.now(UTC)
     call = tenant.call(now)
     tenant.bucket(quarter(now), requests=1)
+    client.get(tenant.path)  # the first of a session also puts it on the list of sessions
     few = queries(tenant.path), queries(f"{tenant.path}calls/{call.event_id}/")
     for n in range(30):
         tenant.call(now - timedelta(seconds=n))
         tenant.bucket(quarter(now), requests=1)
     many = queries(tenant.path), queries(f"{tenant.path}calls/{call.event_id}/")
     assert few == many
-    assert many[0] <= 24
+    assert many[0] <= 25
     assert many[1] <= 14
 
 

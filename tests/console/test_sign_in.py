@@ -5,11 +5,14 @@ import secrets
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from allauth.account.models import EmailAddress
 from django.core.mail import EmailMessage
 from django.test import Client
 
 from tests.console.conftest import make_person, signed_in
+
+pytestmark = pytest.mark.usefixtures("own_address")
 
 PASSWORD = "correct horse battery"
 

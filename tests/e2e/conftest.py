@@ -83,16 +83,21 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser, server: str) -> Iterator[NewPage]:
-    """Opens pages; at the end none may have logged an error, a policy violation among them."""
+    """Opens pages; at the end none may have logged an error, a policy violation among them, but `expected`."""
     complaints: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def open_page(**options: Any) -> Page:
-        context = browser.new_context(base_url=server, **options)
+    def open_page(*, expected: str | None = None, **options: Any) -> Page:
+        context = browser.new_context(**{"base_url": server, **options})
         contexts.append(context)
         page = context.new_page()
         page.on(
-            "console", lambda message: complaints.extend([message.text] if message.type == "error" else [])
+            "console",
+            lambda message: complaints.extend(
+                [message.text]
+                if message.type == "error" and not (expected and expected in message.text)
+                else []
+            ),
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page

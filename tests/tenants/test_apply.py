@@ -139,6 +139,18 @@ def test_a_field_left_out_takes_its_default(apply: Apply, entry: dict[str, Any],
     ]
 
 
+def test_required_second_factor_left_out_stays_required(
+    apply: Apply, entry: dict[str, Any], slug: str
+) -> None:
+    plan = apply(entry | {"requires_mfa": True}).json["plan"]
+    assert "requires_mfa" in plan[0]["fields"]
+    assert apply(entry).json["changed"] is False
+    assert export(slug)["requires_mfa"] is True
+    plan = apply(entry | {"requires_mfa": False}).json["plan"]
+    assert plan == [{"op": "update", "kind": "organization", "path": slug, "fields": ["requires_mfa"]}]
+    assert "requires_mfa" not in export(slug)
+
+
 def test_a_credential_left_out_is_kept(apply: Apply, entry: dict[str, Any], slug: str) -> None:
     apply(entry)
     del entry["provider_accounts"][0]["credential"]

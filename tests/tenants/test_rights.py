@@ -92,6 +92,10 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
         {Right.ORGANIZATION_WRITE},
         _plain(services.update_organization, name="Other"),
     ),
+    "require a second factor": (
+        {Right.ORGANIZATION_WRITE},
+        _plain(services.update_organization, requires_mfa=True),
+    ),
     "attach to the organization": (
         {Right.ORGANIZATION_WRITE, Right.POLICIES_ATTACH},
         _plain(services.update_organization, policy=None),
