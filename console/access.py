@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRefresh
 
+from console import single_sign_on
 from orbit.lib import access
 from tenants.models import Membership
 from tenants.rights import Right, may
@@ -32,7 +33,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[..., HttpResponse]]:
     """The view runs in the organization's scope with the membership of a person who has the right.
 
-    A slug that names nobody's organization and one that names somebody else's meet the same 404.
+    Not in a session that must first come by the organization's provider, or came by another one's. A slug that names nobody's organization and one that names somebody else's meet the same 404.
     """
 
     def declared(view: OrganizationView[P]) -> Callable[..., HttpResponse]:
@@ -44,6 +45,8 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
             if member is None:
                 raise Http404
             with access.scope(organization_id=member.organization_id, person_id=member.person_id):
+                if not single_sign_on.opens(request, member):
+                    return single_sign_on.ask_again(request, member)
                 if not may(member, right):
                     raise PermissionDenied
                 return view(request, member, *args, **kwargs)
@@ -56,7 +59,7 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
 
 def _membership(slug: str) -> Membership | None:
     """The signed-in person's, whose scope this is."""
-    memberships = Membership.objects.select_related("organization", "custom_role")
+    memberships = Membership.objects.select_related("organization", "custom_role", "person")
     return memberships.filter(organization__slug=slug).first()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -28,6 +29,10 @@ for _model in (
     IntervalSchedule,
     PeriodicTask,
     SolarSchedule,
+    # Providers are organizations' own (tenants.admin), tokens are not kept here, and links make no sense by themselves.
+    SocialAccount,
+    SocialApp,
+    SocialToken,
 ):
     admin.site.unregister(_model)
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from console.single_sign_on import SSO
 from orbit.lib import access
 
 ADMIN = "/admin/"
@@ -31,6 +32,8 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         person = request.user
         if not person.is_authenticated:
+            return self.get_response(request)
+        if request.path_info.startswith(SSO):  # asks a provider, so no transaction may wait for it
             return self.get_response(request)
         if request.path_info.startswith(ADMIN) and person.is_staff:
             with access.operator():

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import members, pages
+from console import members, pages, sign_in
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -15,6 +15,17 @@ urlpatterns = [
         "o/<slug:slug>/invitations/<uuid:invitation_id>/revoke/",
         members.revoke_invitation,
         name="revoke_invitation",
+    ),
+    path("o/<slug:slug>/sign-in/", sign_in.settings_page, name="sign_in"),
+    path("o/<slug:slug>/sign-in/save/", sign_in.save, name="save_sign_in"),
+    path("o/<slug:slug>/sign-in/test/", sign_in.test, name="test_sign_in"),
+    path("o/<slug:slug>/sign-in/remove/", sign_in.remove, name="remove_sign_in"),
+    path("o/<slug:slug>/sign-in/domains/", sign_in.add_domain, name="add_domain"),
+    path(
+        "o/<slug:slug>/sign-in/domains/<uuid:domain_id>/verify/", sign_in.verify_domain, name="verify_domain"
+    ),
+    path(
+        "o/<slug:slug>/sign-in/domains/<uuid:domain_id>/remove/", sign_in.remove_domain, name="remove_domain"
     ),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
     path("dev/outbox/", pages.outbox, name="outbox"),

@@ -16,11 +16,15 @@ from tenants.models.organizations import (
 )
 from tenants.models.policies import Policy, PolicyRequest, PolicyRevision
 from tenants.models.providers import ModelAlias, ModelFallback, ModelTarget, ProviderAccount, ProviderObject
+from tenants.models.sign_in import Domain, GroupRole, IdentityProvider, ProviderSession
 
 __all__ = [
     "ApiKey",
     "CustomRole",
+    "Domain",
     "FormerSecret",
+    "GroupRole",
+    "IdentityProvider",
     "Installation",
     "Invitation",
     "KeyUse",
@@ -37,5 +41,6 @@ __all__ = [
     "Project",
     "ProviderAccount",
     "ProviderObject",
+    "ProviderSession",
     "ServiceAccount",
 ]

@@ -9,6 +9,12 @@ from tenants.services.deletion import (
     purge_organization,
     restore_organization,
 )
+from tenants.services.domains import add_domain, record_of, remove_domain, verify_domain
+from tenants.services.identity_provider import (
+    delete_identity_provider,
+    save_identity_provider,
+    try_identity_provider,
+)
 from tenants.services.invitations import (
     accept_invitation,
     find_invitation,
@@ -32,6 +38,20 @@ from tenants.services.organizations import create_organization, found_organizati
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
+from tenants.services.provider_sessions import (
+    end_provider_session,
+    forget_old_sessions,
+    still_stands,
+)
+from tenants.services.provider_sign_in import (
+    Admitted,
+    NotAdmitted,
+    Place,
+    admit,
+    needs_provider,
+    place_of_address,
+    place_of_slug,
+)
 from tenants.services.requests import (
     approve_request,
     end_requests,
@@ -52,11 +72,16 @@ from tenants.services.suspension import (
 
 __all__ = [
     "Actor",
+    "Admitted",
     "NewCredential",
     "NewTarget",
+    "NotAdmitted",
+    "Place",
     "Saved",
     "accept_invitation",
+    "add_domain",
     "add_member",
+    "admit",
     "announce_due_rotations",
     "approve_request",
     "archive_project",
@@ -65,14 +90,17 @@ __all__ = [
     "create_organization",
     "create_service_account",
     "delete_account",
+    "delete_identity_provider",
     "delete_model",
     "delete_models",
     "delete_organization",
     "delete_policy",
     "delete_role",
     "due_organizations",
+    "end_provider_session",
     "end_requests",
     "find_invitation",
+    "forget_old_sessions",
     "forget_response",
     "found_organization",
     "invite",
@@ -80,11 +108,16 @@ __all__ = [
     "keep_objects",
     "look_up_key",
     "named_policy",
+    "needs_provider",
     "open_invitations",
     "owned_objects",
+    "place_of_address",
+    "place_of_slug",
     "proves",
     "purge_organization",
+    "record_of",
     "refuse_request",
+    "remove_domain",
     "remove_member",
     "remove_service_account",
     "request_model",
@@ -100,14 +133,18 @@ __all__ = [
     "rollback_policy",
     "rotate_key",
     "save_account",
+    "save_identity_provider",
     "save_model",
     "save_policy",
     "save_project",
     "save_role",
     "set_ceiling",
+    "still_stands",
     "suspend_key",
     "suspend_organization",
     "suspend_project",
     "try_credential",
+    "try_identity_provider",
     "update_organization",
+    "verify_domain",
 ]

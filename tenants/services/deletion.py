@@ -17,7 +17,10 @@ from orbit.lib.errors import InputError
 from tenants.models import (
     ApiKey,
     CustomRole,
+    Domain,
     FormerSecret,
+    GroupRole,
+    IdentityProvider,
     Invitation,
     KeyUse,
     Membership,
@@ -30,9 +33,11 @@ from tenants.models import (
     Project,
     ProviderAccount,
     ProviderObject,
+    ProviderSession,
     ServiceAccount,
 )
 from tenants.rights import Right
+from tenants.services.identity_provider import forget_links
 from tenants.services.saved import Actor, changing
 
 AT_ONCE = 5_000  # rows of one transaction
@@ -51,6 +56,10 @@ _GOING: tuple[Any, ...] = (
     PolicyRequest,
     Policy,
     Invitation,
+    ProviderSession,
+    GroupRole,
+    IdentityProvider,
+    Domain,
     Membership,
     CustomRole,
 )
@@ -105,6 +114,7 @@ def purge_organization(*, organization_id: UUID, actor: str) -> None:
         if organization.purged_at is None:
             organization.purged_at = timezone.now()
             organization.name = organization.slug
+            forget_links(organization.slug)
             organization.save(update_fields=["purged_at", "name"])
             change.act("organization.purge", organization.slug)
             change.raise_version()

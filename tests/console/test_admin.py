@@ -20,6 +20,8 @@ from console import navigation
 from orbit.lib import access
 from tenants.models import (
     ApiKey,
+    Domain,
+    IdentityProvider,
     ModelAlias,
     ModelFallback,
     ModelTarget,
@@ -55,6 +57,13 @@ def furnished(tenant: Tenant) -> Tenant:
             credential_sealed=CANARY.encode(),
             credential_hint="sk-…9f2a",
         )
+        IdentityProvider.objects.create(
+            organization=tenant.organization,
+            issuer="https://login.example.com",
+            client_id="orbit",
+            secret_sealed=CANARY.encode(),
+        )
+        Domain.objects.create(organization=tenant.organization, name="example.com", token="0123")
         alias = ModelAlias.objects.create(organization=tenant.organization, alias="fast")
         ModelTarget.objects.create(organization=tenant.organization, alias=alias, account=account, model="m")
         ApiKey.objects.create(

@@ -14,7 +14,7 @@ from console.operators import ensure_groups
 from orbit.lib.rowlevel import APP, LEDGER, OPERATOR
 
 # People, sessions and schedules belong to no organization.
-SHARED_PREFIXES = ("auth_", "django_", "account_", "mfa_", "tenants_person")
+SHARED_PREFIXES = ("auth_", "django_", "account_", "mfa_", "socialaccount_", "tenants_person")
 
 
 class Command(BaseCommand):
