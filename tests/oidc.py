@@ -114,10 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         own.said.append(body)
         form = {name: value[0] for name, value in parse_qs(body).items()}
-        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if own.status:
             self.answer(own.status, {})
-        elif self.headers["authorization"] != f"Basic {pair}":
+        elif not self._knows(form):
             self.answer(401, {"error": "invalid_client"})
         elif form["grant_type"] == "refresh_token":
             taken = form["refresh_token"] in own.refresh
@@ -135,6 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.answer(400, {"error": "invalid_grant"})
             else:
                 self._tokens()
+
+    def _knows(self, form: dict[str, str]) -> bool:
+        if "client_secret_post" in self.provider.describe()["token_endpoint_auth_methods_supported"]:
+            return (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
+        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        return self.headers["authorization"] == f"Basic {pair}" and "client_secret" not in form
 
     def _authorize(self, asked: dict[str, str]) -> None:
         code = secrets.token_hex(8)

@@ -56,7 +56,8 @@ def look_up(issuer: str) -> Endpoints:
         token=_address(said, "token_endpoint"),
         keys=_address(said, "jwks_uri"),
         userinfo=_address(said, "userinfo_endpoint") if said.get("userinfo_endpoint") else "",
-        basic="client_secret_post" not in methods,
+        # Where both are there, the one that a provider must have (RFC 6749), and that a client usually is set to.
+        basic="client_secret_basic" in methods or "client_secret_post" not in methods,
         scopes=tuple(one for one in WANTED if one in (said.get("scopes_supported") or ())),
         pkce="S256" in (said.get("code_challenge_methods_supported") or ["S256"]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -14,6 +15,7 @@ from orbit.lib.errand import Fetched, fetch
 from orbit.lib.exchange import EgressError, NotAllowed
 
 MOST_BYTES = 1_000_000
+_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 class Unavailable(Exception):
@@ -61,15 +63,21 @@ def _ask(method: str, url: str, headers: list[tuple[str, str]], body: bytes = b"
 def _object(url: str, answer: Fetched) -> dict[str, Any]:
     if answer.status >= 500 or answer.status == 429:
         raise Unavailable(f"{_place(url)} answers with status {answer.status}")
-    if answer.status != 200:
-        raise Rejected(f"{_place(url)} answers with status {answer.status}")
     try:
         found = json.loads(answer.content)
     except ValueError:
         found = None
+    if answer.status != 200:
+        raise Rejected(f"{_place(url)} answers with status {answer.status}{_error_code(found)}")
     if not isinstance(found, dict):
         raise Rejected(f"{_place(url)} answers with something that is no JSON object")
     return found
+
+
+def _error_code(said: Any) -> str:
+    """OAuth's word for it, such as invalid_client. Any other text of the provider's is not repeated."""
+    code = said.get("error") if isinstance(said, dict) else None
+    return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 def _place(url: str) -> str:

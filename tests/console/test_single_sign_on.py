@@ -419,6 +419,21 @@ def test_id_token_that_is_not_for_us_is_refused(
     assert not is_there(provider.claims["email"])
 
 
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_secret_goes_where_the_provider_takes_it(
+    tenant: Tenant, provider: Provider, domain: str, method: str
+) -> None:
+    provider.description = {"token_endpoint_auth_methods_supported": [method]}
+    provider.claims = somebody(domain, "engineers")
+    assert come(Client(), tenant)["Location"] == tenant.path
+    set_up(tenant, provider, client_secret="a-wrong-one")
+    answer = come(Client(), tenant)
+    assert answer.status_code == 502
+    page = answer.content.decode()
+    assert "status 401 (invalid_client)" in page
+    assert "a-wrong-one" not in page
+
+
 def test_provider_that_fails_is_said_so_in_words(tenant: Tenant, provider: Provider, domain: str) -> None:
     provider.claims = somebody(domain, "engineers")
     for status in (500, 302, 400):
