@@ -18,6 +18,7 @@ class Claims:
     email_verified: bool | None
     name: str
     groups: tuple[str, ...] | None
+    hosted: str = ""  # Google's `hd`: the Workspace domain of the account
 
 
 def merged(id_token: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def read_claims(said: Mapping[str, Any], groups_claim: str) -> Claims:
         email_verified=_flag(said.get("email_verified")),
         name=_text(said.get("name")).strip()[:120],
         groups=_groups(_found(said, groups_claim)),
+        hosted=_text(said.get("hd")).strip().lower(),
     )
 
 

@@ -34,6 +34,8 @@ from tenants.services.roles import find_role
 from tenants.services.saved import Change, changing
 
 ACTOR = "identity provider"  # of acts
+# An issuer that everybody shares: anybody who once had an address of a domain may have made a private account with it.
+GOOGLE = "https://accounts.google.com"
 _NO_ROLE = "None of your groups at the provider stands for a role here. Ask an admin of the organization."
 
 
@@ -128,6 +130,8 @@ def address_problem(said: Claims) -> str:
         return "The provider did not say what your e-mail address is."
     if said.email_verified is False or (said.email_verified is None and not provider.takes_unmarked):
         return "The provider has not verified your e-mail address."
+    if provider.issuer == GOOGLE and said.hosted != domain:
+        return f"Your Google account is not one of {domain}'s own."
     if not Domain.objects.filter(name=domain, verified_at__isnull=False).exists():
         return f"The organization has not verified the domain {domain}."
     return ""

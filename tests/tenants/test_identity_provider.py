@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
+from django.utils import timezone
 
 from audit.models import OutboxEntry
 from orbit.lib import access
@@ -279,3 +280,26 @@ def test_provider_that_is_not_there_is_said_so(organization: Organization, setti
         organization_id=organization.id, actor="test", issuer="http://127.0.0.1:9"
     )
     assert "did not answer (NotConnected)" in found[0]
+
+
+def test_private_google_account_with_an_address_of_the_domain_is_refused(
+    organization: Organization, save: Save
+) -> None:
+    """Google says of it that it is verified, and it was, on some day."""
+    save(issuer="https://accounts.google.com", default_role="auditor")
+    name = f"d-{secrets.token_hex(6)}.example"
+    domain = services.add_domain(organization_id=organization.id, name=name, actor="test").row
+    with access.scope(organization_id=organization.id):
+        domain.verified_at = timezone.now()
+        domain.save()
+    said = {"sub": "1", "email": f"ada@{name}", "email_verified": True}
+
+    def come(**more: str) -> services.Admitted:
+        claims = oidc.read_claims(said | more, "groups")
+        tokens = oidc.Tokens("access")
+        return services.admit(organization_id=organization.id, said=claims, source="userinfo", tokens=tokens)
+
+    for more in ({}, {"hd": "other.example"}):
+        with pytest.raises(services.NotAdmitted, match="Google account"):
+            come(**more)
+    assert come(hd=name).person.email == f"ada@{name}"
