@@ -88,7 +88,7 @@ def running_nanoidp() -> Iterator[NanoIdp]:
         argv = [sys.executable, "-m", "nanoidp", "--config", name]
         environ = {"PATH": os.environ["PATH"], "HOME": name}
         with open(provider.folder / "log", "wb") as log:
-            process = subprocess.Popen(argv, env=environ, stdout=log, stderr=log)
+            process = subprocess.Popen(argv, env=environ, cwd=name, stdout=log, stderr=log)
             try:
                 provider.wait(process)
                 yield provider
