@@ -106,7 +106,8 @@ class Flow(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             raise oidc.Rejected("its userinfo speaks of somebody else than its ID token")
         both = oidc.merged(said, info)
         claims = oidc.read_claims(both, self.own.groups_claim)
-        login = self.get_provider().sociallogin_from_response(request, {"userinfo": both})
+        checked = {"sub": claims.subject, "email": claims.email, "name": claims.name}
+        login = self.get_provider().sociallogin_from_response(request, {"userinfo": checked})
         login.arrival = Arrival(claims, self._source(said, info), self.tokens)
         return login
 

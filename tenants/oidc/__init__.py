@@ -2,7 +2,7 @@
 
 from tenants.oidc.claims import Claims, merged, read_claims
 from tenants.oidc.discovery import Endpoints, endpoints, look_up, remarks
-from tenants.oidc.http import Rejected, Unavailable
+from tenants.oidc.http import Rejected, Unavailable, let_go_of_the_database
 from tenants.oidc.tokens import Client, Tokens, exchange, id_claims, refresh, userinfo
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "endpoints",
     "exchange",
     "id_claims",
+    "let_go_of_the_database",
     "look_up",
     "merged",
     "read_claims",

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from tenants.oidc.http import Rejected
+
 MOST_GROUPS = 2_000
 
 
@@ -27,15 +32,15 @@ def merged(id_token: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str
 
 
 def read_claims(said: Mapping[str, Any], groups_claim: str) -> Claims:
-    """ValueError when it names nobody."""
+    """Rejected when it names nobody. Whatever else is not as it should be is not there."""
     subject = said.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 191:
-        raise ValueError("no subject")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 191 or not subject.isprintable():
+        raise Rejected("it does not say who it is")
     return Claims(
         subject=subject,
-        email=_text(said.get("email")).strip().lower(),
+        email=_address(said.get("email")),
         email_verified=_flag(said.get("email_verified")),
-        name=_text(said.get("name")).strip()[:120],
+        name="".join(one for one in _text(said.get("name")) if one.isprintable()).strip()[:120],
         groups=_groups(_found(said, groups_claim)),
         hosted=_text(said.get("hd")).strip().lower(),
     )
@@ -66,6 +71,15 @@ def _flag(value: Any) -> bool | None:
     if value is None:
         return None
     return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _address(value: Any) -> str:
+    text = _text(value).strip().lower()
+    try:
+        validate_email(text)
+    except ValidationError:
+        return ""
+    return text
 
 
 def _text(value: Any) -> str:

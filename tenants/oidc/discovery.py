@@ -33,24 +33,20 @@ class Endpoints:
 
 def endpoints(issuer: str) -> Endpoints:
     """As `look_up`, remembered for a while."""
-    key = f"oidc:{sha256(issuer.encode()).hexdigest()}"
-    known = cache.get(key)
-    if known is None:
-        known = asdict(look_up(issuer))
-        cache.set(key, known, KEPT_S)
-    return Endpoints(**known)
+    known = cache.get(_key(issuer))
+    return look_up(issuer) if known is None else Endpoints(**known)
 
 
 def look_up(issuer: str) -> Endpoints:
-    """Fetched now. Rejected says what is wrong with the description, Unavailable that there is none to be had."""
+    """Fetched now, and remembered. Rejected says what is wrong with the description, Unavailable that there is none to be had."""
     said = get_json(f"{issuer}{WELL_KNOWN}")
     own = said.get("issuer")
     if not isinstance(own, str) or own.rstrip("/") != issuer:
         raise Rejected(
             f"it says that its issuer is {str(own)[:200]!r}, not {issuer!r}: enter exactly what it says"
         )
-    methods = said.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-    return Endpoints(
+    methods = _words(said, "token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    found = Endpoints(
         issuer=own,
         authorization=_address(said, "authorization_endpoint"),
         token=_address(said, "token_endpoint"),
@@ -58,9 +54,11 @@ def look_up(issuer: str) -> Endpoints:
         userinfo=_address(said, "userinfo_endpoint") if said.get("userinfo_endpoint") else "",
         # Where both are there, the one that a provider must have (RFC 6749), and that a client usually is set to.
         basic="client_secret_basic" in methods or "client_secret_post" not in methods,
-        scopes=tuple(one for one in WANTED if one in (said.get("scopes_supported") or ())),
-        pkce="S256" in (said.get("code_challenge_methods_supported") or ["S256"]),
+        scopes=tuple(one for one in WANTED if one in _words(said, "scopes_supported")),
+        pkce="S256" in (_words(said, "code_challenge_methods_supported") or ["S256"]),
     )
+    cache.set(_key(issuer), asdict(found), KEPT_S)
+    return found
 
 
 def remarks(found: Endpoints) -> Iterator[str]:
@@ -71,6 +69,15 @@ def remarks(found: Endpoints) -> Iterator[str]:
         yield "It does not offer the scope offline_access: if it gives no refresh token either, people sign in again when its access token ends."
     if not found.pkce:
         yield "It does not say that it knows PKCE with S256; we send it all the same."
+
+
+def _key(issuer: str) -> str:
+    return f"oidc:{sha256(issuer.encode()).hexdigest()}"
+
+
+def _words(said: dict[str, Any], name: str) -> list[str]:
+    value = said.get(name)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _address(said: dict[str, Any], name: str) -> str:

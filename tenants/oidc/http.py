@@ -43,7 +43,7 @@ def post_form(url: str, fields: dict[str, str], basic: tuple[str, str] | None = 
 
 
 def _ask(method: str, url: str, headers: list[tuple[str, str]], body: bytes = b"") -> Fetched:
-    _let_go_of_the_database()
+    let_go_of_the_database()
     try:
         return fetch(
             method,
@@ -65,7 +65,7 @@ def _object(url: str, answer: Fetched) -> dict[str, Any]:
         raise Unavailable(f"{_place(url)} answers with status {answer.status}")
     try:
         found = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if answer.status != 200:
         raise Rejected(f"{_place(url)} answers with status {answer.status}{_error_code(found)}")
@@ -86,8 +86,8 @@ def _place(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}"[:200]
 
 
-def _let_go_of_the_database() -> None:
-    """Its connections are few, and a provider may take its time."""
+def let_go_of_the_database() -> None:
+    """Outside of a transaction. Connections to it are few, and a provider may take its time."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

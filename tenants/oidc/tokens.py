@@ -65,7 +65,7 @@ def id_claims(client: Client, id_token: str) -> dict[str, Any]:
             leeway=LEEWAY_S,
             options={"require": ["exp", "iat", "sub"]},
         )
-    except (jwt.PyJWTError, TypeError) as error:
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:  # a key may be anything
         raise Rejected(f"its ID token is not valid ({type(error).__name__})") from None
     if isinstance(said["aud"], list) and len(said["aud"]) > 1 and said.get("azp") != client.client_id:
         raise Rejected("its ID token is for somebody else")

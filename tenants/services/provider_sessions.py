@@ -87,6 +87,7 @@ def _alone(session_id: UUID) -> Iterator[None]:
     longest_s = 4 * settings.ORBIT_SSO_TIMEOUT_S + 5  # a refresh and what it needs
     until = time.monotonic() + longest_s
     while not cache.add(key, True, longest_s) and time.monotonic() < until:
+        oidc.let_go_of_the_database()
         time.sleep(_WAIT_S)
     try:
         yield
@@ -181,12 +182,13 @@ def _take_word(row: ProviderSession, said: Claims, now: datetime) -> bool:
         if settled:
             ProviderSession.objects.filter(pk=row.pk).update(asked_at=now, confirmed_at=now)
             return True
-    return _change(row, None if problem else role, now)
+    return _change(row, None if problem else role, now, vouched=not problem)
 
 
-def _change(row: ProviderSession, role: str | None, now: datetime) -> bool:
+def _change(row: ProviderSession, role: str | None, now: datetime, *, vouched: bool) -> bool:
+    """Also where the membership stays, the session ends that the provider no longer vouches for."""
     with changing(row.organization_id, ACTOR) as change:
-        stays = bring_in_line(change, row.person, role) is not None
+        stays = bring_in_line(change, row.person, role) is not None and vouched
         mine = ProviderSession.objects.filter(pk=row.pk)
         if stays:
             mine.update(asked_at=now, confirmed_at=now)

@@ -165,12 +165,12 @@ def _person(change: Change, said: Claims) -> Person | str:
         return "The organization is deleted."
     if problem := address_problem(said):
         return problem
-    person = _known(change, said)
     role = role_for(said.groups)
+    known = _known(change, said)
+    claimed = None if known else _unproven(said.email)
+    person = known or claimed
     if person is None:
-        if role is None:
-            return _NO_ROLE
-        made = _new_person(said)
+        made = _new_person(said) if role is not None else _NO_ROLE
         if isinstance(made, str):
             return made
         person = made
@@ -178,11 +178,13 @@ def _person(change: Change, said: Claims) -> Person | str:
         return "This account does not sign in by a provider."
     if bring_in_line(change, person, role) is None:
         return _NO_ROLE
+    if claimed is not None:
+        _take_over(claimed, said.email)
     return person
 
 
 def _known(change: Change, said: Claims) -> Person | None:
-    """By who they are at the provider, else by their address, which the provider has verified."""
+    """By who they are at the provider, else by an address that they have confirmed here."""
     link = SocialAccount.objects.select_related("user").filter(
         provider=change.organization.slug, uid=said.subject
     )
@@ -193,10 +195,12 @@ def _known(change: Change, said: Claims) -> Person | None:
     if (address := proven.first()) is not None:
         found: Person = address.user
         return found
-    person = Person.objects.filter(email__iexact=said.email).first()
-    if person is not None and not (person.is_staff or person.is_superuser):
-        _take_over(person, said.email)
-    return person
+    return None
+
+
+def _unproven(email: str) -> Person | None:
+    """Somebody gave this address and never confirmed it."""
+    return Person.objects.filter(email__iexact=email).first()
 
 
 def _take_over(person: Person, email: str) -> None:

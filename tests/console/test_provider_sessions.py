@@ -186,6 +186,17 @@ def test_address_that_is_no_longer_verified_ends_the_membership(
     assert engineer.get(tenant.path).status_code == 404
 
 
+def test_session_ends_also_of_a_member_by_hand_whose_address_is_no_longer_verified(
+    tenant: Tenant, provider: Provider, engineer: Client
+) -> None:
+    with access.scope(organization_id=tenant.organization.pk):
+        Membership.objects.update(origin=Membership.Origin.HAND)
+    provider.claims["email_verified"] = False
+    assert asks_again(engineer.get(tenant.path))
+    assert sessions(tenant) == 0
+    assert role(tenant, provider.claims["email"]) == "developer"
+
+
 def test_requests_at_once_use_a_refresh_token_once(
     tenant: Tenant, provider: Provider, engineer: Client
 ) -> None:

@@ -215,6 +215,62 @@ def test_address_that_somebody_only_claimed_is_its_holders(
     assert answer.status_code == 200
 
 
+def test_account_that_was_only_claimed_stays_as_it_was_when_its_holder_is_refused(
+    tenant: Tenant, provider: Provider, domain: str
+) -> None:
+    provider.claims = somebody(domain)
+    claimed = Person.objects.create_user(provider.claims["email"], PASSWORD)
+    EmailAddress.objects.create(user=claimed, email=claimed.email, verified=False, primary=True)
+    assert refused(come(Client(), tenant), "None of your groups")
+    claimed.refresh_from_db()
+    assert claimed.check_password(PASSWORD)
+    assert not EmailAddress.objects.get(user=claimed).verified
+
+
+ODD: list[dict[str, Any]] = [
+    {"name": "A\x00da\u202e"},
+    {"name": ["Ada"]},
+    {"name": "x" * 5000},
+    {"given_name": {"a": 1}, "preferred_username": 5, "picture": []},
+    {"groups": ["engineers", 5, None, {"a": []}, "\x00"]},
+    {"groups": ["x"] * 1000 + ["engineers"]},
+]
+
+
+def test_odd_claims_are_no_error(tenant: Tenant, provider: Provider, domain: str) -> None:
+    for said in ODD:
+        provider.claims = somebody(domain, "engineers") | said
+        assert come(Client(), tenant)["Location"] == tenant.path
+        found = member(tenant, provider.claims["email"])
+        assert found is not None
+        assert len(found.person.name) <= 120
+        assert found.person.name.isprintable()
+
+
+NAMELESS: list[tuple[dict[str, Any], int]] = [
+    ({"sub": ""}, 502),
+    ({"sub": "a\x00b"}, 502),
+    ({"sub": "x" * 192}, 502),
+    ({"email": ["a@b.example"]}, 403),
+    ({"email": "a\x00b@{domain}"}, 403),
+    ({"email": "a b@{domain}"}, 403),
+    ({"email": "@{domain}"}, 403),
+    ({"email": "x" * 300 + "@{domain}"}, 403),
+]
+
+
+def test_nobody_is_made_of_claims_that_name_nobody(tenant: Tenant, provider: Provider, domain: str) -> None:
+    for said, status in NAMELESS:
+        filled = {
+            name: value.replace("{domain}", domain) if isinstance(value, str) else value
+            for name, value in said.items()
+        }
+        provider.claims = somebody(domain, "engineers") | filled
+        before = Person.objects.count()
+        assert come(Client(), tenant).status_code == status
+        assert Person.objects.count() == before
+
+
 def test_who_is_who_is_remembered_by_subject(tenant: Tenant, provider: Provider, domain: str) -> None:
     provider.claims = somebody(domain, "engineers")
     first = provider.claims["email"]
@@ -400,23 +456,21 @@ def test_redirect_uri_ignores_the_requests_host(
     assert "code_challenge_method=S256" in url
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        {"iss": "https://elsewhere.example"},
-        {"aud": "somebody-else"},
-        {"exp": 1},
-        {"sub": "sub-somebody-else"},
-        {"aud": ["orbit", "other"], "azp": "other"},
-    ],
-)
-def test_id_token_that_is_not_for_us_is_refused(
-    tenant: Tenant, provider: Provider, domain: str, said: dict[str, Any]
-) -> None:
-    provider.claims = somebody(domain, "engineers")
-    provider.id_token = said
-    assert come(Client(), tenant).status_code == 502
-    assert not is_there(provider.claims["email"])
+FOREIGN: list[dict[str, Any]] = [
+    {"iss": "https://elsewhere.example"},
+    {"aud": "somebody-else"},
+    {"exp": 1},
+    {"sub": "sub-somebody-else"},
+    {"aud": ["orbit", "other"], "azp": "other"},
+]
+
+
+def test_id_token_that_is_not_for_us_is_refused(tenant: Tenant, provider: Provider, domain: str) -> None:
+    for said in FOREIGN:
+        provider.claims = somebody(domain, "engineers")
+        provider.id_token = said
+        assert come(Client(), tenant).status_code == 502
+        assert not is_there(provider.claims["email"])
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])

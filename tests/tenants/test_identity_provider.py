@@ -253,6 +253,8 @@ def test_provider_that_is_well_has_no_problems(organization: Organization, provi
         ({"userinfo_endpoint": None}, "no userinfo endpoint"),
         ({"scopes_supported": ["openid"]}, "does not offer the scope offline_access"),
         ({"code_challenge_methods_supported": ["plain"]}, "PKCE"),
+        ({"scopes_supported": 5, "token_endpoint_auth_methods_supported": {}}, "offline_access"),
+        ({"jwks_uri": ["https://login.example.com"]}, "has no jwks_uri"),
     ],
 )
 def test_problems_are_said_in_words(
