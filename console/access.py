@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRefresh
 
-from console import second_factor
+from console import second_factor, single_sign_on
 from orbit.lib import access
 from tenants.models import Membership
 from tenants.rights import Right, may
@@ -33,8 +33,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[..., HttpResponse]]:
     """The view runs in the organization's scope with the membership of a person who has the right.
 
-    A slug that names nobody's organization and one that names somebody else's meet the same 404. An organization
-    that requires a second factor opens only in a session that one was used in.
+    Not in a session that must first come by the organization's provider, or came by another one's. An organization
+    that requires a second factor opens only in a session that one was used in, or that its provider vouches for. A slug
+    that names nobody's organization and one that names somebody else's meet the same 404.
     """
 
     def declared(view: OrganizationView[P]) -> Callable[..., HttpResponse]:
@@ -45,10 +46,11 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
             member = _membership(slug)
             if member is None:
                 raise Http404
-            organization = member.organization
-            if organization.requires_mfa and not second_factor.is_proved(request):
-                return second_factor.ask(request, organization.name)
             with access.scope(organization_id=member.organization_id, person_id=member.person_id):
+                if not single_sign_on.opens(request, member):
+                    return single_sign_on.ask_again(request, member)
+                if _lacks_factor(request, member):
+                    return second_factor.ask(request, member.organization.name)
                 if not may(member, right):
                     raise PermissionDenied
                 request.membership = member  # type: ignore[attr-defined]  # for console.context
@@ -60,9 +62,15 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
     return declared
 
 
+def _lacks_factor(request: HttpRequest, member: Membership) -> bool:
+    if not member.organization.requires_mfa or single_sign_on.vouched(request) is not None:
+        return False
+    return not second_factor.is_proved(request)
+
+
 def _membership(slug: str) -> Membership | None:
     """The signed-in person's, whose scope this is."""
-    memberships = Membership.objects.select_related("organization", "custom_role")
+    memberships = Membership.objects.select_related("organization", "custom_role", "person")
     return memberships.filter(organization__slug=slug).first()
 
 

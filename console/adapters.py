@@ -17,7 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from console import sign_up
+from console import openid, sign_up, single_sign_on
 from orbit.lib.peer import client_address
 from tenants.lockout import account_key
 from tenants.models import Person
@@ -40,6 +40,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         ):
             user.approved_at = None
         return super().save_user(request, user, form, commit)
+
+    def get_login_stages(self) -> list[str]:
+        """A second factor is the provider's business where a provider vouches."""
+        stages: list[str] = super().get_login_stages()
+        if openid.arrived(self.request) is None:
+            return stages
+        return [stage for stage in stages if not stage.startswith("allauth.mfa.")]
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        super().login(request, user)
+        single_sign_on.mark(request, openid.arrived(request))
+
+    def logout(self, request: HttpRequest) -> None:
+        single_sign_on.end(request)
+        super().logout(request)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Links in mails lead to our own address, whatever Host the request named."""

@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -35,6 +36,10 @@ for _model in (
     IntervalSchedule,
     PeriodicTask,
     SolarSchedule,
+    # Providers are organizations' own (tenants.admin), tokens are not kept here, and links make no sense by themselves.
+    SocialAccount,
+    SocialApp,
+    SocialToken,
 ):
     admin.site.unregister(_model)
 

@@ -59,20 +59,25 @@ def members_page(request: HttpRequest, membership: Membership) -> HttpResponse:
         "organization": membership.organization,
         "membership": membership,
         "members": [
-            (one, one.rights <= membership.rights, with_factor is None or one.person_id in with_factor)
+            (
+                one,
+                one.rights <= membership.rights and not one.is_managed,
+                with_factor is None or one.person_id in with_factor,
+            )
             for one in members
         ],
         "may_require": may_require,
         "proved": may_require and second_factor.is_proved(request),
         "invitations": services.open_invitations().order_by("email"),
-        "roles": _grantable(membership),
+        "roles": grantable(membership),
         "may_invite": may(membership, Right.MEMBERS_INVITE),
         "may_change": may(membership, Right.MEMBERS_WRITE),
+        "may_sign_in": may(membership, Right.SIGN_IN_WRITE),
     }
     return render(request, "console/members.html", shown)
 
 
-def _grantable(membership: Membership) -> list[str]:
+def grantable(membership: Membership) -> list[str]:
     """Roles without a right that the member lacks."""
     roles = dict(BUILT_IN) | {one.name: one.rights for one in CustomRole.objects.order_by("name")}
     return [name for name, rights in roles.items() if rights <= membership.rights]

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 
 from console import second_factor, sessions
+from console.single_sign_on import SSO
 from orbit.lib import access
 
 ADMIN = "/admin/"
@@ -37,6 +38,8 @@ class AccessMiddleware:
             return self.get_response(request)
         person = request.user
         if not person.is_authenticated:
+            return self.get_response(request)
+        if request.path_info.startswith(SSO):  # asks a provider, so no transaction may wait for it
             return self.get_response(request)
         if request.path_info.startswith(ADMIN) and person.is_staff:
             if settings.ORBIT_STAFF_MFA and not second_factor.is_proved(request):

@@ -15,6 +15,8 @@ GROUPS = {
         ("Memberships", "tenants.membership", "badge"),
         ("Custom roles", "tenants.customrole", "admin_panel_settings"),
         ("Invitations", "tenants.invitation", "mail"),
+        ("Identity providers", "tenants.identityprovider", "login"),
+        ("Domains", "tenants.domain", "dns"),
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
         ("Service accounts", "tenants.serviceaccount", "smart_toy"),

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import chart, dashboard, limits, mail, sign_up
+from console import chart, dashboard, limits, mail, sign_up, single_sign_on
 from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
 from tenants import services
@@ -29,7 +29,7 @@ def home(request: HttpRequest) -> HttpResponse:
     invited = sign_up.forget(request)
     if invited is not None:
         return redirect("invitation", *invited)
-    memberships = _memberships()
+    memberships = _memberships(request)
     if len(memberships) == 1:
         return redirect("dashboard", memberships[0].organization.slug)
     return _organizations(request)
@@ -45,14 +45,15 @@ def organizations(request: HttpRequest) -> HttpResponse:
 def _organizations(request: HttpRequest) -> HttpResponse:
     may_found = isinstance(request.user, Person) and services.may_found(request.user)
     return render(
-        request, "console/organizations.html", {"memberships": _memberships(), "may_found": may_found}
+        request, "console/organizations.html", {"memberships": _memberships(request), "may_found": may_found}
     )
 
 
-def _memberships() -> list[Membership]:
-    return list(
-        Membership.objects.select_related("organization", "custom_role").order_by("organization__name")
-    )
+def _memberships(request: HttpRequest) -> list[Membership]:
+    """The person's; of a session that came by a provider, those that it opens."""
+    rows = Membership.objects.select_related("organization", "custom_role").order_by("organization__name")
+    vouched = single_sign_on.vouched(request)
+    return list(rows.filter(organization_id=vouched.organization_id) if vouched else rows)
 
 
 @require_safe

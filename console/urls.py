@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import keys, members, pages, sessions, start
+from console import keys, members, pages, sessions, sign_in, start
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -30,6 +30,17 @@ urlpatterns = [
         "o/<slug:slug>/invitations/<uuid:invitation_id>/revoke/",
         members.revoke_invitation,
         name="revoke_invitation",
+    ),
+    path("o/<slug:slug>/sign-in/", sign_in.settings_page, name="sign_in"),
+    path("o/<slug:slug>/sign-in/save/", sign_in.save, name="save_sign_in"),
+    path("o/<slug:slug>/sign-in/test/", sign_in.test, name="test_sign_in"),
+    path("o/<slug:slug>/sign-in/remove/", sign_in.remove, name="remove_sign_in"),
+    path("o/<slug:slug>/sign-in/domains/", sign_in.add_domain, name="add_domain"),
+    path(
+        "o/<slug:slug>/sign-in/domains/<uuid:domain_id>/verify/", sign_in.verify_domain, name="verify_domain"
+    ),
+    path(
+        "o/<slug:slug>/sign-in/domains/<uuid:domain_id>/remove/", sign_in.remove_domain, name="remove_domain"
     ),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
     path("accounts/sessions/end-others/", sessions.end_others, name="end_other_sessions"),

@@ -67,6 +67,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "forget provider sessions": {
+            "task": "tenants.tasks.forget_provider_sessions",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
         "purge deleted organizations": {
             "task": "tenants.tasks.purge_organizations",
             "schedule": 3600.0,

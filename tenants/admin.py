@@ -24,7 +24,9 @@ from tenants import lockout, people, suspending
 from tenants.models import (
     ApiKey,
     CustomRole,
+    Domain,
     FormerSecret,
+    IdentityProvider,
     Invitation,
     Membership,
     ModelAlias,
@@ -146,9 +148,9 @@ class OrganizationAdmin(SuspendingAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(ReadOnlyAdmin):
-    list_display = ("person", "organization", "role_name", "created_at")
+    list_display = ("person", "organization", "role_name", "origin", "created_at")
     list_select_related = ("person", "organization", "custom_role")
-    list_filter = ("role",)
+    list_filter = ("role", "origin")
     search_fields = ("person__email", "organization__slug")
 
 
@@ -156,6 +158,23 @@ class MembershipAdmin(ReadOnlyAdmin):
 class CustomRoleAdmin(ReadOnlyAdmin):
     list_display = ("name", "organization", "words", "created_at")
     list_select_related = ("organization",)
+    search_fields = ("name", "organization__slug")
+
+
+@admin.register(IdentityProvider)
+class IdentityProviderAdmin(ReadOnlyAdmin):
+    """Never the secret."""
+
+    list_display = ("issuer", "organization", "client_id", "passwords", "created_at")
+    list_select_related = ("organization",)
+    search_fields = ("issuer", "organization__slug")
+
+
+@admin.register(Domain)
+class DomainAdmin(ReadOnlyAdmin):
+    list_display = ("name", "organization", "verified_at", "created_at")
+    list_select_related = ("organization",)
+    list_filter = (("verified_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "organization__slug")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from tenants import keys
+from tenants.name_records import server_of
 from tenants.secrets.azure import addresses
 from tenants.secrets.local import MasterKeys
 
@@ -38,6 +40,22 @@ def given_secrets_are_usable(**_: Any) -> list[CheckMessage]:
     if settings.ORBIT_CEILING and not all(settings.ORBIT_CEILING.partition("/")):
         problems.append(Error("ORBIT_CEILING must read ORGANIZATION/POLICY.", id="tenants.E005"))
     return problems
+
+
+@register(Tags.security)
+def name_servers_are_addresses(**_: Any) -> list[CheckMessage]:
+    wrong = [text for text in settings.ORBIT_DNS_SERVERS if not _is_server(text)]
+    message = "ORBIT_DNS_SERVERS must list addresses, such as 192.0.2.1 or 192.0.2.1:5353, not {!r}."
+    return [Error(message.format(text), id="tenants.E008") for text in wrong]
+
+
+def _is_server(text: str) -> bool:
+    try:
+        host, port = server_of(text)
+        ip_address(host)
+    except ValueError:
+        return False
+    return 0 < port < 65_536
 
 
 @register(Tags.security)

@@ -21,6 +21,7 @@ class Right(StrEnum):
     MEMBERS_INVITE = "members.invite"
     MEMBERS_WRITE = "members.write"
     ROLES_WRITE = "roles.write"
+    SIGN_IN_WRITE = "sign_in.write"
     PROJECTS_WRITE = "projects.write"
     KEYS_READ = "keys.read"
     KEYS_ISSUE = "keys.issue"
@@ -45,6 +46,7 @@ MEANINGS: dict[Right, str] = {
     Right.MEMBERS_INVITE: "invite by mail, take an invitation back",
     Right.MEMBERS_WRITE: "give members another role, remove them",
     Right.ROLES_WRITE: "custom roles",
+    Right.SIGN_IN_WRITE: "the provider by which members sign in, its groups' roles, mail domains",
     Right.PROJECTS_WRITE: "create, change, suspend and archive projects, and their service accounts",
     Right.KEYS_READ: "which keys there are, never their text",
     Right.KEYS_ISSUE: "issue keys",

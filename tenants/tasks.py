@@ -1,5 +1,5 @@
 """What has come to its time: objects that providers have let go of, answers kept for repeated creations, keys to be rotated,
-requests that were approved for a while, organizations to be purged."""
+requests that were approved for a while, organizations to be purged, sessions that are over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from celery import shared_task
 from orbit.lib import access
 from tenants import services
 from tenants.api.idempotency import KEPT_FOR
-from tenants.models import ApiKey, IdempotentAnswer, PolicyRequest, ProviderObject
+from tenants.models import ApiKey, IdempotentAnswer, PolicyRequest, ProviderObject, ProviderSession
 from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
@@ -73,3 +73,12 @@ def end_requests() -> int:
         over = PolicyRequest.objects.filter(state=PolicyRequest.State.APPROVED, until__lte=now)
         organizations = list(over.values_list("organization_id", flat=True).distinct())
     return sum(services.end_requests(organization_id=one, now=now) for one in organizations)
+
+
+@shared_task(name="tenants.tasks.forget_provider_sessions", time_limit=120)
+def forget_provider_sessions() -> int:
+    """Deletes sessions of identity providers whose cookies are no longer valid, with their tokens; returns how many."""
+    now = datetime.now(UTC)
+    with access.operator():
+        organizations = list(ProviderSession.objects.values_list("organization_id", flat=True).distinct())
+    return sum(services.forget_old_sessions(organization_id=one, now=now) for one in organizations)

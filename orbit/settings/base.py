@@ -100,6 +100,16 @@ ORBIT_CEILING = env.text("ORBIT_CEILING")
 ORBIT_API_RATE = env.integer("ORBIT_API_RATE", 600, low=1)
 # Organizations that one person may found.
 ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
+# Who joins by an organization's own provider: by ORBIT_SIGN_UP, all (open), or all and they wait (approval).
+ORBIT_SSO_JOIN = env.choice("ORBIT_SSO_JOIN", ("sign-up", "open", "approval"))
+# After how many seconds a session's provider is asked again; 0 is at every request.
+ORBIT_SSO_RECHECK_S = env.integer("ORBIT_SSO_RECHECK_S", 60, high=86_400)
+# Seconds for which a provider that does not answer leaves its sessions as they are.
+ORBIT_SSO_GRACE_S = env.integer("ORBIT_SSO_GRACE_S", 900, high=604_800)
+# Seconds for one exchange with a provider.
+ORBIT_SSO_TIMEOUT_S = env.integer("ORBIT_SSO_TIMEOUT_S", 5, low=1, high=30)
+# Name servers that verify domains, as ADDRESS or ADDRESS:PORT; the system's where none is given.
+ORBIT_DNS_SERVERS = env.words("ORBIT_DNS_SERVERS")
 # Days for which a deleted organization can be restored.
 ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
 
@@ -153,6 +163,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
@@ -182,6 +193,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "console.single_sign_on.SingleSignOnMiddleware",
     "console.middleware.LastSeenMiddleware",
     "console.middleware.AccessMiddleware",
 ]
@@ -247,6 +259,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_ADAPTER = "console.adapters.AccountAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider has verified it, or nobody comes in
+SOCIALACCOUNT_ADAPTER = "console.openid.SocialAccountAdapter"
 ACCOUNT_FORMS = {"signup": "console.forms.SignUpForm"}
 DEFAULT_FROM_EMAIL = env.text("ORBIT_EMAIL_FROM", "Orbit Gateway <orbit@localhost>")
 EMAIL_BACKEND = "console.mail.Backend"
@@ -319,6 +333,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "20/m/ip",
     "change_password": "5/m/user",
     "manage_email": "10/m/user",
+    "single_sign_on": "30/m/ip",
 }
 MFA_RATE_LIMITS = {"webauthn_login": "10/m/ip"}
 MFA_ADAPTER = "console.adapters.MFAAdapter"

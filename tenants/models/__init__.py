@@ -17,13 +17,17 @@ from tenants.models.organizations import (
 )
 from tenants.models.policies import Policy, PolicyRequest, PolicyRevision
 from tenants.models.providers import ModelAlias, ModelFallback, ModelTarget, ProviderAccount, ProviderObject
+from tenants.models.sign_in import Domain, GroupRole, IdentityProvider, ProviderSession
 
 __all__ = [
     "ApiKey",
     "CustomRole",
+    "Domain",
     "FormerSecret",
     "FormerSecretUse",
+    "GroupRole",
     "IdempotentAnswer",
+    "IdentityProvider",
     "Installation",
     "Invitation",
     "KeyUse",
@@ -42,5 +46,6 @@ __all__ = [
     "Project",
     "ProviderAccount",
     "ProviderObject",
+    "ProviderSession",
     "ServiceAccount",
 ]

@@ -170,6 +170,10 @@ class Membership(models.Model):
         FINANCE = "finance"
         AUDITOR = "auditor"
 
+    class Origin(models.TextChoices):
+        HAND = "hand"
+        PROVIDER = "provider"  # made, kept and ended by the organization's identity provider
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
@@ -177,6 +181,7 @@ class Membership(models.Model):
     custom_role = models.ForeignKey(
         CustomRole, null=True, blank=True, on_delete=models.RESTRICT, related_name="memberships"
     )
+    origin = models.CharField(max_length=8, choices=Origin, default=Origin.HAND)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["Membership"](person_field="person_id")
@@ -188,6 +193,9 @@ class Membership(models.Model):
                 condition=models.Q(role__in=list(BUILT_IN), custom_role=None)
                 | models.Q(role="", custom_role__isnull=False),
                 name="membership_one_role",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(origin__in=["hand", "provider"]), name="membership_origin"
             ),
         ]
 
@@ -201,6 +209,11 @@ class Membership(models.Model):
     @property
     def rights(self) -> frozenset[Right]:
         return self.custom_role.rights if self.custom_role else BUILT_IN[self.role]
+
+    @property
+    def is_managed(self) -> bool:
+        """By the identity provider: not to be changed by hand."""
+        return self.origin == self.Origin.PROVIDER
 
 
 class Invitation(models.Model):

@@ -9,6 +9,12 @@ from tenants.services.deletion import (
     purge_organization,
     restore_organization,
 )
+from tenants.services.domains import add_domain, record_of, remove_domain, verify_domain
+from tenants.services.identity_provider import (
+    delete_identity_provider,
+    save_identity_provider,
+    try_identity_provider,
+)
 from tenants.services.invitations import (
     accept_invitation,
     find_invitation,
@@ -49,6 +55,20 @@ from tenants.services.organizations import (
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
 from tenants.services.provider_objects import forget_response, keep_objects, owned_objects
+from tenants.services.provider_sessions import (
+    end_provider_session,
+    forget_old_sessions,
+    still_stands,
+)
+from tenants.services.provider_sign_in import (
+    Admitted,
+    NotAdmitted,
+    Place,
+    admit,
+    needs_provider,
+    place_of_address,
+    place_of_slug,
+)
 from tenants.services.requests import (
     approve_request,
     end_requests,
@@ -69,12 +89,17 @@ from tenants.services.suspension import (
 
 __all__ = [
     "Actor",
+    "Admitted",
     "NewCredential",
     "NewTarget",
+    "NotAdmitted",
+    "Place",
     "Saved",
     "accept_invitation",
     "activate_member",
+    "add_domain",
     "add_member",
+    "admit",
     "announce_due_rotations",
     "approve_request",
     "archive_project",
@@ -85,14 +110,17 @@ __all__ = [
     "create_service_account",
     "deactivate_member",
     "delete_account",
+    "delete_identity_provider",
     "delete_model",
     "delete_models",
     "delete_organization",
     "delete_policy",
     "delete_role",
     "due_organizations",
+    "end_provider_session",
     "end_requests",
     "find_invitation",
+    "forget_old_sessions",
     "forget_response",
     "found_organization",
     "invite",
@@ -103,11 +131,16 @@ __all__ = [
     "look_up_key",
     "may_found",
     "named_policy",
+    "needs_provider",
     "open_invitations",
     "owned_objects",
+    "place_of_address",
+    "place_of_slug",
     "proves",
     "purge_organization",
+    "record_of",
     "refuse_request",
+    "remove_domain",
     "remove_member",
     "remove_service_account",
     "request_model",
@@ -125,14 +158,18 @@ __all__ = [
     "rollback_policy",
     "rotate_key",
     "save_account",
+    "save_identity_provider",
     "save_model",
     "save_policy",
     "save_project",
     "save_role",
     "set_ceiling",
+    "still_stands",
     "suspend_key",
     "suspend_organization",
     "suspend_project",
     "try_credential",
+    "try_identity_provider",
     "update_organization",
+    "verify_domain",
 ]

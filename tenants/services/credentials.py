@@ -7,8 +7,10 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
-from tenants.models import ProviderAccount
+from tenants.models import IdentityProvider, ProviderAccount, ProviderSession
 from tenants.secrets import local, resolve, stores
+from tenants.services.identity_provider import secret_place
+from tenants.services.provider_sign_in import token_place
 from tenants.services.saved import changing
 
 
@@ -48,6 +50,36 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
                 account.credential_sealed = fresh
                 account.save(update_fields=["credential_sealed"])
                 count += 1
+        more, lost = _rewrap_sign_in()
+        count, damaged = count + more, [*damaged, *lost]
         if count:
             change.act("credentials.rewrap", change.organization.slug, None, {"credentials": count})
     return Rewrapped(count, tuple(damaged))
+
+
+def _rewrap_sign_in() -> tuple[int, list[str]]:
+    """The provider's secret, and the tokens of its sessions. A session whose tokens do not open is of no use, and ends."""
+    count, damaged = 0, []
+    for provider in IdentityProvider.objects.all():
+        try:
+            count += _rewrap(provider, "secret_sealed", secret_place(provider))
+        except local.CannotOpen:
+            damaged.append("identity provider")
+    for session in ProviderSession.objects.all():
+        try:
+            for field in ("access", "refresh"):
+                count += _rewrap(session, f"{field}_sealed", token_place(session, f"{field}_token"))
+        except local.CannotOpen:
+            session.delete()
+    return count, damaged
+
+
+def _rewrap(row: IdentityProvider | ProviderSession, field: str, place: local.Place) -> int:
+    """How many were sealed anew."""
+    sealed = getattr(row, field)
+    fresh = local.rewrap(bytes(sealed), place) if sealed is not None else None
+    if fresh is None or fresh == bytes(sealed):
+        return 0
+    setattr(row, field, fresh)
+    row.save(update_fields=[field])
+    return 1

@@ -17,9 +17,12 @@ from orbit.lib.errors import InputError
 from tenants.models import (
     ApiKey,
     CustomRole,
+    Domain,
     FormerSecret,
     FormerSecretUse,
+    GroupRole,
     IdempotentAnswer,
+    IdentityProvider,
     Invitation,
     KeyUse,
     ManagementKey,
@@ -33,9 +36,11 @@ from tenants.models import (
     Project,
     ProviderAccount,
     ProviderObject,
+    ProviderSession,
     ServiceAccount,
 )
 from tenants.rights import Right
+from tenants.services.identity_provider import forget_links
 from tenants.services.saved import Actor, changing
 
 AT_ONCE = 5_000  # rows of one transaction
@@ -57,6 +62,10 @@ _GOING: tuple[Any, ...] = (
     Invitation,
     IdempotentAnswer,
     ManagementKey,
+    ProviderSession,
+    GroupRole,
+    IdentityProvider,
+    Domain,
     Membership,
     CustomRole,
 )
@@ -111,6 +120,7 @@ def purge_organization(*, organization_id: UUID, actor: str) -> None:
         if organization.purged_at is None:
             organization.purged_at = timezone.now()
             organization.name = organization.slug
+            forget_links(organization.slug)
             organization.save(update_fields=["purged_at", "name"])
             change.act("organization.purge", organization.slug)
             change.raise_version()

@@ -1,4 +1,6 @@
-"""Who belongs to an organization, in which role. An organization keeps at least one owner who can sign in."""
+"""Who belongs to an organization, in which role. An organization keeps at least one owner who can sign in.
+
+Whom the identity provider manages is not changed by hand; only the installation itself may take them over."""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ def put_member(change: Change, person: Person, role: str) -> Saved[Membership]:
     """Within a change that is under way, and may grant the role."""
     member = _members().filter(person=person).first()
     if member is not None:
-        return _change_role(change, member, role)
+        saved = give_role(change, member, role)
+        if member.is_managed:  # by hand from now on
+            member.origin = Membership.Origin.HAND
+            member.save(update_fields=["origin"])
+        return saved
     built_in, custom = find_role(role)
     member = Membership.objects.create(
         organization_id=change.organization.pk, person=person, role=built_in, custom_role=custom
@@ -37,19 +43,27 @@ def put_member(change: Change, person: Person, role: str) -> Saved[Membership]:
 
 def change_role(*, organization_id: UUID, member_id: UUID, role: str, actor: Actor) -> Saved[Membership]:
     with changing(organization_id, actor, Right.MEMBERS_WRITE) as change:
-        return _change_role(change, _found(member_id), role)
+        member = _found(member_id)
+        _check_by_hand(member)
+        return give_role(change, member, role)
 
 
 def remove_member(*, organization_id: UUID, member_id: UUID, actor: Actor) -> None:
     """The person's sessions lose the organization with their next request; their open invitations and own keys end."""
     with changing(organization_id, actor, Right.MEMBERS_WRITE) as change:
         member = _found(member_id)
-        change.require_all(member.rights)
-        _keep_an_owner(member)
-        before = {"role": member.role_name}
-        member.delete()
-        _end_what_is_theirs(change, member.person)
-        change.act("member.remove", member.person.email, before)
+        _check_by_hand(member)
+        end_membership(change, member)
+
+
+def end_membership(change: Change, member: Membership) -> None:
+    """Within a change that is under way, and may take from the member what they have."""
+    change.require_all(member.rights)
+    _keep_an_owner(member)
+    before = {"role": member.role_name}
+    member.delete()
+    _end_what_is_theirs(change, member.person)
+    change.act("member.remove", member.person.email, before)
 
 
 def deactivate_member(*, organization_id: UUID, person: Person, actor: str) -> None:
@@ -71,7 +85,8 @@ def _end_what_is_theirs(change: Change, person: Person) -> None:
     end_management_keys(change, person)
 
 
-def _change_role(change: Change, member: Membership, role: str) -> Saved[Membership]:
+def give_role(change: Change, member: Membership, role: str) -> Saved[Membership]:
+    """Within a change that is under way, and may take the old role and grant the new one."""
     built_in, custom = find_role(role)
     change.require_all(member.rights | rights_of(built_in, custom))
     before, old_rights = member.role_name, member.rights
@@ -95,6 +110,13 @@ def _found(member_id: UUID) -> Membership:
     if member is None:
         raise InputError("member", "there is no such member")
     return member
+
+
+def _check_by_hand(member: Membership) -> None:
+    if member.is_managed:
+        raise InputError(
+            "member", "the identity provider manages this member", "change the person's groups there"
+        )
 
 
 def _keep_an_owner(going: Membership) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from orbit.lib.errors import InputError
-from tenants.models import CustomRole, Membership
+from tenants.models import CustomRole, GroupRole, IdentityProvider, Membership
 from tenants.rights import BUILT_IN, Right
 from tenants.schema import values
 from tenants.services.saved import Actor, Saved, changing, valid
@@ -62,8 +62,15 @@ def delete_role(*, organization_id: UUID, name: str, actor: Actor) -> None:
         change.require_all(role.rights)
         if Membership.objects.filter(custom_role=role).exists():
             raise InputError("role", f"members still have {name!r}", "give them another role first")
+        if _is_given_at_sign_in(role):
+            raise InputError("role", f"sign-in still gives {name!r}", "change the groups' roles first")
         role.delete()
         change.act("role.delete", name, {"rights": role.words})
+
+
+def _is_given_at_sign_in(role: CustomRole) -> bool:
+    by_default = IdentityProvider.objects.filter(default_custom_role=role)
+    return by_default.exists() or GroupRole.objects.filter(custom_role=role).exists()
 
 
 def _checked(words: Collection[str]) -> list[Right]:

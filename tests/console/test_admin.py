@@ -22,6 +22,8 @@ from orbit.lib import access
 from tenants import services
 from tenants.models import (
     ApiKey,
+    Domain,
+    IdentityProvider,
     ModelAlias,
     ModelFallback,
     ModelTarget,
@@ -58,6 +60,13 @@ def furnished(tenant: Tenant) -> Tenant:
             credential_sealed=CANARY.encode(),
             credential_hint="sk-…9f2a",
         )
+        IdentityProvider.objects.create(
+            organization=tenant.organization,
+            issuer="https://login.example.com",
+            client_id="orbit",
+            secret_sealed=CANARY.encode(),
+        )
+        Domain.objects.create(organization=tenant.organization, name="example.com", token="0123")
         alias = ModelAlias.objects.create(organization=tenant.organization, alias="fast")
         ModelTarget.objects.create(organization=tenant.organization, alias=alias, account=account, model="m")
         ApiKey.objects.create(

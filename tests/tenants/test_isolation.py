@@ -37,8 +37,10 @@ from tenants.models import (
     PolicyRevision,
     Project,
     ProviderAccount,
+    ProviderSession,
 )
 from tenants.services import (
+    add_domain,
     add_member,
     create_organization,
     create_service_account,
@@ -47,6 +49,7 @@ from tenants.services import (
     keep_objects,
     request_more,
     rotate_key,
+    save_identity_provider,
     save_policy,
     save_project,
     save_role,
@@ -89,6 +92,7 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         save_role(organization_id=organization_id, name="reader", rights=["usage.read"], actor="test")
         create_service_account(organization_id=organization_id, project="chatbot", name="bot", actor="test")
         invite(organization_id=organization_id, email=f"new-{name}@example.com", role="reader", actor="test")
+        _sign_in(organization_id, person)
         _fill_ledger(organization_id, name)
         _keep_response(organization_id, name)
         _rotate(organization_id)
@@ -105,6 +109,29 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         return organization_id
 
     return made
+
+
+def _sign_in(organization_id: UUID, person: Person) -> None:
+    add_domain(organization_id=organization_id, name="example.com", actor="test")
+    save_identity_provider(
+        organization_id=organization_id,
+        actor="test",
+        issuer="https://login.example.com",
+        client_id="orbit",
+        client_secret="oidc-secret",
+        groups=[("engineers", "reader")],
+    )
+    now = timezone.now()
+    with access.scope(organization_id=organization_id):
+        ProviderSession.objects.create(
+            organization_id=organization_id,
+            person=person,
+            subject="sub",
+            source=ProviderSession.Source.USERINFO,
+            access_sealed=b"sealed",
+            asked_at=now,
+            confirmed_at=now,
+        )
 
 
 def _keep_response(organization_id: UUID, slug: str) -> None:

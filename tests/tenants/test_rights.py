@@ -194,6 +194,25 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
         {Right.MEMBERS_WRITE} | BUILT_IN["auditor"] | BUILT_IN["developer"],
         _of_member(services.change_role, role="developer"),
     ),
+    "save the identity provider": (
+        {Right.SIGN_IN_WRITE} | BUILT_IN["auditor"] | BUILT_IN["developer"],
+        _plain(
+            services.save_identity_provider,
+            issuer="https://login.example.com",
+            client_id="orbit",
+            client_secret="oidc-secret",
+            groups=[("audit", "auditor")],
+            default_role="developer",
+        ),
+    ),
+    "test an identity provider": (
+        {Right.SIGN_IN_WRITE},
+        _plain(services.try_identity_provider, issuer="nowhere"),
+    ),
+    "remove the identity provider": ({Right.SIGN_IN_WRITE}, _plain(services.delete_identity_provider)),
+    "add a domain": ({Right.SIGN_IN_WRITE}, _plain(services.add_domain, name="new.example.com")),
+    "verify a domain": ({Right.SIGN_IN_WRITE}, _plain(services.verify_domain, domain_id=uuid4())),
+    "remove a domain": ({Right.SIGN_IN_WRITE}, _plain(services.remove_domain, domain_id=uuid4())),
     "remove a member": (
         {Right.MEMBERS_WRITE} | BUILT_IN["auditor"],
         _of_member(services.remove_member),

@@ -14,7 +14,15 @@ from console.operators import ensure_groups
 from orbit.lib.rowlevel import APP, LEDGER, OPERATOR
 
 # People, sessions and schedules belong to no organization.
-SHARED_PREFIXES = ("auth_", "django_", "account_", "mfa_", "usersessions_", "tenants_person")
+SHARED_PREFIXES = (
+    "auth_",
+    "django_",
+    "account_",
+    "mfa_",
+    "socialaccount_",
+    "usersessions_",
+    "tenants_person",
+)
 
 
 class Command(BaseCommand):
