@@ -108,6 +108,7 @@ class ApiKey(models.Model):
 
     class Meta:
         verbose_name = "API key"
+        permissions: ClassVar = [("revoke_apikey", "Can revoke API keys of every organization")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["project", "name"], condition=models.Q(revoked_at=None), name="usable_key_name"
@@ -128,6 +129,7 @@ class ApiKey(models.Model):
                 condition=models.Q(revoked_at=None, rotation_due_at__isnull=False),
                 name="rotation_due",
             ),
+            models.Index(fields=["hint"], name="key_hint"),
         ]
 
     def __str__(self) -> str:

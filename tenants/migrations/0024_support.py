@@ -1,0 +1,19 @@
+"""For operators: keys are found by their hint, and revoked with a permission of its own."""
+
+from typing import ClassVar
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [("tenants", "0018_policy_requests")]
+    operations: ClassVar = [
+        migrations.AlterModelOptions(
+            name="apikey",
+            options={
+                "permissions": [("revoke_apikey", "Can revoke API keys of every organization")],
+                "verbose_name": "API key",
+            },
+        ),
+        migrations.AddIndex(model_name="apikey", index=models.Index(fields=["hint"], name="key_hint")),
+    ]
