@@ -170,7 +170,7 @@ def test_rows_are_found_by_id_and_by_their_organizations(
 
 
 def test_an_organizations_page_shows_its_state_at_a_glance(tenant: Tenant, staff: Client) -> None:
-    key, _ = issued(tenant, "one")
+    issued(tenant, "one")
     event = tenant.call(datetime.now(UTC))
     tenant.call(
         datetime.now(UTC), kind="act", detail={"action": "key.issue", "target": "chatbot/x", "actor": "a@b"}
