@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Q, QuerySet
 
 from orbit.lib.admin import as_id
@@ -30,13 +28,17 @@ def found_keys(rows: QuerySet[ApiKey], term: str) -> QuerySet[ApiKey]:
     if "…" in text:
         return rows.filter(hint=text)
     if "/" in text:
-        return rows.filter(**_path(text.split("/")))
+        return rows.filter(_path(*text.split("/")[:_PARTS]))
     return rows.filter(_named(text))
 
 
-def _path(parts: list[str]) -> dict[str, Any]:
-    names = ("organization__slug", "project__slug", "name")
-    return {name: part for name, part in zip(names, parts[:_PARTS], strict=False) if part}
+def _path(place: str, project: str = "", name: str = "") -> Q:
+    """Whatever the path names last is asked for by its own index."""
+    wanted = Q(organization__in=list(Organization.objects.filter(slug=place).values_list("pk", flat=True)))
+    if project:
+        projects = Project.objects.filter(organization__slug=place, slug=project)
+        wanted = Q(project__in=list(projects.values_list("pk", flat=True)))
+    return wanted & Q(name=name) if name else wanted
 
 
 def _named(text: str) -> Q:

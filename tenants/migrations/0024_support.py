@@ -16,4 +16,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(model_name="apikey", index=models.Index(fields=["hint"], name="key_hint")),
+        migrations.AddIndex(
+            model_name="apikey",
+            index=models.Index(
+                fields=["organization"],
+                condition=models.Q(("suspended_at__isnull", False)),
+                name="key_suspended",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="keyuse",
+            index=models.Index(fields=["organization_id", "-used_at"], name="key_use_latest"),
+        ),
     ]

@@ -130,6 +130,11 @@ class ApiKey(models.Model):
                 name="rotation_due",
             ),
             models.Index(fields=["hint"], name="key_hint"),
+            models.Index(
+                fields=["organization"],
+                condition=models.Q(suspended_at__isnull=False),
+                name="key_suspended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -185,6 +190,9 @@ class KeyUse(models.Model):
     address = models.CharField(max_length=64, blank=True)
 
     objects = ScopedManager["KeyUse"]()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization_id", "-used_at"], name="key_use_latest")]
 
     def __str__(self) -> str:
         return f"{self.used_at:%F %H:%M}"
