@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -222,7 +223,7 @@ class ApiKeyAdmin(SuspendingAdmin):
 
     list_display = (
         "name",
-        "hint",
+        "hint_in_one",
         "project",
         "organization",
         "owner",
@@ -242,10 +243,7 @@ class ApiKeyAdmin(SuspendingAdmin):
     )
     sortable_by = ()  # there may be millions
     search_fields = ("name",)  # makes the search box appear; get_search_results decides
-    search_help_text = (
-        "The beginning of a name, a hint, ORGANIZATION/PROJECT/KEY or its beginning, an owner's address, or an id. "
-        "Never a whole key: for that there is Find a leaked key."
-    )
+    search_help_text = "Name, hint, ORGANIZATION/PROJECT/KEY, address or id"
     list_before_template = "admin/tenants/apikey/find_link.html"
     actions = ("suspend", "resume", "revoke")
     fields = (
@@ -289,7 +287,11 @@ class ApiKeyAdmin(SuspendingAdmin):
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:
         return key_pages.revoke(self, request, rows)
 
-    @admin.display(description="Last used", ordering="use__used_at")
+    @admin.display(description="Hint")
+    def hint_in_one(self, key: ApiKey) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}</span>', key.hint)
+
+    @admin.display(description="Last used")
     def last_used(self, key: ApiKey) -> str:
         use = key.last_use
         return f"{use.used_at:%Y-%m-%d %H:%M} UTC {use.address}".strip() if use else "never"

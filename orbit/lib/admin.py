@@ -50,7 +50,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 class LedgerAdmin(ReadOnlyAdmin):
     """Too large to be searched by substring: a term is one of the ids of `id_fields`, or the exact `slug_field`."""
 
-    id_fields = ()
+    id_fields: tuple[str, ...] = ()
     slug_field = ""
     search_fields = ("pk",)  # makes the search box appear; get_search_results decides
 
