@@ -100,7 +100,7 @@ def addresses(route: str, known: Known) -> list[str]:
 def _values(route: str, name: str, known: Known) -> list[str]:
     """In the admin an object's id is one of the model that the address names."""
     admin = ADMIN.match(route)
-    if admin and name == "object_id":
+    if admin and name in {"object_id", "id"}:
         return known.ids.get(".".join(admin.groups()), known.of("tenants.person"))[:1]
     if name not in PARAMETERS:
         raise NotFilled(f"{route}: say in {__name__} what {name!r} stands for")
