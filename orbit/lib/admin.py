@@ -48,10 +48,9 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class LedgerAdmin(ReadOnlyAdmin):
-    """Too large to be searched by substring: a term is one of the ids of `id_fields`, or the exact `slug_field`."""
+    """Too large to be searched by substring: a term is one of the ids of `id_fields`."""
 
     id_fields: tuple[str, ...] = ()
-    slug_field = ""
     search_fields = ("pk",)  # makes the search box appear; get_search_results decides
 
     def get_search_results(
@@ -63,7 +62,7 @@ class LedgerAdmin(ReadOnlyAdmin):
         wanted = as_id(term)
         if wanted is not None:
             return one_of(queryset, self.id_fields, wanted), False
-        return (queryset.filter(**{self.slug_field: term}) if self.slug_field else queryset.none()), False
+        return queryset.none(), False
 
 
 def _own_ids(model: type[Model]) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ from django.urls import reverse
 
 from audit.models import OutboxEntry
 from orbit.lib import access
+from quotas.models import UsageBucket
 from tenants import services
 from tenants.models import ApiKey, Person
-from tests.console.conftest import Tenant, make_person, make_tenant, signed_in
+from tests.console.conftest import Tenant, make_person, make_tenant, quarter, signed_in
 
 KEYS = "/admin/tenants/apikey/"
 FIND = "/admin/tenants/apikey/find/"
@@ -167,6 +168,21 @@ def test_rows_are_found_by_id_and_by_their_organizations(
             page = staff.get(f"/admin/tenants/{model}/", {"q": str(term)}).content.decode()
             assert f"/admin/tenants/{model}/{mine}/" in page
             assert f"/admin/tenants/{model}/{theirs}/" not in page
+
+
+def test_rollups_are_found_by_the_id_of_whatever_they_count(
+    tenant: Tenant, other: Tenant, staff: Client
+) -> None:
+    key, _ = issued(tenant, "one")
+    now = quarter(datetime.now(UTC))
+    for place in (tenant, other):
+        place.bucket(now, requests=1)
+    with access.ledger():
+        UsageBucket.objects.filter(organization_id=tenant.organization.pk).update(key_id=key.pk)
+    for term in (key.pk, tenant.project.pk, tenant.organization.pk):
+        page = staff.get("/admin/quotas/usagebucket/", {"q": str(term)}).content.decode()
+        assert str(tenant.organization.pk) in page
+        assert str(other.organization.pk) not in page
 
 
 def test_an_organizations_page_shows_its_state_at_a_glance(tenant: Tenant, staff: Client) -> None:
