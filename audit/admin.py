@@ -47,8 +47,7 @@ class EventAdmin(LedgerAdmin):
     ordering = ("-event_id",)
     sortable_by = ()
     id_fields = ("event_id", "request_id")
-    slug_field = "organization"
-    search_help_text = "An organization's slug, an event id or a request id"
+    search_help_text = "An event id or a request id"
     exclude = ("detail",)
     readonly_fields = ("detail_text",)
 

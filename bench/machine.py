@@ -16,13 +16,18 @@ from orbit.launcher import state
 PACKAGES = ("uvicorn", "uvloop", "httptools", "django", "djangorestframework", "hiredis")
 
 
-def facts(stage: Stage, nginx_binary: str | None) -> dict[str, str]:
+def here() -> dict[str, str]:
     return {
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         "commit": commit(),
         "machine": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
+    }
+
+
+def facts(stage: Stage, nginx_binary: str | None) -> dict[str, str]:
+    return here() | {
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         "Postgres": str(stage.database.info.parameter_status("server_version")),
         "Valkey": str(stage.store.info("server").get("valkey_version", "?")) + ", append-only file, everysec",

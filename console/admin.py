@@ -1,4 +1,4 @@
-"""Admin pages of the packages that we use, in the same look."""
+"""Admin pages of the packages that we use, in the same look; and of the ledger, searched by what tenants know."""
 
 from __future__ import annotations
 
@@ -24,10 +24,18 @@ from django_celery_beat.models import (
 )
 from unfold.admin import ModelAdmin
 
+from audit.admin import EventAdmin as LedgersEventAdmin
+from audit.models import Event
 from console.devices import device
+from orbit.lib.admin import as_id
+from quotas.admin import UsageBucketAdmin as RollupsBucketAdmin
+from quotas.models import UsageBucket
+from tenants.models import ApiKey, Organization, Project, ProviderAccount
 from tenants.people import end_sessions
 
 for _model in (
+    Event,
+    UsageBucket,
     EmailAddress,
     Authenticator,
     UserSession,
@@ -42,6 +50,42 @@ for _model in (
     SocialToken,
 ):
     admin.site.unregister(_model)
+
+
+@admin.register(Event)
+class EventAdmin(LedgersEventAdmin):
+    search_help_text = "An organization's slug, an event id or a request id"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """The ledger has an index of organizations' ids, not of their slugs."""
+        term = search_term.strip()
+        if not term or as_id(term) is not None:
+            return super().get_search_results(request, queryset, term)
+        whose = Organization.objects.filter(slug=term).values_list("pk", flat=True)
+        return queryset.filter(organization_id__in=list(whose)), False
+
+
+@admin.register(UsageBucket)
+class UsageBucketAdmin(RollupsBucketAdmin):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageBucket], search_term: str
+    ) -> tuple[QuerySet[UsageBucket], bool]:
+        """Buckets are found through their organization: an index for each id would cost every call."""
+        wanted = as_id(search_term)
+        if wanted is None:
+            return super().get_search_results(request, queryset, search_term)
+        parts: tuple[tuple[str, Any], ...] = (
+            ("project_id", Project),
+            ("key_id", ApiKey),
+            ("account_id", ProviderAccount),
+        )
+        for field, model in parts:
+            whose = model.objects.filter(pk=wanted).values_list("organization_id", flat=True).first()
+            if whose is not None:
+                return queryset.filter(organization_id=whose, **{field: wanted}), False
+        return queryset.filter(organization_id=wanted), False
 
 
 @admin.register(EmailAddress)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from django.contrib.auth.models import Group, Permission
 
 MEANINGS = {
-    "operator": "runs the installation: sees everything, suspends and resumes, changes people and schedules, ends sessions",
+    "operator": "runs the installation: sees everything, suspends and resumes, revokes keys, changes people and schedules, ends sessions",
     "support": "sees everything, changes nothing",
     "billing": "sees organizations, figures, prices and events",
 }
@@ -18,6 +18,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "tenants.add_person",
         "tenants.change_person",
         "tenants.suspend_organization",
+        "tenants.revoke_apikey",
         "mfa.delete_authenticator",
         "usersessions.delete_usersession",
         "django_celery_beat.*",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.store import client
@@ -17,7 +17,9 @@ from quotas import keys, seeds, usage
 from quotas.counters import Counter
 from quotas.limits import ANY_USER, FOREVER, SMOOTH_US, Calendar, Limit, Raised, Window, window_at
 from quotas.policies import calendar_of, limits_of, strictest
-from tenants.models import ApiKey, Organization, PolicyRevision, Project
+from tenants.models import ApiKey, KeyUse, Organization, PolicyRevision, Project
+
+MOST_KEYS = 500  # whose limits are read at once: of all keys of a large organization that would take a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,10 @@ class Reading:
 
 
 def organization_limits(organization_id: UUID) -> list[LimitStatus]:
-    """Every limit of the organization in scope, its projects and its usable keys. RedisError when the store is away."""
+    """Every limit of the organization in scope, its projects and its usable keys. RedisError when the store is away.
+
+    Of more than MOST_KEYS keys, those that were used last.
+    """
     organization = Organization.objects.get(pk=organization_id)
     documents = current_documents()
     limits: list[Limit] = []
@@ -141,27 +146,50 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
     projects = {project.pk: project for project in Project.objects.filter(archived_at=None).order_by("slug")}
     for project in projects.values():
         add(project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug)
-    for key in ApiKey.objects.filter(revoked_at=None, project_id__in=projects).order_by("name"):
+    above = {
+        project.pk: [
+            document
+            for document in _above(organization, project, documents)
+            if any(rule.get("of") == "each_key" for rule in document["limits"])
+        ]
+        for project in projects.values()
+    }
+    for key in _limited_keys({one for one, found in above.items() if found}, set(projects)):
         project = projects[key.project_id]
         where = {"object_id": str(key.pk), "object_name": f"{project.slug}/{key.name}"}
         add(key.policy_id, level="key", **where)
-        over = [documents[one] for one in {organization.policy_id, project.policy_id} if one is not None]
-        for document in over + ([organization.ceiling] if organization.ceiling is not None else []):
-            each = limits_of(
-                document,
-                level="key",
-                **where,
-                key_id=where["object_id"],
-                key_name=where["object_name"],
-            )
-            names = {rule["name"] for rule in document["limits"] if rule.get("of") == "each_key"}
-            limits.extend(limit for limit in each if limit.name in names)
+        for document in above[project.pk]:
+            limits.extend(_each_key(document, where))
     return standing(
         organization.shard,
         str(organization.pk),
         strictest(limits, time.time_ns() // 1000),
         calendar_of(organization),
     )
+
+
+def _above(
+    organization: Organization, project: Project, documents: dict[UUID, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    found = [documents[one] for one in {organization.policy_id, project.policy_id} if one is not None]
+    return found + ([organization.ceiling] if organization.ceiling is not None else [])
+
+
+def _each_key(document: dict[str, Any], where: dict[str, str]) -> list[Limit]:
+    names = {rule["name"] for rule in document["limits"] if rule.get("of") == "each_key"}
+    key = {"key_id": where["object_id"], "key_name": where["object_name"]}
+    return [limit for limit in limits_of(document, level="key", **where, **key) if limit.name in names]
+
+
+def _limited_keys(each: set[UUID], projects: set[UUID]) -> list[ApiKey]:
+    """Usable keys of `projects` that have limits: by a policy of their own, or in `each`, by one that counts keys apart."""
+    limited = Q(policy__isnull=False) | Q(project_id__in=each)
+    keys = ApiKey.objects.filter(limited, revoked_at=None, project_id__in=projects).defer("digest")
+    some = list(keys.order_by("pk")[: MOST_KEYS + 1])
+    if len(some) > MOST_KEYS:
+        used = KeyUse.objects.order_by("-used_at").values_list("key_id", flat=True)[:MOST_KEYS]
+        some = list(keys.filter(pk__in=list(used)))
+    return sorted(some, key=lambda key: key.name)
 
 
 def current_documents() -> dict[UUID, dict[str, Any]]:

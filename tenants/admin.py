@@ -12,15 +12,19 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm, AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orbit.lib.admin import ReadOnlyAdmin, as_json
 from orbit.lib.errors import InputError
-from tenants import lockout, people, suspending
+from tenants import key_pages, lockout, people, suspending
+from tenants.key_search import found_keys
 from tenants.models import (
     ApiKey,
     CustomRole,
@@ -55,7 +59,7 @@ class ReasonForm(ActionForm):  # type: ignore[misc]
 class SuspendingAdmin(ReadOnlyAdmin):
     """Rows are only read here; what the actions do goes through the services, with an act for each row."""
 
-    actions = ("suspend", "resume")
+    actions: Any = ("suspend", "resume")
     action_form = ReasonForm
 
     def has_suspend_permission(self, request: HttpRequest) -> bool:
@@ -144,6 +148,8 @@ class OrganizationAdmin(SuspendingAdmin):
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
     inlines = (MembershipInline,)
+    search_help_text = "Part of a slug or a name, or an id"
+    change_form_before_template = "admin/tenants/organization/glance.html"
 
 
 @admin.register(Membership)
@@ -239,7 +245,7 @@ class ApiKeyAdmin(SuspendingAdmin):
 
     list_display = (
         "name",
-        "hint",
+        "hint_in_one",
         "project",
         "organization",
         "owner",
@@ -257,14 +263,11 @@ class ApiKeyAdmin(SuspendingAdmin):
         ("suspended_at", admin.EmptyFieldListFilter),
         ("revoked_at", admin.EmptyFieldListFilter),
     )
-    search_fields = (
-        "name",
-        "hint",
-        "project__slug",
-        "organization__slug",
-        "person__email",
-        "service_account__name",
-    )
+    sortable_by = ()  # there may be millions
+    search_fields = ("name",)  # makes the search box appear; get_search_results decides
+    search_help_text = "Name, hint, ORGANIZATION/PROJECT/KEY, address or id"
+    list_before_template = "admin/tenants/apikey/find_link.html"
+    actions = ("suspend", "resume", "revoke")
     fields = (
         "organization",
         "project",
@@ -290,7 +293,27 @@ class ApiKeyAdmin(SuspendingAdmin):
     readonly_fields = ("hint", "generation", "last_used", "created_at", "changed_at")
     inlines = (FormerSecretInline,)
 
-    @admin.display(description="Last used", ordering="use__used_at")
+    def get_urls(self) -> list[Any]:
+        find = self.admin_site.admin_view(key_pages.find)
+        return [path("find/", find, {"site": self}, name="tenants_apikey_find"), *super().get_urls()]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ApiKey], search_term: str
+    ) -> tuple[QuerySet[ApiKey], bool]:
+        return found_keys(queryset, search_term), False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tenants.revoke_apikey"))
+
+    @admin.action(description="Revoke…", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:
+        return key_pages.revoke(self, request, rows)
+
+    @admin.display(description="Hint")
+    def hint_in_one(self, key: ApiKey) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}</span>', key.hint)
+
+    @admin.display(description="Last used")
     def last_used(self, key: ApiKey) -> str:
         use = key.last_use
         return f"{use.used_at:%Y-%m-%d %H:%M} UTC {use.address}".strip() if use else "never"
@@ -331,7 +354,16 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    """Whoever writes the permissions of a group that they are in has them all: that is for superusers."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
 
 
 @admin.register(Person)
@@ -346,7 +378,10 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     list_filter = ("is_active", "is_staff", "is_superuser", ("approved_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name")
     show_full_result_count = False
+    paginator = InfinitePaginator
+    list_disable_select_all = True
     list_per_page = 50
+    change_form_before_template = "admin/tenants/person/glance.html"
     readonly_fields = ("is_active", "last_login", "date_joined", "approved_at", "approved_by")
     filter_horizontal = ()
     fieldsets = (

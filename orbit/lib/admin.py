@@ -23,7 +23,19 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     paginator = InfinitePaginator
     list_per_page = 50
+    list_disable_select_all = True  # "all" would be a number that nobody has counted
     actions: Any = None
+    id_fields: tuple[
+        str, ...
+    ] = ()  # what a term that is an id may be the id of; else the row's or its organization's
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        wanted = as_id(search_term)
+        if wanted is None or not self.search_fields:
+            return super().get_search_results(request, queryset, search_term)  # type: ignore[no-any-return]
+        return one_of(queryset, self.id_fields or _own_ids(self.model), wanted), False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -36,10 +48,9 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class LedgerAdmin(ReadOnlyAdmin):
-    """Too large to be searched by substring: a term is one of the ids of `id_fields`, or the exact `slug_field`."""
+    """Too large to be searched by substring: a term is one of the ids of `id_fields`."""
 
     id_fields: tuple[str, ...] = ()
-    slug_field = ""
     search_fields = ("pk",)  # makes the search box appear; get_search_results decides
 
     def get_search_results(
@@ -48,14 +59,34 @@ class LedgerAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = queryset.none()
-        try:
-            wanted = UUID(term)
-        except ValueError:
-            return (queryset.filter(**{self.slug_field: term}) if self.slug_field else found), False
-        for name in self.id_fields:
-            found = found | queryset.filter(**{name: wanted})
-        return found, False
+        wanted = as_id(term)
+        if wanted is not None:
+            return one_of(queryset, self.id_fields, wanted), False
+        return queryset.none(), False
+
+
+def _own_ids(model: type[Model]) -> tuple[str, ...]:
+    fields = model._meta.concrete_fields  # noqa: SLF001 - Django's own word for it
+    return tuple(
+        field.attname
+        for field in fields
+        if field.attname == "organization_id"
+        or (field.primary_key and field.get_internal_type() == "UUIDField")
+    )
+
+
+def as_id(term: str) -> UUID | None:
+    try:
+        return UUID(term.strip())
+    except ValueError:
+        return None
+
+
+def one_of(queryset: QuerySet[Any], fields: tuple[str, ...], wanted: UUID) -> QuerySet[Any]:
+    found = queryset.none()
+    for name in fields:
+        found = found | queryset.filter(**{name: wanted})
+    return found
 
 
 def as_json(value: Any) -> SafeString:

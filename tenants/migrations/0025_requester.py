@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("tenants", "0022_single_sign_on")]
+    dependencies: ClassVar = [("tenants", "0024_support")]
 
     operations: ClassVar = [
         migrations.AddField(

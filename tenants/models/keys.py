@@ -108,6 +108,7 @@ class ApiKey(models.Model):
 
     class Meta:
         verbose_name = "API key"
+        permissions: ClassVar = [("revoke_apikey", "Can revoke API keys of every organization")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["project", "name"], condition=models.Q(revoked_at=None), name="usable_key_name"
@@ -127,6 +128,12 @@ class ApiKey(models.Model):
                 fields=["rotation_due_at"],
                 condition=models.Q(revoked_at=None, rotation_due_at__isnull=False),
                 name="rotation_due",
+            ),
+            models.Index(fields=["hint"], name="key_hint"),
+            models.Index(
+                fields=["organization"],
+                condition=models.Q(suspended_at__isnull=False),
+                name="key_suspended",
             ),
         ]
 
@@ -203,6 +210,9 @@ class KeyUse(models.Model):
     address = models.CharField(max_length=64, blank=True)
 
     objects = ScopedManager["KeyUse"]()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization_id", "-used_at"], name="key_use_latest")]
 
     def __str__(self) -> str:
         return f"{self.used_at:%F %H:%M}"

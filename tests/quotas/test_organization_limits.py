@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from orbit.lib import access
+from quotas import status
 from quotas.status import organization_limits
+from tenants.models import ApiKey, KeyUse
 from tests.conftest import MakeTenant
 
 
@@ -52,3 +57,25 @@ def test_every_limit_is_listed_once_on_its_object(make_tenant: MakeTenant) -> No
         ("key", "app/second", "keys"): (4, False, True),
     }
     assert len(found) == 8
+
+
+def test_of_very_many_keys_those_used_last_are_read(
+    make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = {"name": "each", "meter": "requests", "per": "minute", "limit": 60, "of": "each_key"}
+    names = [{"name": f"key-{number}"} for number in range(5)]
+    tenant = make_tenant({"projects": [{"slug": "app", "keys": names}]}, limits=[each])
+    with access.operator():
+        ids = dict(ApiKey.objects.filter(organization_id=tenant.id).values_list("name", "pk"))
+    with access.ledger():
+        for number in range(5):
+            used_at = datetime(2026, 11, 1 + number, tzinfo=UTC)
+            KeyUse.objects.create(key_id=ids[f"key-{number}"], organization_id=tenant.id, used_at=used_at)
+
+    def read() -> list[str]:
+        with access.scope(organization_id=tenant.id):
+            return [one.object for one in organization_limits(tenant.id) if one.level == "key"]
+
+    assert read() == [f"app/key-{number}" for number in range(5)]
+    monkeypatch.setattr(status, "MOST_KEYS", 2)
+    assert read() == ["app/key-3", "app/key-4"]

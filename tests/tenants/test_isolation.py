@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import (
     DatabaseError,
     IntegrityError,
@@ -22,6 +24,7 @@ from django.db import (
 from django.utils import timezone
 
 from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
 from quotas.models import DirtyBucket, UsageBucket
@@ -232,8 +235,21 @@ def test_the_roles_of_requests_cannot_get_round_it() -> None:
             "AND (rolsuper OR rolbypassrls OR rolcanlogin)"
         )
         assert cursor.fetchall() == []
-        cursor.execute("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user")
-        assert cursor.fetchone() == ("orbit_app", False)
+
+
+WHO = """SELECT current_user, session_user, c.rolsuper OR c.rolbypassrls, s.rolsuper OR s.rolbypassrls OR s.rolinherit
+FROM pg_roles c, pg_roles s WHERE c.rolname = current_user AND s.rolname = session_user"""
+
+
+def test_every_connection_of_the_suite_works_as_a_bound_role() -> None:
+    assert set(connections) == set(startup.ROLES)
+    for alias, role in startup.ROLES.items():
+        with connections[alias].cursor() as cursor:
+            cursor.execute(WHO)
+            assert cursor.fetchall() == [(role, "orbit_login", False, False)], alias
+            cursor.execute("RESET ROLE")  # what it was when it connected, not the login
+            cursor.execute("SELECT current_user")
+            assert cursor.fetchone() == (role,), alias
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -244,15 +260,48 @@ def test_raw_sql_in_one_scope_sees_no_row_of_another(
     mine, theirs = full(slug), full(f"{slug}-b")
     table, column = model._meta.db_table, _column(model)
     with access.scope(organization_id=mine), connection.cursor() as cursor:
-        cursor.execute(f'SELECT DISTINCT {column} FROM "{table}"')
-        assert cursor.fetchall() == [(mine,)]
-        cursor.execute(f'SELECT count(*) FROM "{table}" WHERE {column} = %s', [theirs])
-        assert cursor.fetchone() == (0,)
+        sees_only_its_own(cursor, model, mine, theirs)
         assert _affected(f'UPDATE "{table}" SET {column} = {column} WHERE {column} = %s', theirs) == 0
         assert _affected(f'DELETE FROM "{table}" WHERE {column} = %s', theirs) == 0
     with transaction.atomic(), connection.cursor() as cursor:  # no scope at all
         cursor.execute(f'SELECT count(*) FROM "{table}"')
         assert cursor.fetchone() == (0,)
+
+
+def sees_only_its_own(cursor: Any, model: type[models.Model], mine: UUID, theirs: UUID) -> None:
+    """What the test above asks of each table, in the scope of `mine`."""
+    table, column = model._meta.db_table, _column(model)
+    cursor.execute(f'SELECT count(*) FROM "{table}" WHERE {column} = %s', [theirs])
+    assert cursor.fetchone() == (0,), "rows of another organization are seen"
+    cursor.execute(f'SELECT DISTINCT {column} FROM "{table}"')
+    assert cursor.fetchall() == [(mine,)], "not exactly the organization's own rows are seen"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_that_test_fails_when_the_table_loses_a_policy(
+    model: type[models.Model], full: Callable[[str], UUID], slug: str
+) -> None:
+    """Each change is made as the owner in a transaction that is rolled back."""
+    mine, theirs = full(slug), full(f"{slug}-b")
+    table = f'"{model._meta.db_table}"'
+    changes = {
+        f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY": "another organization",
+        f"CREATE POLICY forgotten ON {table} USING (true)": "another organization",
+        f"ALTER POLICY tenant ON {table} USING (true)": "another organization",
+        f"DROP POLICY tenant ON {table}": "own rows",
+    }
+    with psycopg.connect(settings.DATABASE_OWNER_URL) as owner:
+        for change, word in {"SELECT 1": "", **changes}.items():
+            with owner.transaction(force_rollback=True), owner.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '20s'")
+                cursor.execute(change.encode())
+                cursor.execute("SET LOCAL ROLE orbit_app")
+                cursor.execute("SELECT set_config('orbit.organization', %s, true)", [str(mine)])
+                if not word:  # as it is, it passes
+                    sees_only_its_own(cursor, model, mine, theirs)
+                    continue
+                with pytest.raises(AssertionError, match=word):
+                    sees_only_its_own(cursor, model, mine, theirs)
 
 
 def _affected(sql: str, organization_id: UUID) -> int:

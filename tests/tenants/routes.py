@@ -1,0 +1,107 @@
+"""Every address that the resolver knows, filled in with the ids of one organization.
+
+A route with a parameter that nobody has said how to fill is an error, so that no route is left out unnoticed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from django.urls import URLPattern, get_resolver
+
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
+ADMIN = re.compile(r"^admin/(\w+)/(\w+)/")
+
+
+class NotFilled(Exception):
+    """A route's parameter is not in PARAMETERS."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an outsider may have heard of an organization: its slug, and the id of each of its rows."""
+
+    slug: str
+    ids: Mapping[str, list[str]]  # by model, `tenants.project`
+
+    def of(self, label: str) -> list[str]:
+        return self.ids[label]
+
+    def every(self) -> list[str]:
+        return sorted({one for ids in self.ids.values() for one in ids[:1]})
+
+
+def _ids(label: str) -> Callable[[Known], list[str]]:
+    return lambda known: known.of(label)[:1]
+
+
+def _same(*values: str) -> Callable[[Known], list[str]]:
+    return lambda known: list(values)
+
+
+def _every(known: Known) -> list[str]:
+    return known.every()
+
+
+# What a parameter of this name stands for. A name that could be anything is tried with every id.
+PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
+    "slug": lambda known: [known.slug],
+    "organization": lambda known: [known.slug],
+    "organization_id": _ids("tenants.organization"),
+    "event_id": _ids("audit.event"),
+    "member_id": _ids("tenants.membership"),
+    "invitation_id": _ids("tenants.invitation"),
+    "project_id": _ids("tenants.project"),
+    "key_id": _ids("tenants.apikey"),
+    "policy_id": _ids("tenants.policy"),
+    "account_id": _ids("tenants.provideraccount"),
+    "person_id": _ids("tenants.person"),
+    "pk": _every,
+    "id": _every,
+    "token": _same("a-token-that-was-never-given-out"),
+    "name": _same("no-such-mail"),
+    # of allauth's and the admin's own
+    "key": _same("no-such-key"),
+    "uidb36": _same("1"),
+    "content_type_id": _same("1"),
+    "object_id": _every,
+    "app_label": _same("tenants", "audit"),
+    "url": _same("no/such/page/"),
+}
+
+
+def every_route() -> Iterator[tuple[str, URLPattern]]:
+    yield from _below(get_resolver(), "")
+
+
+def _below(resolver: Any, before: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern).removeprefix("^").removesuffix("$").removesuffix(r"\Z")
+        if isinstance(pattern, URLPattern):
+            yield route, pattern
+        else:
+            yield from _below(pattern, route)
+
+
+def addresses(route: str, known: Known) -> list[str]:
+    """The route with each parameter filled in every way. NotFilled when that cannot be said of one."""
+    names = [first or second for first, second in PARAMETER.findall(route)]
+    filled = []
+    for values in product(*(_values(route, name, known) for name in names)):
+        left = iter(values)
+        filled.append("/" + PARAMETER.sub(lambda _, left=left: next(left), route))  # type: ignore[misc]
+    return filled
+
+
+def _values(route: str, name: str, known: Known) -> list[str]:
+    """In the admin an object's id is one of the model that the address names."""
+    admin = ADMIN.match(route)
+    if admin and name in {"object_id", "id"}:
+        return known.ids.get(".".join(admin.groups()), known.of("tenants.person"))[:1]
+    if name not in PARAMETERS:
+        raise NotFilled(f"{route}: say in {__name__} what {name!r} stands for")
+    return PARAMETERS[name](known)
