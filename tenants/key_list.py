@@ -18,6 +18,7 @@ from tenants.models import ApiKey, Project
 from tenants.rotation import GRACE
 from tenants.schema import values
 
+STATES = ("usable", "due", "overdue", "expired", "suspended", "revoked")
 _PATTERN = re.compile(r"[A-Za-z0-9_*-]{1,63}")
 
 

@@ -2,12 +2,25 @@
 
 from django.urls import path
 
-from tenants.api import keys, management_keys, organizations, projects
+from tenants.api import (
+    accounts,
+    keys,
+    management_keys,
+    members,
+    organizations,
+    policies,
+    projects,
+    requests,
+    roles,
+    routes,
+    service_accounts,
+)
 
 ORGANIZATION = "organizations/<slug:organization>"
 
 urlpatterns = [
     path("me", organizations.Me.as_view()),
+    path("roles", roles.BuiltInRoles.as_view()),
     path("organizations", organizations.Organizations.as_view()),
     path(ORGANIZATION, organizations.OrganizationItem.as_view()),
     path(f"{ORGANIZATION}/restore", organizations.RestoreOrganization.as_view()),
@@ -17,6 +30,8 @@ urlpatterns = [
     path(f"{ORGANIZATION}/projects/<slug:project>", projects.ProjectItem.as_view()),
     path(f"{ORGANIZATION}/projects/<slug:project>/suspend", projects.SuspendProject.as_view()),
     path(f"{ORGANIZATION}/projects/<slug:project>/resume", projects.ResumeProject.as_view()),
+    path(f"{ORGANIZATION}/service-accounts", service_accounts.ServiceAccounts.as_view()),
+    path(f"{ORGANIZATION}/service-accounts/<uuid:account>", service_accounts.ServiceAccountItem.as_view()),
     path(f"{ORGANIZATION}/keys", keys.Keys.as_view()),
     path(f"{ORGANIZATION}/keys/revoke", keys.RevokeKeys.as_view()),
     path(f"{ORGANIZATION}/keys/<uuid:key>", keys.KeyItem.as_view()),
@@ -24,6 +39,25 @@ urlpatterns = [
     path(f"{ORGANIZATION}/keys/<uuid:key>/suspend", keys.SuspendKey.as_view()),
     path(f"{ORGANIZATION}/keys/<uuid:key>/resume", keys.ResumeKey.as_view()),
     path(f"{ORGANIZATION}/keys/<uuid:key>/rotate", keys.RotateKey.as_view()),
+    path(f"{ORGANIZATION}/policies", policies.Policies.as_view()),
+    path(f"{ORGANIZATION}/policies/<slug:policy>", policies.PolicyItem.as_view()),
+    path(f"{ORGANIZATION}/policies/<slug:policy>/revisions", policies.Revisions.as_view()),
+    path(f"{ORGANIZATION}/policies/<slug:policy>/revisions/<int:number>", policies.RevisionItem.as_view()),
+    path(f"{ORGANIZATION}/policies/<slug:policy>/rollback", policies.RollBackPolicy.as_view()),
+    path(f"{ORGANIZATION}/policy-check", policies.CheckPolicy.as_view()),
+    path(f"{ORGANIZATION}/requests", requests.Requests.as_view()),
+    path(f"{ORGANIZATION}/requests/<uuid:request_id>", requests.RequestItem.as_view()),
+    path(f"{ORGANIZATION}/requests/<uuid:request_id>/approve", requests.ApproveRequest.as_view()),
+    path(f"{ORGANIZATION}/requests/<uuid:request_id>/refuse", requests.RefuseRequest.as_view()),
+    path(f"{ORGANIZATION}/members", members.Members.as_view()),
+    path(f"{ORGANIZATION}/members/<uuid:member>", members.MemberItem.as_view()),
+    path(f"{ORGANIZATION}/roles", roles.Roles.as_view()),
+    path(f"{ORGANIZATION}/roles/<slug:role>", roles.RoleItem.as_view()),
+    path(f"{ORGANIZATION}/provider-accounts", accounts.Accounts.as_view()),
+    path(f"{ORGANIZATION}/provider-accounts/<slug:account>", accounts.AccountItem.as_view()),
+    path(f"{ORGANIZATION}/provider-accounts/<slug:account>/test", accounts.TryAccount.as_view()),
+    path(f"{ORGANIZATION}/models", routes.Models.as_view()),
+    path(f"{ORGANIZATION}/models/<path:alias>", routes.ModelItem.as_view()),
     path(f"{ORGANIZATION}/management-keys", management_keys.ManagementKeys.as_view()),
     path(
         f"{ORGANIZATION}/management-keys/<uuid:key>/revoke",
