@@ -4,6 +4,7 @@ from django.urls import path
 
 from tenants.api import (
     accounts,
+    apply,
     keys,
     management_keys,
     members,
@@ -21,11 +22,14 @@ ORGANIZATION = "organizations/<slug:organization>"
 urlpatterns = [
     path("me", organizations.Me.as_view()),
     path("roles", roles.BuiltInRoles.as_view()),
+    path("apply", apply.ApplyAll.as_view()),
     path("organizations", organizations.Organizations.as_view()),
     path(ORGANIZATION, organizations.OrganizationItem.as_view()),
     path(f"{ORGANIZATION}/restore", organizations.RestoreOrganization.as_view()),
     path(f"{ORGANIZATION}/suspend", organizations.SuspendOrganization.as_view()),
     path(f"{ORGANIZATION}/resume", organizations.ResumeOrganization.as_view()),
+    path(f"{ORGANIZATION}/apply", apply.Apply.as_view()),
+    path(f"{ORGANIZATION}/export", apply.Export.as_view()),
     path(f"{ORGANIZATION}/projects", projects.Projects.as_view()),
     path(f"{ORGANIZATION}/projects/<slug:project>", projects.ProjectItem.as_view()),
     path(f"{ORGANIZATION}/projects/<slug:project>/suspend", projects.SuspendProject.as_view()),
