@@ -116,7 +116,10 @@ class ModelItem(Putting, Removing):
     shown, body = ModelShown, ModelBody
 
     def find(self) -> ModelAlias | None:
-        return _models().filter(alias=self.kwargs["alias"]).first()
+        alias = self.kwargs["alias"]
+        if not alias.isprintable():  # NUL among others, which the database does not take
+            return None
+        return _models().filter(alias=alias).first()
 
     def save(self, wanted: dict[str, Any]) -> bool:
         targets = [services.NewTarget(**one) for one in wanted.pop("targets")]

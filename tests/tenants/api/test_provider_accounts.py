@@ -210,6 +210,12 @@ def test_a_bad_route_names_its_field(admin: Caller, models: str, changed: dict[s
     assert fields(admin("PUT", f"{models}/fast", TO_MAIN | changed)) == [field]
 
 
+@pytest.mark.parametrize("alias", ["%00", "a%0Ab", "a" * 121, "..", "a%2F%2Fb"])
+def test_a_name_that_no_model_has_is_not_found(admin: Caller, models: str, alias: str) -> None:
+    for method in ("GET", "DELETE"):
+        assert admin(method, f"{models}/{alias}").status_code == 404
+
+
 def test_models_take_their_scopes_and_organization(
     admin: Caller, call_as: CallAs, other: Organization, models: str
 ) -> None:
