@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import F, QuerySet
+from django.http import Http404
 from rest_framework import serializers
 
 from tenants import services
@@ -72,13 +73,16 @@ class PolicyItem(Putting, Removing):
 
 
 class Revisions(Listing, OrganizationEndpoint):
-    """What a policy has said, the newest first. A policy that there is not has none."""
+    """What a policy has said, the newest first."""
 
     scopes = {"GET": Right.ORGANIZATION_READ}
     shown, ordering = RevisionShown, "-number"
 
     def rows(self, asked: dict[str, Any]) -> QuerySet[PolicyRevision]:
-        return PolicyRevision.objects.filter(policy__name=self.kwargs["policy"])
+        rows = PolicyRevision.objects.filter(policy__name=self.kwargs["policy"])
+        if not rows.exists():  # a policy has one at least
+            raise Http404
+        return rows
 
 
 class DifferenceShown(serializers.Serializer[Any]):

@@ -160,7 +160,7 @@ def test_policies_of_another_organization_are_none(
     # the same name in one's own organization is one's own
     own = written.replace(slug, other.slug)
     assert stranger("GET", own).status_code == 404
-    assert stranger("GET", f"{own}/revisions").json()["data"] == []
+    assert stranger("GET", f"{own}/revisions").status_code == 404
 
 
 # Requests for more
