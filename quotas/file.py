@@ -12,10 +12,10 @@ from quotas.models import ContractPrice
 from quotas.rates import PARTS, UNITS, WHOLES
 from tenants.schema.prices import ContractPrice as Entry
 from tenants.sections import Section
-from tenants.services.saved import Saved
+from tenants.services.saved import Actor, Saved
 
 
-def _save(organization_id: UUID, entry: Entry, actor: str) -> Saved[ContractPrice]:
+def _save(organization_id: UUID, entry: Entry, actor: Actor) -> Saved[ContractPrice]:
     units = entry.units.model_dump(exclude_none=True) if entry.units else None
     rates = None
     if entry.discount_percent is None:
@@ -38,7 +38,7 @@ def _paths() -> list[str]:
     return [path_of(row) for row in ContractPrice.objects.live()]
 
 
-def _remove(organization_id: UUID, path: str, actor: str) -> None:
+def _remove(organization_id: UUID, path: str, actor: Actor) -> None:
     (row,) = (row for row in ContractPrice.objects.live() if path_of(row) == path)
     withdraw_contract_price(organization_id=organization_id, price_id=row.pk, actor=actor)
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import kinds, schema, services
+from tenants.callers import Caller
 from tenants.models import (
     ApiKey,
     CustomRole,
@@ -26,6 +28,7 @@ from tenants.models import (
     ProviderAccount,
     ServiceAccount,
 )
+from tenants.rights import OperatorRight
 from tenants.schema import Invalid, Known, Problem
 from tenants.schema.document import Account, Key, Role
 from tenants.schema.document import Organization as OrganizationEntry
@@ -65,9 +68,12 @@ class Outcome:
 
 
 def apply(
-    content: Any, *, actor: str, reason: str = "apply", prune: bool = False, dry_run: bool = False
+    content: Any, *, actor: str | Caller, reason: str = "apply", prune: bool = False, dry_run: bool = False
 ) -> Outcome:
     """`content` is plain values as `schema.load` returns them. Invalid, and nothing done, when anything is wrong.
+
+    A caller of the management API needs each right that its steps would take one by one, and PermissionDenied
+    undoes all of it. Only an operator makes organizations, and names references outside of their own part of a store.
 
     `reason` stands in the revisions of policies that it makes. With `dry_run` nothing is kept, and no key is told since none was issued.
     """
@@ -116,7 +122,7 @@ class _Applied:
     """One organization of the file."""
 
     def __init__(
-        self, outcome: Outcome, entry: OrganizationEntry, path: str, actor: str, reason: str
+        self, outcome: Outcome, entry: OrganizationEntry, path: str, actor: str | Caller, reason: str
     ) -> None:
         self._outcome = outcome
         self._entry = entry
@@ -167,9 +173,13 @@ class _Applied:
             self._note("create" if saved.created else "update", kind, name, saved.fields)
 
     def _create(self) -> UUID:
-        slug, fields = self._entry.slug, self._settings()
+        slug, fields, actor = self._entry.slug, self._settings(), self._actor
+        if isinstance(actor, Caller):
+            if OperatorRight.ORGANIZATIONS_CREATE not in actor.scopes or actor.organization not in ("", slug):
+                raise PermissionDenied(f"this takes the scope {OperatorRight.ORGANIZATIONS_CREATE}")
+            actor = actor.name
         self._note("create", "organization", "", ("slug", *fields))
-        return services.create_organization(slug=slug, actor=self._actor, **fields).id
+        return services.create_organization(slug=slug, actor=actor, **fields).id
 
     def _settings(self) -> Settings:
         entry = self._entry
@@ -208,7 +218,7 @@ class _Applied:
             prices_as=account.prices_as,
             credential=NewCredential(value=given.value or "", ref=given.ref or "") if given else None,
             actor=self._actor,
-            by_operator=True,
+            by_operator=isinstance(self._actor, str) or self._actor.is_operator,
         )
         self._warn_without_credential(saved, path, dropped=had is not None and "credential" in saved.fields)
         self._saved("provider_account", account.name, saved)

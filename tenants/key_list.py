@@ -21,6 +21,7 @@ from tenants.rotation import GRACE
 from tenants.schema import values
 
 AT_ONCE = 500  # keys that are read together
+STATES = ("usable", "due", "overdue", "expired", "suspended", "revoked")
 _PATTERN = re.compile(r"[A-Za-z0-9_*-]{1,63}")
 
 

@@ -116,7 +116,7 @@ class OperatorRight(StrEnum):
 
 
 OPERATOR_MEANINGS: dict[OperatorRight, str] = {
-    OperatorRight.ORGANIZATIONS_READ: "which organizations there are",
+    OperatorRight.ORGANIZATIONS_READ: "the ceilings over organizations",
     OperatorRight.ORGANIZATIONS_CREATE: "create organizations",
     OperatorRight.ORGANIZATIONS_SUSPEND: "suspend and resume organizations",
     OperatorRight.CEILINGS_WRITE: "set the policy that is over an organization's own",

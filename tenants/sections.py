@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tenants.services.saved import Saved
+from tenants.services.saved import Actor, Saved
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Section:
     field: str
     kind: str
     path: Callable[[Any], str]
-    save: Callable[[UUID, Any, str], Saved[Any]]  # organization, entry, actor
+    save: Callable[[UUID, Any, Actor], Saved[Any]]  # organization, entry, actor
     paths: Callable[[], Iterable[str]]
-    remove: Callable[[UUID, str, str], None]  # organization, path, actor
+    remove: Callable[[UUID, str, Actor], None]  # organization, path, actor
     export: Callable[[], list[dict[str, Any]]]
 
 

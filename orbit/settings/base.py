@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Several kinds of thing have a state; this one is of more than one component.
+    "ENUM_NAME_OVERRIDES": {"KeyStateEnum": "tenants.key_list.STATES"},
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "bearer": {

@@ -26,7 +26,7 @@ from tenants.api.schema import EndpointSchema
 from tenants.api.throttles import CallerThrottle
 from tenants.callers import Caller
 from tenants.models import Organization
-from tenants.rights import Scope
+from tenants.rights import OperatorRight, Scope
 
 REQUEST_ID = "X-Request-Id"
 
@@ -40,6 +40,12 @@ class HasScope(BasePermission):
         scope = cast("Endpoint", view).scopes[request.method or ""]
         if scope is not None and scope not in request.user.scopes:
             raise exceptions.PermissionDenied(f"This takes the scope {scope}, which the credential lacks.")
+        if (
+            isinstance(scope, OperatorRight)
+            and request.user.organization
+            and "organization" not in view.kwargs
+        ):
+            raise exceptions.PermissionDenied("The credential counts in one organization only.")
         return True
 
 

@@ -14,7 +14,7 @@ from tenants.api.organizations import Suspending
 from tenants.api.paging import Paged
 from tenants.api.problems import below
 from tenants.api.resources import Acting, ActingOn, Changing, Creating, Listing
-from tenants.key_list import Selection, described, selected
+from tenants.key_list import STATES, Selection, described, selected
 from tenants.models import ApiKey
 from tenants.rights import Right
 
@@ -31,7 +31,7 @@ class KeyShown(serializers.Serializer[Any]):
     project = serializers.CharField()
     name = serializers.CharField()
     hint = serializers.CharField(help_text="what is known of its text")
-    state = serializers.ChoiceField(["usable", "due", "overdue", "expired", "suspended", "revoked"])
+    state = serializers.ChoiceField(STATES)
     policy = serializers.CharField(allow_null=True)
     allow = serializers.DictField(help_text="models, endpoints and address ranges that it is narrowed to")
     owner = serializers.CharField(allow_null=True, help_text="a member's address or a service account's name")

@@ -132,15 +132,21 @@ def _faults(detail: Any, path: str = "") -> Iterator[Fault]:
     """The nested messages of a serializer, each with its path, such as `allow.models[0]`."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            # what concerns the object as a whole has the object's own path
-            here = path if name == "non_field_errors" else f"{path}.{name}" if path else str(name)
-            yield from _faults(inner, here)
+            yield from _faults(inner, _below(path, name))
     elif isinstance(detail, Sequence) and not isinstance(detail, str):
         for number, inner in enumerate(detail):
             nested = isinstance(inner, Mapping | list)
             yield from _faults(inner, f"{path}[{number}]" if nested else path)
     else:
         yield Fault(path, str(detail))
+
+
+def _below(path: str, name: object) -> str:
+    if isinstance(name, int):  # which one of a list
+        return f"{path}[{name}]"
+    if name == "non_field_errors":  # what concerns the object as a whole has the object's own path
+        return path
+    return f"{path}.{name}" if path else str(name)
 
 
 def _headers(error: Exception, code: str) -> dict[str, str]:

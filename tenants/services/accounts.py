@@ -51,14 +51,13 @@ def save_account(
 
     Without `credential` the stored one is kept, unless kind or address change.
 
-    A reference must be inside of the organization's own part of a store, unless it is given `by_operator`.
+    A reference must be inside of the organization's own part of a store, unless it is given `by_operator`, or is
+    the one that the account has and its destination stays.
     """
     valid("name", values.name, name)
     wanted = checked_account(kind=kind, base_url=base_url, prices_as=prices_as)
     _check_credential(credential)
     with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
-        if credential is not None and credential.ref and not by_operator:
-            _check_belongs(credential.ref, change.organization)
         account = ProviderAccount.objects.filter(name=name).first()
         created = account is None
         if account is None:
@@ -69,7 +68,10 @@ def save_account(
             new = differences(account, wanted)
             before = {name: getattr(account, name) for name in new}
         shown = _credential_shown(account)
-        moved = not created and bool({"kind", "base_url"} & new.keys())
+        moved = bool({"kind", "base_url"} & new.keys())
+        another = moved or (credential is not None and credential.ref != account.credential_ref)
+        if credential is not None and credential.ref and another and not by_operator:
+            _check_belongs(credential.ref, change.organization)
         renewed = _renew_credential(account, credential, void=moved)
         if not created and not new and not renewed:
             return Saved(account, created=False)
