@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.store import client
@@ -126,26 +126,70 @@ class Reading:
 
 def organization_limits(organization_id: UUID) -> list[LimitStatus]:
     """Every limit of the organization in scope, its projects and its usable keys. RedisError when the store is away."""
-    organization = Organization.objects.get(pk=organization_id)
-    documents = current_documents()
-    limits: list[Limit] = []
+    attached = Attached(Organization.objects.get(pk=organization_id))
+    projects = attached.of_projects(open_projects().order_by("slug"))
+    keys = attached.of_keys(usable_keys().order_by("name"))
+    return attached.statuses([*attached.of_whole(), *projects, *keys])
 
-    def add(policy_id: UUID | None, **where: str) -> None:
-        if policy_id is not None:
-            limits.extend(limits_of(documents[policy_id], **where))
 
-    whole = {"level": "organization", "object_id": str(organization.pk), "object_name": organization.slug}
-    add(organization.policy_id, **whole)
-    if organization.ceiling is not None:
-        limits.extend(limits_of(organization.ceiling, **whole))
-    projects = {project.pk: project for project in Project.objects.filter(archived_at=None).order_by("slug")}
-    for project in projects.values():
-        add(project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug)
-    for key in ApiKey.objects.filter(revoked_at=None, project_id__in=projects).order_by("name"):
-        project = projects[key.project_id]
-        where = {"object_id": str(key.pk), "object_name": f"{project.slug}/{key.name}"}
-        add(key.policy_id, level="key", **where)
-        over = [documents[one] for one in {organization.policy_id, project.policy_id} if one is not None]
+def open_projects() -> QuerySet[Project]:
+    return Project.objects.filter(archived_at=None)
+
+
+def usable_keys() -> QuerySet[ApiKey]:
+    """Those whose limits count: neither they nor their projects have ended."""
+    return ApiKey.objects.filter(revoked_at=None, project__archived_at=None).select_related("project")
+
+
+class Attached:
+    """Which limits there are on the objects of the organization in scope, by the policies in force."""
+
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
+        self._documents = current_documents()
+
+    def of_whole(self) -> list[Limit]:
+        """Those of the organization as a whole."""
+        organization = self._organization
+        whole = {"level": "organization", "object_id": str(organization.pk), "object_name": organization.slug}
+        found = self._of(organization.policy_id, **whole)
+        if organization.ceiling is not None:
+            found += limits_of(organization.ceiling, **whole)
+        return found
+
+    def of_projects(self, projects: Iterable[Project]) -> list[Limit]:
+        """Those on projects as a whole."""
+        return [
+            limit
+            for project in projects
+            for limit in self._of(
+                project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug
+            )
+        ]
+
+    def of_keys(self, keys: Iterable[ApiKey]) -> list[Limit]:
+        """Those on single keys: of their own policies, and those on each key of the policies over them."""
+        return [limit for key in keys for limit in self._of_key(key)]
+
+    def statuses(self, limits: Sequence[Limit]) -> list[LimitStatus]:
+        """How they stand; of several on one counter, the strictest. RedisError when the store is away."""
+        organization = self._organization
+        return standing(
+            organization.shard,
+            str(organization.pk),
+            strictest(limits, time.time_ns() // 1000),
+            calendar_of(organization),
+        )
+
+    def _of(self, policy_id: UUID | None, **where: str) -> list[Limit]:
+        return limits_of(self._documents[policy_id], **where) if policy_id is not None else []
+
+    def _of_key(self, key: ApiKey) -> list[Limit]:
+        organization = self._organization
+        where = {"object_id": str(key.pk), "object_name": f"{key.project.slug}/{key.name}"}
+        found = self._of(key.policy_id, level="key", **where)
+        policies = {organization.policy_id, key.project.policy_id}
+        over = [self._documents[one] for one in policies if one is not None]
         for document in over + ([organization.ceiling] if organization.ceiling is not None else []):
             each = limits_of(
                 document,
@@ -155,13 +199,8 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
                 key_name=where["object_name"],
             )
             names = {rule["name"] for rule in document["limits"] if rule.get("of") == "each_key"}
-            limits.extend(limit for limit in each if limit.name in names)
-    return standing(
-        organization.shard,
-        str(organization.pk),
-        strictest(limits, time.time_ns() // 1000),
-        calendar_of(organization),
-    )
+            found += [limit for limit in each if limit.name in names]
+        return found
 
 
 def current_documents() -> dict[UUID, dict[str, Any]]:
