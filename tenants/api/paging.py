@@ -42,13 +42,12 @@ def page(
 def cut(rows: QuerySet[Any], ordering: str, asked: dict[str, Any]) -> tuple[list[Any], str | None]:
     """The rows of one page, and the cursor of the next; None where there is none."""
     limit = asked["limit"]
-    found = list(after(rows, ordering, asked)[: limit + 1])
+    found = list(following(rows, ordering, asked)[: limit + 1])
     more = len(found) > limit
-    column = ordering.removeprefix("-")
-    return found[:limit], encoded(getattr(found[limit - 1], column)) if more else None
+    return found[:limit], encoded(getattr(found[limit - 1], ordering.removeprefix("-"))) if more else None
 
 
-def after(rows: QuerySet[Any], ordering: str, asked: dict[str, Any]) -> QuerySet[Any]:
+def following(rows: QuerySet[Any], ordering: str, asked: dict[str, Any]) -> QuerySet[Any]:
     """The rows in order, those of the pages before left out."""
     column = ordering.removeprefix("-")
     if "cursor" in asked:
