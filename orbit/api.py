@@ -8,6 +8,7 @@ from tenants.api.description import schema
 urlpatterns = [
     path("", include("tenants.api.urls")),
     path("", include("quotas.api.urls")),
+    path("", include("proxy.api_urls")),
     path("", include("console.api_urls")),
     path("schema", schema, name="api_schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
