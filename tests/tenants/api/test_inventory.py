@@ -12,7 +12,7 @@ from tenants.api.description import description
 from tenants.api.endpoint import Endpoint
 from tenants.rights import SCOPES
 
-OPEN = {"schema", "docs"}
+OPEN = {"schema", "docs", ""}  # the last is what no endpoint is at
 ANYBODYS = {"me", "prices"}  # any valid credential opens them
 
 
@@ -75,3 +75,9 @@ def test_the_description_is_valid() -> None:
 def test_the_description_is_made_without_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     description()
     assert capsys.readouterr().err == ""
+
+
+def test_bodies_are_described_as_strict() -> None:
+    said = description()["components"]["schemas"]
+    assert said["NewKey"]["additionalProperties"] is False
+    assert "additionalProperties" not in said["Key" if "Key" in said else "KeyShown"]
