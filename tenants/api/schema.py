@@ -102,7 +102,7 @@ class EndpointSchema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         """As the framework's, and that bodies hold nothing else."""
-        made = super()._map_basic_serializer(serializer, direction)
+        made: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         return made | {"additionalProperties": False} if isinstance(serializer, Strict) else made
 
     def get_auth(self) -> list[dict[str, list[str]]]:
