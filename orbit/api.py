@@ -10,7 +10,7 @@ urlpatterns = [
     path("", include("tenants.api.urls")),
     path("", include("quotas.api.urls")),
     path("", include("proxy.api_urls")),
-    path("", include("console.api_urls")),
+    path("", include("console.api.urls")),
     path("schema", schema, name="api_schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     re_path("", missing),  # last: not a page in HTML, nor a redirect to one with a slash

@@ -1,4 +1,4 @@
-"""The management API's view of the ledger: calls, and everything that happened."""
+"""The ledger: calls, and everything that happened."""
 
 from __future__ import annotations
 

@@ -1,0 +1,13 @@
+"""The management API's paths of this app, below /api/v1/."""
+
+from django.urls import path
+
+from console.api import ledger
+
+ORGANIZATION = "organizations/<slug:organization>"
+
+urlpatterns = [
+    path(f"{ORGANIZATION}/calls", ledger.Calls.as_view()),
+    path(f"{ORGANIZATION}/calls/<uuid:call>", ledger.CallItem.as_view()),
+    path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
+]
