@@ -97,9 +97,9 @@ def one_call(organization_id: UUID, event_id: UUID) -> Event | None:
 
 
 def corrections(organization_id: UUID, call: Event) -> list[Event]:
-    """Later entries that name the call."""
-    later = Event.objects.filter(organization_id=organization_id, corrects=call.event_id)
-    return list(later.filter(admitted_at__gte=call.admitted_at).order_by("seq"))
+    """Later entries that name the call. They were admitted when it was, which an index finds."""
+    there = Event.objects.filter(organization_id=organization_id, admitted_at=call.admitted_at)
+    return list(there.filter(corrects=call.event_id).order_by("seq"))
 
 
 def first_model(organization_id: UUID) -> str | None:

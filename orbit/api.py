@@ -1,13 +1,17 @@
 """The management API: every app's endpoints, their description and the page to try them on."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from tenants.api.description import schema
+from tenants.api.missing import missing
 
 urlpatterns = [
     path("", include("tenants.api.urls")),
-    path("", include("console.api_urls")),
+    path("", include("quotas.api.urls")),
+    path("", include("proxy.api_urls")),
+    path("", include("console.api.urls")),
     path("schema", schema, name="api_schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    re_path("", missing),  # last: not a page in HTML, nor a redirect to one with a slash
 ]

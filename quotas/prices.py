@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+from orbit.lib import money
 from orbit.lib.clock import to_us
 from orbit.lib.money import NANO
 from quotas.models import ContractPrice, Price
-from quotas.rates import Rates
+from quotas.rates import BASE, PARTS, UNITS, WHOLES, Rates
 
-__all__ = ["PACKAGE", "UNPRICED", "Rates", "Target", "ceiling", "in_force", "listed", "seed"]
+__all__ = ["PACKAGE", "UNPRICED", "Rates", "Target", "amounts", "ceiling", "in_force", "listed", "seed"]
 
 PACKAGE = "genai-prices"
 UNPRICED = Rates.parse({}, "none")
@@ -117,6 +119,20 @@ def _rates_at(rows: Sequence[Price], agreed: Sequence[ContractPrice], moment: da
 
 def _row_at(rows: Sequence[Price], moment: datetime) -> Price | None:
     return next((row for row in reversed(rows) if row.valid_from <= moment), None)
+
+
+def amounts(rates: Rates) -> dict[str, Any]:
+    """Rates as amounts of money, with the tables for long contexts and service tiers."""
+    whole = {name: getattr(rates, name) for name in WHOLES}
+    parts = {name: whole[PARTS[name]] + extra for name, extra in rates.extras.items()}
+    made: dict[str, Any] = {name: money.amount(nano) for name, nano in {**whole, **parts}.items()}
+    if rates.tiers:
+        made["tiers"] = [{"above_input_tokens": above, **amounts(tier)} for above, tier in rates.tiers]
+    if rates.services:
+        made["services"] = {name: amounts(replace(one, units={})) for name, one in rates.services.items()}
+    if rates.units:
+        made["units"] = {name: money.amount(nano * UNITS[name] // BASE) for name, nano in rates.units.items()}
+    return made
 
 
 def seed(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:

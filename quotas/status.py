@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.store import client
@@ -131,65 +131,103 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
 
     Of more than MOST_KEYS keys, those that were used last.
     """
-    organization = Organization.objects.get(pk=organization_id)
-    documents = current_documents()
-    limits: list[Limit] = []
+    attached = Attached(Organization.objects.get(pk=organization_id))
+    projects = list(open_projects().order_by("slug"))
+    keys = attached.limited_keys(projects)
+    return attached.statuses([*attached.of_whole(), *attached.of_projects(projects), *attached.of_keys(keys)])
 
-    def add(policy_id: UUID | None, **where: str) -> None:
-        if policy_id is not None:
-            limits.extend(limits_of(documents[policy_id], **where))
 
-    whole = {"level": "organization", "object_id": str(organization.pk), "object_name": organization.slug}
-    add(organization.policy_id, **whole)
-    if organization.ceiling is not None:
-        limits.extend(limits_of(organization.ceiling, **whole))
-    projects = {project.pk: project for project in Project.objects.filter(archived_at=None).order_by("slug")}
-    for project in projects.values():
-        add(project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug)
-    above = {
-        project.pk: [
-            document
-            for document in _above(organization, project, documents)
-            if any(rule.get("of") == "each_key" for rule in document["limits"])
+def open_projects() -> QuerySet[Project]:
+    return Project.objects.filter(archived_at=None)
+
+
+def usable_keys() -> QuerySet[ApiKey]:
+    """Those whose limits count: neither they nor their projects have ended."""
+    return ApiKey.objects.filter(revoked_at=None, project__archived_at=None).select_related("project")
+
+
+class Attached:
+    """Which limits there are on the objects of the organization in scope, by the policies in force."""
+
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
+        self._documents = current_documents()
+
+    def of_whole(self) -> list[Limit]:
+        """Those of the organization as a whole."""
+        organization = self._organization
+        whole = {"level": "organization", "object_id": str(organization.pk), "object_name": organization.slug}
+        found = self._of(organization.policy_id, **whole)
+        if organization.ceiling is not None:
+            found += limits_of(organization.ceiling, **whole)
+        return found
+
+    def of_projects(self, projects: Iterable[Project]) -> list[Limit]:
+        """Those on projects as a whole."""
+        return [
+            limit
+            for project in projects
+            for limit in self._of(
+                project.policy_id, level="project", object_id=str(project.pk), object_name=project.slug
+            )
         ]
-        for project in projects.values()
-    }
-    for key in _limited_keys({one for one, found in above.items() if found}, set(projects)):
-        project = projects[key.project_id]
-        where = {"object_id": str(key.pk), "object_name": f"{project.slug}/{key.name}"}
-        add(key.policy_id, level="key", **where)
-        for document in above[project.pk]:
-            limits.extend(_each_key(document, where))
-    return standing(
-        organization.shard,
-        str(organization.pk),
-        strictest(limits, time.time_ns() // 1000),
-        calendar_of(organization),
-    )
+
+    def of_keys(self, keys: Iterable[ApiKey]) -> list[Limit]:
+        """Those on single keys: of their own policies, and those on each key of the policies over them."""
+        return [limit for key in keys for limit in self._of_key(key)]
+
+    def statuses(self, limits: Sequence[Limit]) -> list[LimitStatus]:
+        """How they stand; of several on one counter, the strictest. RedisError when the store is away."""
+        organization = self._organization
+        return standing(
+            organization.shard,
+            str(organization.pk),
+            strictest(limits, time.time_ns() // 1000),
+            calendar_of(organization),
+        )
+
+    def _of(self, policy_id: UUID | None, **where: str) -> list[Limit]:
+        return limits_of(self._documents[policy_id], **where) if policy_id is not None else []
+
+    def limited_keys(self, projects: Sequence[Project]) -> list[ApiKey]:
+        """Usable keys with limits: by a policy of their own, or by one over them that counts keys apart.
+
+        Of more than MOST_KEYS, those that were used last.
+        """
+        each = {project.pk for project in projects if any(map(_each_key, self._over(project)))}
+        limited = usable_keys().filter(Q(policy__isnull=False) | Q(project_id__in=each)).defer("digest")
+        some = list(limited.order_by("pk")[: MOST_KEYS + 1])
+        if len(some) > MOST_KEYS:
+            used = KeyUse.objects.order_by("-used_at").values_list("key_id", flat=True)[:MOST_KEYS]
+            some = list(limited.filter(pk__in=list(used)))
+        return sorted(some, key=lambda key: key.name)
+
+    def _over(self, project: Project) -> list[dict[str, Any]]:
+        """The documents over the keys of a project."""
+        organization = self._organization
+        policies = {organization.policy_id, project.policy_id}
+        found = [self._documents[one] for one in policies if one is not None]
+        return found + ([organization.ceiling] if organization.ceiling is not None else [])
+
+    def _of_key(self, key: ApiKey) -> list[Limit]:
+        where = {"object_id": str(key.pk), "object_name": f"{key.project.slug}/{key.name}"}
+        found = self._of(key.policy_id, level="key", **where)
+        for document in self._over(key.project):
+            each = limits_of(
+                document,
+                level="key",
+                **where,
+                key_id=where["object_id"],
+                key_name=where["object_name"],
+            )
+            names = _each_key(document)
+            found += [limit for limit in each if limit.name in names]
+        return found
 
 
-def _above(
-    organization: Organization, project: Project, documents: dict[UUID, dict[str, Any]]
-) -> list[dict[str, Any]]:
-    found = [documents[one] for one in {organization.policy_id, project.policy_id} if one is not None]
-    return found + ([organization.ceiling] if organization.ceiling is not None else [])
-
-
-def _each_key(document: dict[str, Any], where: dict[str, str]) -> list[Limit]:
-    names = {rule["name"] for rule in document["limits"] if rule.get("of") == "each_key"}
-    key = {"key_id": where["object_id"], "key_name": where["object_name"]}
-    return [limit for limit in limits_of(document, level="key", **where, **key) if limit.name in names]
-
-
-def _limited_keys(each: set[UUID], projects: set[UUID]) -> list[ApiKey]:
-    """Usable keys of `projects` that have limits: by a policy of their own, or in `each`, by one that counts keys apart."""
-    limited = Q(policy__isnull=False) | Q(project_id__in=each)
-    keys = ApiKey.objects.filter(limited, revoked_at=None, project_id__in=projects).defer("digest")
-    some = list(keys.order_by("pk")[: MOST_KEYS + 1])
-    if len(some) > MOST_KEYS:
-        used = KeyUse.objects.order_by("-used_at").values_list("key_id", flat=True)[:MOST_KEYS]
-        some = list(keys.filter(pk__in=list(used)))
-    return sorted(some, key=lambda key: key.name)
+def _each_key(document: dict[str, Any]) -> set[str]:
+    """Names of the limits that count each key apart."""
+    return {rule["name"] for rule in document["limits"] if rule.get("of") == "each_key"}
 
 
 def current_documents() -> dict[UUID, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from audit.ledger import correction_id
 from audit.models import Event, OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.clock import from_us, to_us
+from orbit.lib.errors import InputError
 from orbit.lib.store import client
 from quotas import keys
 from quotas.limits import ANY_USER, NOBODY, Amounts, Limit, Window, user_digest
@@ -37,13 +38,23 @@ class Usage:
     rows: list[dict[str, Any]]
 
 
-def totals(since: datetime, until: datetime, by: Sequence[str] = (), *, time_zone: str = "UTC") -> Usage:
+def totals(
+    since: datetime,
+    until: datetime,
+    by: Sequence[str] = (),
+    *,
+    time_zone: str = "UTC",
+    only: Mapping[str, Sequence[Any]] | None = None,
+    most_rows: int | None = None,
+) -> Usage:
     """Sums of the organization in scope over [since, until), both rounded down to a quarter of an hour.
 
-    `by` takes project, key, model, account and day (of `time_zone`).
+    `by` takes project, key, model, account and day (of `time_zone`); `only` names columns and the values to sum.
+    InputError when there were more than `most_rows`.
     """
+    wanted = {f"{column}__in": values for column, values in (only or {}).items()}
     buckets = UsageBucket.objects.filter(
-        starts_at__gte=bucket_start(since), starts_at__lt=bucket_start(until)
+        starts_at__gte=bucket_start(since), starts_at__lt=bucket_start(until), **wanted
     )
     figures = {name: Sum(name, default=0) for name in (*TOTALS, "failed")}
     whole = buckets.aggregate(**figures)
@@ -51,7 +62,11 @@ def totals(since: datetime, until: datetime, by: Sequence[str] = (), *, time_zon
         return Usage(whole, [])
     grouped = _with_day(buckets, time_zone) if "day" in by else buckets
     fields = [GROUPS[name] for name in by]
-    return Usage(whole, list(grouped.order_by().values(*fields).annotate(**figures).order_by(*fields)))
+    rows = grouped.order_by().values(*fields).annotate(**figures).order_by(*fields)
+    found = list(rows if most_rows is None else rows[: most_rows + 1])
+    if most_rows is not None and len(found) > most_rows:
+        raise InputError("by", f"makes more than {most_rows} rows", "ask for less time, or for one project")
+    return Usage(whole, found)
 
 
 def _with_day(buckets: QuerySet[UsageBucket], time_zone: str) -> QuerySet[UsageBucket]:

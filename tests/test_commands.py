@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from django.core.management import CommandError, call_command
 
+from orbit.lib import money
 from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway
 
@@ -61,6 +62,7 @@ def test_usage_equals_the_exported_events(used: Tenant) -> None:
         "input_tokens": sum(call["input_tokens"] for call in calls),
         "output_tokens": 21,
         "cost_nano": sum(call["cost_nano"] for call in calls),
+        "cost": money.amount(sum(call["cost_nano"] for call in calls)),
         "estimated_requests": 0,
     }
     [row] = report["rows"]

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.clock import to_us
-from orbit.lib.errors import Code, OrbitError
+from orbit.lib.errors import Code, InputError, OrbitError
 from proxy.admission import never_fits
 from proxy.checks import check_policy, matches
 from proxy.context import EffectivePolicy, OrganizationSnapshot, PolicySnapshot, Principal
@@ -34,10 +34,17 @@ TRIES = 1000  # of one key and limit's refusals in a minute
 
 
 def simulate(
-    *, organization_id: UUID, policy: str, draft: Mapping[str, Any], days: float, now: datetime | None = None
+    *,
+    organization_id: UUID,
+    policy: str,
+    draft: Mapping[str, Any],
+    days: float,
+    now: datetime | None = None,
+    most_events: int | None = None,
+    most_s: float | None = None,
 ) -> Simulation:
     """Runs the ledger's last days through the engine's scripts. Invalid when the draft is no policy, InputError
-    when there is none to take the place of, RedisError when the store is away.
+    when there is none to take the place of, or more to do than is allowed, RedisError when the store is away.
 
     Nothing of the organization is changed. What was admitted in the meantime and what is still on its way to the
     ledger is left out.
@@ -56,9 +63,17 @@ def simulate(
         replay = _Replay(today, drafted, sandbox, answer)
         for one in recorded(organization_id, since, until):
             replay.take(one)
+            if most_events is not None and answer.events > most_events:
+                raise _too_much(f"has more than {most_events} events")
+            if most_s is not None and time.perf_counter() - started > most_s:
+                raise _too_much(f"takes longer than {most_s:g} s")
         replay.end()
     answer.took_s = time.perf_counter() - started
     return answer
+
+
+def _too_much(why: str) -> InputError:
+    return InputError("days", why, "take fewer days, or manage.py policy simulate")
 
 
 def _with_draft(

@@ -35,21 +35,27 @@ def page(
     rows: QuerySet[Any], ordering: str, asked: dict[str, Any], shown: type[serializers.Serializer[Any]]
 ) -> Response:
     """One page of rows, and the cursor of the next; `ordering` names a column, after `-` when it descends."""
+    found, following = cut(rows, ordering, asked)
+    return Response({"data": shown(found, many=True).data, "next_cursor": following})
+
+
+def cut(rows: QuerySet[Any], ordering: str, asked: dict[str, Any]) -> tuple[list[Any], str | None]:
+    """The rows of one page, and the cursor of the next; None where there is none."""
+    limit = asked["limit"]
+    found = list(following(rows, ordering, asked)[: limit + 1])
+    more = len(found) > limit
+    return found[:limit], encoded(getattr(found[limit - 1], ordering.removeprefix("-"))) if more else None
+
+
+def following(rows: QuerySet[Any], ordering: str, asked: dict[str, Any]) -> QuerySet[Any]:
+    """The rows in order, those of the pages before left out."""
     column = ordering.removeprefix("-")
     if "cursor" in asked:
         rows = _after(rows, column, "lt" if ordering.startswith("-") else "gt", asked["cursor"])
-    limit = asked["limit"]
-    found = list(rows.order_by(ordering)[: limit + 1])
-    more = len(found) > limit
-    return Response(
-        {
-            "data": shown(found[:limit], many=True).data,
-            "next_cursor": _encoded(getattr(found[limit - 1], column)) if more else None,
-        }
-    )
+    return rows.order_by(ordering)
 
 
-def _encoded(value: Any) -> str:
+def encoded(value: Any) -> str:
     return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
 
 

@@ -16,13 +16,6 @@ from tenants.schema.policy import Name, Strict
 _TERMS = {"provider", "model", "account", "discount_percent", "free", "units", "starts", "until"}
 
 
-def _pattern(text: str) -> str:
-    values.upstream_model(text)
-    if "*" in text[:-1]:
-        raise InputError("", "may have a * at its end only", "such as gpt-4o*")
-    return text
-
-
 def _more_than_nothing(value: object) -> object:
     return None if value is None else values.cost(value)
 
@@ -75,7 +68,7 @@ class ContractPrice(Strict):
     """Amounts are per million tokens. Exactly one of rates, a discount on the book's, and `free`."""
 
     provider: Name
-    model: Annotated[str, AfterValidator(_pattern)]
+    model: Annotated[str, AfterValidator(values.price_pattern)]
     account: Name | None = None
     input: Amount = None
     cached_input: CacheAmount = None

@@ -116,6 +116,14 @@ def upstream_model(text: str) -> str:
     return text
 
 
+def price_pattern(text: str) -> str:
+    """A provider's name of a model, or the beginning of such names with a `*` at its end."""
+    upstream_model(text)
+    if "*" in text[:-1]:
+        raise InputError("", "may have a * at its end only", "such as gpt-4o*")
+    return text
+
+
 def field_path(text: str) -> str:
     """A field of a request's body, without the places of lists on the way to it."""
     if len(text) > 120 or not _FIELD.fullmatch(text):

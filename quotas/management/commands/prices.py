@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ from uuid import UUID
 from django.db import transaction
 from pydantic import ValidationError
 
-from orbit.lib import access, clock, money
+from orbit.lib import access, clock
 from orbit.lib.clock import rfc3339, to_us
 from orbit.lib.errors import InputError
 from quotas import prices
 from quotas.contracts import add_price, rates_document, reseed, routed
 from quotas.file import PRICES
 from quotas.models import Price
-from quotas.rates import BASE, PARTS, UNITS, WHOLES, Rates
+from quotas.rates import WHOLES, Rates
 from tenants.management.cli import OperatorCommand
 from tenants.models import Organization, ProviderAccount
 from tenants.schema.prices import ContractPrice as Entry
@@ -88,7 +87,7 @@ class Command(OperatorCommand):
                 "from": rfc3339(one.valid_from),
                 "version": one.version,
             }
-            | _amounts(Rates.parse(one.rates, one.version))
+            | prices.amounts(Rates.parse(one.rates, one.version))
             for one in newest
         ]
         return {"prices": found}, [_words(row) for row in found]
@@ -212,25 +211,11 @@ def _steps(rates: Rates, at: datetime) -> list[dict[str, Any]]:
     while True:
         steps.append(
             {"from": rfc3339(since), "priced": step.priced, "version": step.version}
-            | _amounts(step.at(to_us(since)))
+            | prices.amounts(step.at(to_us(since)))
         )
         if step.successor is None or step.valid_until_us is None:
             return steps
         since, step = clock.from_us(step.valid_until_us), step.successor
-
-
-def _amounts(rates: Rates) -> dict[str, Any]:
-    """Rates as the file says them, with the tables for long contexts and service tiers."""
-    whole = {name: getattr(rates, name) for name in WHOLES}
-    parts = {name: whole[PARTS[name]] + extra for name, extra in rates.extras.items()}
-    made: dict[str, Any] = {name: money.amount(nano) for name, nano in {**whole, **parts}.items()}
-    if rates.tiers:
-        made["tiers"] = [{"above_input_tokens": above, **_amounts(tier)} for above, tier in rates.tiers]
-    if rates.services:
-        made["services"] = {name: _amounts(replace(one, units={})) for name, one in rates.services.items()}
-    if rates.units:
-        made["units"] = {name: money.amount(nano * UNITS[name] // BASE) for name, nano in rates.units.items()}
-    return made
 
 
 def _words(row: dict[str, Any]) -> str:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from orbit.lib import access, clock, money
+from orbit.lib import access, clock
 from orbit.lib.errors import InputError
 from quotas import usage
-from quotas.rollups import QUARTER, bucket_start
+from quotas.reports import usage_report
 from tenants.management.cli import OperatorCommand
-from tenants.models import ApiKey, Organization, Project, ProviderAccount
+from tenants.models import Organization
 
 
 class Command(OperatorCommand):
@@ -42,11 +40,9 @@ class Command(OperatorCommand):
             organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:
             raise InputError("--organization", f"there is no organization {options['organization']!r}.")
-        now = datetime.now(UTC)
-        since = _moment("--since", options["since"]) or _month_start(now, organization.time_zone)
-        until = _round_up(_moment("--until", options["until"]) or now)
+        since, until = (_moment(f"--{name}", options[name]) for name in ("since", "until"))
         with access.scope(organization_id=organization.pk):
-            report = _report(organization, bucket_start(since), until, by, now)
+            report = usage_report(organization, since=since, until=until, by=by)
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:
@@ -60,65 +56,6 @@ def _moment(option: str, text: str | None) -> datetime | None:
         raise InputError(
             option, f"{text!r} is no time.", "Write 2026-11-23 or 2026-11-23T10:00:00Z."
         ) from error
-
-
-def _month_start(now: datetime, time_zone: str) -> datetime:
-    return (
-        now.astimezone(ZoneInfo(time_zone))
-        .replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        .astimezone(UTC)
-    )
-
-
-def _round_up(moment: datetime) -> datetime:
-    start = bucket_start(moment)
-    return start if start == moment else start + QUARTER
-
-
-def _report(
-    organization: Organization, since: datetime, until: datetime, by: list[str], now: datetime
-) -> dict[str, Any]:
-    found = usage.totals(since, until, by, time_zone=organization.time_zone)
-    names = _names(by)
-    rows = [
-        {
-            **{name: _shown(name, row[usage.GROUPS[name]], names) for name in by},
-            **{name: row[name] for name in usage.TOTALS},
-        }
-        for row in found.rows
-    ]
-    return {
-        "organization": organization.slug,
-        "currency": organization.currency,
-        "since": clock.rfc3339(since),
-        "until": clock.rfc3339(until),
-        "complete_until": clock.rfc3339(usage.complete_until(organization.shard, now)),
-        "totals": {name: found.totals[name] for name in usage.TOTALS},
-        "rows": rows,
-    }
-
-
-def _names(by: list[str]) -> dict[UUID, str]:
-    """Readable names of the ids that rows are grouped by."""
-    found: dict[UUID, str] = {}
-    if "project" in by:
-        found.update(Project.objects.values_list("pk", "slug"))
-    if "key" in by:
-        found.update(
-            {
-                pk: f"{slug}/{name}"
-                for pk, slug, name in ApiKey.objects.values_list("pk", "project__slug", "name")
-            }
-        )
-    if "account" in by:
-        found.update(ProviderAccount.objects.values_list("pk", "name"))
-    return found
-
-
-def _shown(name: str, value: Any, names: dict[UUID, str]) -> str | None:
-    if isinstance(value, UUID):
-        return names.get(value, str(value))
-    return f"{value:%Y-%m-%d}" if name == "day" else value
 
 
 def _table(report: dict[str, Any], by: list[str]) -> str:
@@ -152,6 +89,6 @@ def _figures(row: dict[str, Any]) -> list[str]:
         str(row["refused"]),
         str(row["input_tokens"]),
         str(row["output_tokens"]),
-        money.amount(row["cost_nano"]),
+        row["cost"],
         str(row["estimated_requests"]),
     ]

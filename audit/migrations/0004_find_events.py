@@ -17,7 +17,7 @@ NAMES = ("request", "acts", "no_call", "not_settled")
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("audit", "0002_ledger")]
+    dependencies: ClassVar = [("audit", "0003_rest_by_kind")]
     operations: ClassVar = [
         migrations.RunSQL(INDEXES, "".join(f"DROP INDEX audit_event_{name};" for name in NAMES)),
     ]

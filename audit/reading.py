@@ -1,0 +1,34 @@
+"""The ledger read in the order of its chain, so many entries at a time however rare what is looked for is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from audit.models import Event
+
+SCANNED = 20_000  # entries looked at for one page: tens of milliseconds
+
+
+def stretch(
+    rows: QuerySet[Event], wanted: dict[str, Any], *, limit: int, newest_first: bool = True
+) -> tuple[list[Event], int | None]:
+    """Up to `limit` of the rows that are as `wanted`, and the sequence after which to look for further ones.
+
+    `rows` are found by an index (by sequence, and kinds other than calls by theirs); `wanted` is asked of each of them,
+    of SCANNED at most. There may be fewer than `limit`, even none, and more to come; None says that there are not.
+    """
+    ordered = rows.order_by("-seq" if newest_first else "seq")
+    last = _last_scanned(ordered) if wanted else None
+    if last is not None:
+        ordered = ordered.filter(**{"seq__gte" if newest_first else "seq__lte": last})
+    found = list(ordered.filter(**wanted)[: limit + 1])
+    if len(found) > limit:
+        return found[:limit], found[limit - 1].seq
+    return found, last
+
+
+def _last_scanned(ordered: QuerySet[Event]) -> int | None:
+    """Where a page stops at the latest; None where the ledger ends before."""
+    return ordered.values_list("seq", flat=True)[SCANNED - 1 : SCANNED].first()

@@ -1,0 +1,14 @@
+"""The management API's paths of this app, below /api/v1/."""
+
+from django.urls import path
+
+from console.api import invitations, ledger
+from tenants.api.urls import ORGANIZATION
+
+urlpatterns = [
+    path(f"{ORGANIZATION}/invitations", invitations.Invitations.as_view()),
+    path(f"{ORGANIZATION}/invitations/<uuid:invitation>/revoke", invitations.RevokeInvitation.as_view()),
+    path(f"{ORGANIZATION}/calls", ledger.Calls.as_view()),
+    path(f"{ORGANIZATION}/calls/<uuid:call>", ledger.CallItem.as_view()),
+    path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
+]

@@ -1,0 +1,12 @@
+"""The management API's paths of this app, below /api/v1/."""
+
+from django.urls import path
+
+from proxy import api
+
+ORGANIZATION = "organizations/<slug:organization>"
+
+urlpatterns = [
+    path(f"{ORGANIZATION}/limits/explain", api.ExplainLimits.as_view()),
+    path(f"{ORGANIZATION}/policies/<slug:policy>/simulate", api.SimulatePolicy.as_view()),
+]

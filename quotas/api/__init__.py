@@ -1,0 +1,1 @@
+"""The management API's endpoints of this app: usage, limits and prices."""

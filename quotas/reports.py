@@ -1,0 +1,127 @@
+"""What an organization used, as the command and the management API report it: sums with readable names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from orbit.lib import clock, money
+from orbit.lib.errors import InputError
+from quotas import usage
+from quotas.rollups import QUARTER, bucket_start
+from tenants.models import ApiKey, Organization, Project, ProviderAccount
+
+
+def usage_report(
+    organization: Organization,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    by: Sequence[str] = (),
+    only: Mapping[str, str] | None = None,
+    longest: timedelta | None = None,
+    most_rows: int | None = None,
+) -> dict[str, Any]:
+    """Totals of a span, and a row for each group of `by`. Within the organization's scope.
+
+    Without `since` the span begins with the calendar month of the organization's time zone; both ends are widened to
+    whole quarters of an hour. `only` names what to sum, by the words of `usage.GROUPS` without `day`. InputError
+    when it names what there is not, when the span is longer than `longest`, and when there were more than `most_rows`.
+    """
+    now = datetime.now(UTC)
+    since = bucket_start(since or _month_start(now, organization.time_zone))
+    until = _round_up(until or now)
+    if longest is not None and until - since > longest + 2 * QUARTER:
+        raise InputError(
+            "since", f"is more than {longest.days} days before the end", "ask for less at a time"
+        )
+    found = usage.totals(
+        since, until, by, time_zone=organization.time_zone, only=_ids(only or {}), most_rows=most_rows
+    )
+    names = _names(by, found.rows)
+    return {
+        "organization": organization.slug,
+        "currency": organization.currency,
+        "time_zone": organization.time_zone,
+        "since": clock.rfc3339(since),
+        "until": clock.rfc3339(until),
+        "complete_until": clock.rfc3339(usage.complete_until(organization.shard, now)),
+        "totals": _figures(found.totals),
+        "rows": [
+            {name: _shown(name, row[usage.GROUPS[name]], names) for name in by} | _figures(row)
+            for row in found.rows
+        ],
+    }
+
+
+def _figures(row: Mapping[str, int]) -> dict[str, Any]:
+    return {name: row[name] for name in usage.TOTALS} | {"cost": money.amount(row["cost_nano"])}
+
+
+def _month_start(now: datetime, time_zone: str) -> datetime:
+    local = now.astimezone(ZoneInfo(time_zone))
+    return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def _round_up(moment: datetime) -> datetime:
+    start = bucket_start(moment)
+    return start if start == moment else start + QUARTER
+
+
+def _ids(only: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The columns of rollups and their values that names stand for."""
+    finders: dict[str, Callable[[str], list[Any]]] = {
+        "project": _project,
+        "key": keys_named,
+        "account": _account,
+        "model": lambda text: [text],
+    }
+    found: dict[str, list[Any]] = {}
+    for name, text in only.items():
+        values = finders[name](text)
+        if not values:
+            raise InputError(name, f"there is no {name} {text!r}")
+        found[usage.GROUPS[name]] = values
+    return found
+
+
+def _project(slug: str) -> list[UUID]:
+    return list(Project.objects.filter(slug=slug).values_list("pk", flat=True))
+
+
+def _account(name: str) -> list[UUID]:
+    return list(ProviderAccount.objects.filter(name=name).values_list("pk", flat=True))
+
+
+def keys_named(text: str) -> list[UUID]:
+    """The keys that a path (`project/name`) or an id stands for, revoked ones included: a name may come again."""
+    project, slash, name = text.partition("/")
+    if slash:
+        return list(ApiKey.objects.filter(project__slug=project, name=name).values_list("pk", flat=True))
+    try:
+        return list(ApiKey.objects.filter(pk=UUID(text)).values_list("pk", flat=True))
+    except ValueError:
+        raise InputError("key", f"{text!r} is no key", "write PROJECT/NAME or the key's id") from None
+
+
+def _names(by: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[UUID, str]:
+    """Readable names of the ids that rows are grouped by."""
+    found: dict[UUID, str] = {}
+    if "project" in by:
+        found.update(Project.objects.values_list("pk", "slug"))
+    if "key" in by:
+        keys = ApiKey.objects.filter(pk__in={row["key_id"] for row in rows})
+        named = keys.values_list("pk", "project__slug", "name")
+        found.update({pk: f"{slug}/{name}" for pk, slug, name in named})
+    if "account" in by:
+        found.update(ProviderAccount.objects.values_list("pk", "name"))
+    return found
+
+
+def _shown(name: str, value: Any, names: Mapping[UUID, str]) -> str | None:
+    if isinstance(value, UUID):
+        return names.get(value, str(value))
+    return f"{value:%Y-%m-%d}" if name == "day" else value
