@@ -42,6 +42,11 @@ app.conf.update(
             "schedule": 1.0,
             "options": {"expires": 5},
         },
+        "price new models": {
+            "task": "quotas.tasks.price_new_models",
+            "schedule": 2.0,
+            "options": {"expires": 5},
+        },
         "make partitions": {
             "task": "audit.tasks.make_partitions",
             "schedule": 3600.0,

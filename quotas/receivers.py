@@ -6,7 +6,6 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from celery import current_app
 from django.conf import settings
 from django.dispatch import receiver
 from redis.exceptions import RedisError
@@ -40,15 +39,12 @@ def publish_organization(organization_id: UUID, shard: int, version: int, **_: A
         return
     with access.scope(organization_id=organization_id):
         newest = Organization.objects.values_list("version", flat=True).get()
-    if settings.ORBIT_PROCESS != "web":
+    if settings.ORBIT_PROCESS != "web":  # else the task worker does it, see quotas.tasks.price_new_models
         price_targets(organization_id)
     publish([(shard, keys.version(shard, str(organization_id)), newest)])
     if len(_told) >= TOLD:
         _told.clear()
     _told[organization_id] = newest
-    if settings.ORBIT_PROCESS == "web" and any(_unknown(organization_id)):
-        # What the package knows takes seconds and a hundred megabytes to load, while a web worker answers calls.
-        current_app.send_task("quotas.tasks.price_models", [str(organization_id)])
 
 
 @receiver(key_changed)
@@ -61,18 +57,13 @@ def price_targets(organization_id: UUID) -> None:
 
     A worker may have loaded the organization meanwhile, without them: those with a price now are told again.
     """
-    unseen, unpriced = _unknown(organization_id)
-    if unseen:
-        contracts.look_up(unseen, actor="model catalogue")
-    if unpriced:
-        contracts.reseed(unpriced, actor="price book")
-
-
-def _unknown(organization_id: UUID) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Routed (provider, model) pairs that nobody looked up, and those without a price."""
     with access.scope(organization_id=organization_id):
         pairs = set(ModelTarget.objects.values_list("account__prices_as", "model"))
         known = set(
             Price.objects.filter(model__in={model for _, model in pairs}).values_list("provider", "model")
         )
-    return catalogue.unseen(pairs), pairs - known
+    unseen = catalogue.unseen(pairs)
+    if unseen:
+        contracts.look_up(unseen, actor="model catalogue")
+    if pairs - known:
+        contracts.reseed(pairs - known, actor="price book")
