@@ -1,12 +1,11 @@
 """The management API: every app's endpoints, their description and the page to try them on."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from tenants.api.description import schema
+from tenants.api.description import docs, schema
 
 urlpatterns = [
     path("", include("tenants.api.urls")),
     path("schema", schema, name="api_schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path("docs", docs, name="api_docs"),
 ]

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.renderers import JSONRenderer
@@ -15,6 +16,12 @@ from rest_framework.renderers import JSONRenderer
 def schema(request: HttpRequest) -> HttpResponse:
     """Open to everybody: it says nothing of this installation."""
     return HttpResponse(_rendered(), content_type="application/vnd.oai.openapi+json")
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Swagger UI, as open as the description. Calls from it take a pasted key; a session opens nothing."""
+    return render(request, "api_docs.html")
 
 
 def description() -> dict[str, Any]:
