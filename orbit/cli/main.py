@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from orbit.cli import rows
@@ -11,12 +12,12 @@ from orbit.cli.command import Command
 from orbit.cli.commands import ALL, GROUPS
 from orbit.cli.failures import Exit, Failure
 from orbit.cli.output import Output
-from orbit.cli.parser import parser
+from orbit.cli.parser import Parser, parser
 from orbit.cli.session import Session
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = vars(parser(ALL, GROUPS).parse_args(arguments))
+    given = vars(_parser().parse_args(arguments))
     output = Output(given.pop("json"))
     try:
         return run(given, output) or Exit.DONE
@@ -33,15 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.DONE
 
 
+@cache
+def _parser() -> Parser:
+    return parser(ALL, GROUPS)
+
+
 def run(given: dict[str, Any], output: Output) -> int | None:
     command = given.pop("command")
-    session = Session(
+    with Session(
         output,
         profile=given.pop("profile"),
         organization=given.pop("organization", None),
         yes=given.pop("yes", False),
-    )
-    if isinstance(command, Command):
-        rows.run(command, session, given)
-        return None
-    return int(command.run(session, given) or 0)
+    ) as session:
+        if isinstance(command, Command):
+            rows.run(command, session, given)
+            return None
+        return int(command.run(session, given) or 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -20,33 +20,48 @@ def found(place: str, text: str, session: Session) -> str:
 
 
 def _key(text: str, session: Session) -> str:
+    project, name = _within_project(text, "key")
+    rows = session.client.rows(f"{_home(session)}/keys", {"project": project, "name": name})
+    return _only((row for row in rows if row["name"] == name), text, session)
+
+
+def _service_account(text: str, session: Session) -> str:
+    project, name = _within_project(text, "service account")
+    rows = session.client.rows(f"{_home(session)}/service-accounts", {"project": project, "name": name})
+    return _only(rows, text, session)
+
+
+def _management_key(text: str, session: Session) -> str:
+    rows = session.client.rows(f"{_home(session)}/management-keys", {"revoked": False})
+    return _only((row for row in rows if row["name"] == text), text, session)
+
+
+def _member(text: str, session: Session) -> str:
+    return _only(session.client.rows(f"{_home(session)}/members", {"email": text}), text, session)
+
+
+def _invitation(text: str, session: Session) -> str:
+    rows = session.client.rows(f"{_home(session)}/invitations", {"state": "open"})
+    return _only((row for row in rows if row["email"] == text.lower()), text, session)
+
+
+def _person(text: str, session: Session) -> str:
+    return text if text.isdecimal() else _only(session.client.rows("people", {"email": text}), text)
+
+
+def _within_project(text: str, what: str) -> tuple[str, str]:
     project, slash, name = text.partition("/")
     if not slash:
-        raise Failure(f"{text!r} names no key", "Write PROJECT/NAME, or its id.")
-    rows = session.client.rows(f"{_home(session)}/keys", {"project": project, "name": name})
-    return _only((row["id"] for row in rows if row["name"] == name), f"key {text!r}", session)
+        raise Failure(f"{text!r} names no {what}", "Write PROJECT/NAME, or its id.")
+    return project, name
 
 
-def _by(path: str, *fields: str) -> Callable[[str, Session], str]:
-    """By what stands in one of the fields, in the whole list at the path."""
-
-    def find(text: str, session: Session) -> str:
-        rows = session.client.rows(f"{_home(session)}/{path}", {})
-        matching = (row for row in rows if text in [row.get(one) for one in fields] and _stands(row))
-        return _only((row["id"] for row in matching), repr(text), session)
-
-    return find
-
-
-def _stands(row: dict[str, Any]) -> bool:
-    return not row.get("revoked_at")
-
-
-def _only(ids: Any, what: str, session: Session) -> str:
-    one = next(iter(ids), None)
-    if one is None:
-        raise Failure(f"there is no {what} in {session.organization}", code=Exit.NOT_FOUND)
-    return str(one)
+def _only(rows: Iterable[dict[str, Any]], named: str, session: Session | None = None) -> str:
+    row = next(iter(rows), None)
+    if row is None:
+        where = f" in {session.organization}" if session else ""
+        raise Failure(f"there is nothing called {named!r}{where}", code=Exit.NOT_FOUND)
+    return str(row["id"])
 
 
 def _home(session: Session) -> str:
@@ -62,5 +77,9 @@ def _is_id(text: str) -> bool:
 
 _FINDERS: dict[str, Callable[[str, Session], str]] = {
     "key": _key,
-    "management_key": _by("management-keys", "name"),
+    "management_key": _management_key,
+    "member": _member,
+    "invitation": _invitation,
+    "service_account": _service_account,
+    "person": _person,
 }

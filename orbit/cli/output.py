@@ -27,13 +27,13 @@ class Output:
         self._coloured = self._out.isatty() and not plain_output()
 
     def json(self, content: Any) -> None:
-        print(json.dumps(content, ensure_ascii=False), file=self._out)
+        print(json.dumps(content, ensure_ascii=False), file=self._out, flush=True)
 
     def line(self, text: str = "") -> None:
         print(text, file=self._out, flush=True)
 
     def note(self, text: str) -> None:
-        print(text, file=self._err, flush=True)
+        print(_harmless(text, "\n"), file=self._err, flush=True)
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """The columns of each row; a dot leads into an object."""
@@ -77,7 +77,11 @@ def shown(value: Any, name: str = "") -> str:
             text = json.dumps(value, ensure_ascii=False)
         case _:
             text = str(value)
-    return "".join(one if one.isprintable() else "�" for one in text)
+    return _harmless(text)
+
+
+def _harmless(text: str, but: str = "") -> str:
+    return "".join(one if one.isprintable() or one in but else "�" for one in text)
 
 
 def _found(row: Mapping[str, Any], name: str) -> Any:

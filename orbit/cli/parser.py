@@ -66,7 +66,7 @@ def _fill(leaf: argparse.ArgumentParser, command: AnyCommand) -> None:
 
 def _add(leaf: argparse.ArgumentParser, option: Option) -> None:
     common: dict[str, Any] = {
-        "dest": option.name or "_file",
+        "dest": option.name,
         "help": option.help,
         "default": argparse.SUPPRESS,
     }

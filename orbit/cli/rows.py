@@ -10,6 +10,7 @@ from orbit.cli.named import found
 from orbit.cli.session import Session
 
 USUAL = 100  # rows that a list shows
+WHOLE = "file"  # the option that is no field, but all of them
 
 
 def run(command: Command, session: Session, given: dict[str, Any]) -> None:
@@ -36,8 +37,8 @@ def show(session: Session, content: Any, said: str = "done") -> None:
 
 
 def body_of(asked: dict[str, Any]) -> dict[str, Any]:
-    """Options by name. The one without a name is a file that holds all; options go before it."""
-    whole = asked.pop("", None)
+    """Options by name. WHOLE is a file that holds all; options go before it."""
+    whole = asked.pop(WHOLE, None)
     return {**(whole if isinstance(whole, dict) else {}), **asked}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack, closing
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from orbit.cli import profiles
 from orbit.cli.client import Client
@@ -25,6 +26,7 @@ class Session:
         self.profile_named = profile
         self._organization = organization
         self._yes = yes
+        self._closed_at_the_end = ExitStack()
 
     @cached_property
     def profile(self) -> profiles.Profile:
@@ -32,7 +34,13 @@ class Session:
 
     @cached_property
     def client(self) -> Client:
-        return Client(self.profile.url, self.profile.key)
+        return self._closed_at_the_end.enter_context(closing(Client(self.profile.url, self.profile.key)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed_at_the_end.close()
 
     @cached_property
     def me(self) -> dict[str, Any]:
@@ -48,6 +56,10 @@ class Session:
                 "this credential is of no single organization", "Name one with --organization SLUG."
             )
         return str(found)
+
+    @property
+    def names_organization(self) -> bool:
+        return bool(self._organization or self.profile.organization)
 
     def consent(self, question: str) -> None:
         """Failure unless the person agrees, or did beforehand."""

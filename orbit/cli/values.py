@@ -69,6 +69,11 @@ def document(given: str) -> Any:
         ) from None
 
 
+def as_yaml(content: Any) -> str:
+    """As `document` reads it again."""
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)).rstrip()
+
+
 def content_of(name: str) -> str:
     try:
         if name == "-":

@@ -1,19 +1,23 @@
-"""The command line as a process of its own, against a real gateway."""
+"""The command line against a real gateway."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from orbit.cli.main import main
 from orbit.launcher.state import PROJECT
 from tenants import services
 from tenants.models import Organization
@@ -38,27 +42,31 @@ class Said:
 
 @dataclass(frozen=True)
 class Orbit:
-    """`orbit("keys", "list")`. Knows nothing of this process's own environment but what it needs to start."""
+    """`orbit("keys", "list")`, with an environment of its own, in this process: starting one takes the time of ten."""
 
     home: Path
     environ: dict[str, str]
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Said:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(PROJECT),
-                "XDG_CONFIG_HOME": str(self.home),
-                **self.environ,
-                **environ,
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.whole_environ(**environ), clear=True),
+            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                code = main(arguments)
+            except SystemExit as error:  # argparse's way to refuse
+                code = int(error.code or 0)
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def process(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen([*COMMAND, *arguments], env=self.whole_environ(), text=True, **options)
+
+    def whole_environ(self, **environ: str) -> dict[str, str]:
+        usual = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "XDG_CONFIG_HOME": str(self.home)}
+        return usual | self.environ | environ
 
     @property
     def file(self) -> Path:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 
+from orbit.launcher.state import PROJECT
 from tenants.models import Organization
-from tests.cli.conftest import Orbit
+from tests.cli.conftest import Orbit, Said
 
 
 def test_operator_makes_and_unmakes_an_organization(operator: Orbit) -> None:
@@ -106,12 +109,36 @@ def test_management_keys(orbit: Orbit, stranger: Orbit, url: str, organization: 
     assert "ci" in orbit("management-keys", "list", "--revoked", "yes").out
 
 
+def _process(orbit: Orbit, *arguments: str) -> Said:
+    process = orbit.process(
+        *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = process.communicate(timeout=60)
+    return Said(process.returncode, out, err)
+
+
 def test_import_makes_a_file_for_apply_without_a_gateway(stranger: Orbit, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("model_list: [{model_name: fast, litellm_params: {model: openai/gpt-4o-mini}}]")
-    said = stranger("import", "litellm", str(config), "--slug", "acme")
+    said = _process(stranger, "import", "litellm", str(config), "--slug", "acme")
     assert (said.code, "slug: acme" in said.out) == (0, True)
-    tenants = tmp_path / "tenants.yaml"
-    tenants.write_text("tenants: [{name: Acme GmbH}]")
-    assert "slug: acme-gmbh" in stranger("import", "tenants", str(tenants)).out
-    assert stranger("import", "tenants", str(tmp_path / "nothing")).code == 2
+    said = _process(stranger, "import", "tenants", str(tmp_path / "nothing"))
+    assert (said.code, "cannot be read" in said.err) == (2, True)
+
+
+def test_command_is_a_process_that_imports_no_django(orbit: Orbit) -> None:
+    said = _process(orbit, "whoami", "--json")
+    assert said.json["organization"]
+    code = "import sys, orbit.cli.main; print([name for name in sys.modules if name.startswith('django')])"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert loaded.stdout == "[]\n"
+
+
+def test_reader_that_has_had_enough_is_no_error(orbit: Orbit) -> None:
+    process = orbit.process("keys", "list", "--help", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait(10)

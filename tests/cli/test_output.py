@@ -40,6 +40,9 @@ def test_terminal_gets_colours_unless_it_wants_none(monkeypatch: pytest.MonkeyPa
 def test_terminal_is_not_controlled_by_what_is_shown() -> None:
     assert "\x1b" not in shown("a\x1b[2Jb")
     assert "\n" not in shown("a\nb")
+    err = io.StringIO()
+    Output(False, err=err).note("a\x1b[2Jb\nc")
+    assert err.getvalue() == "a�[2Jb\nc\n"
     assert shown("Jürgen 株式会社") == "Jürgen 株式会社"
 
 

@@ -10,6 +10,7 @@ from orbit.cli.command import AnyCommand, Command, Option, Special
 from orbit.cli.commands.organizations import REASON
 from orbit.cli.failures import Failure
 from orbit.cli.named import found
+from orbit.cli.secrets import secret_asked
 from orbit.cli.session import Session
 
 _KEYS = "organizations/{organization}/keys"
@@ -58,6 +59,24 @@ def revoke(session: Session, given: dict[str, Any]) -> None:
     rows.show(session, session.client.ask("POST", f"{home}/revoke", body=chosen | reason).content)
 
 
+def look_up(session: Session, given: dict[str, Any]) -> None:
+    """Whose a key is, by its text, which comes by prompt or standard input."""
+    if given.get("revoke"):
+        session.consent("Revoke it?")
+    body = {"key": secret_asked("Leaked key: "), **given}
+    found = session.client.ask("POST", "key-lookup", body=body).content
+    if session.output.as_json:
+        session.output.json(found)
+        return
+    session.output.facts(
+        {
+            "key": found["path"],
+            **found["secret"],
+            **{f"key {name}": value for name, value in found["key"].items()},
+        }
+    )
+
+
 def _some(matching: list[dict[str, Any]]) -> str:
     names = [f"{one['project']}/{one['name']}" for one in matching[:10]]
     more = f" and {len(matching) - len(names)} more" if len(matching) > len(names) else ""
@@ -94,6 +113,10 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Special(
         "keys revoke", "end one for good, or all that are chosen", revoke, ("key?",), (*_CHOSEN, REASON),
         of_organization=True, asks=True,
+    ),
+    Special(
+        "keys lookup", "whose a leaked key is, for operators; its text comes by prompt or standard input", look_up, (),
+        (Option("revoke", "and end it", switch=True), REASON), asks=True,
     ),
     Command(
         "management-keys list", "the organization's keys of this API", "GET", _MANAGEMENT,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
+from contextlib import closing
 from typing import Any
 
 from orbit.cli import profiles, rows
@@ -11,6 +10,7 @@ from orbit.cli.client import Client, travels_openly
 from orbit.cli.command import AnyCommand, Special
 from orbit.cli.failures import Failure
 from orbit.cli.profiles import Profile
+from orbit.cli.secrets import secret_asked
 from orbit.cli.session import Session
 
 
@@ -19,10 +19,12 @@ def login(session: Session, given: dict[str, Any]) -> None:
     url = given.get("url") or profiles.url_of_environment()
     if not url:
         raise Failure("name the gateway", "orbit login https://gateway.example.com")
-    client = Client(url, key := _key())
-    if travels_openly(client.url):
-        session.output.note(f"warning: {client.url} is not encrypted, so others on the way can read the key")
-    me = client.ask("GET", "me").content
+    with closing(Client(url, key := _key())) as client:
+        if travels_openly(client.url):
+            session.output.note(
+                f"warning: {client.url} is not encrypted, so others on the way can read the key"
+            )
+        me = client.ask("GET", "me").content
     name = profiles.profile_name(session.profile_named)
     file = profiles.store(name, Profile(client.url, key, me["organization"] or ""))
     if session.output.as_json:
@@ -49,11 +51,8 @@ def whoami(session: Session, given: dict[str, Any]) -> None:
 
 
 def _key() -> str:
-    text = profiles.key_of_environment()
-    if not text:
-        text = getpass.getpass("Key: ") if sys.stdin.isatty() else sys.stdin.readline()
-    text = text.strip()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
+    text = profiles.key_of_environment().strip() or secret_asked("Key: ")
+    if not text.isascii() or not text.isprintable() or " " in text:
         raise Failure("that is no key", "Paste it, send it on standard input, or set ORBIT_MANAGEMENT_KEY.")
     return text
 
