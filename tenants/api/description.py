@@ -30,6 +30,23 @@ def description() -> dict[str, Any]:
     return made
 
 
+def table() -> str:
+    """Paths with their methods and scopes, as docs/api.md prints them."""
+    lines = ["| path | takes | what it is |", "| --- | --- | --- |"]
+    for path, operations in description()["paths"].items():
+        said = [f"{method.upper()} {_scope(operation)}" for method, operation in operations.items()]
+        meaning = next(iter(operations.values()))["description"].partition("\n\n")[0].replace("\n", " ")
+        lines.append(
+            f"| `{path.removeprefix('/api/v1')}` | {', '.join(said)} | {meaning.partition('. ')[0].rstrip('.')} |"
+        )
+    return "\n".join(lines)
+
+
+def _scope(operation: dict[str, Any]) -> str:
+    scopes = operation["security"][0]["bearer"]
+    return f"`{scopes[0]}`" if scopes else "any"
+
+
 @lru_cache(maxsize=1)
 def _rendered() -> bytes:
     return bytes(JSONRenderer().render(description()))
