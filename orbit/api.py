@@ -1,9 +1,8 @@
 """The management API: every app's endpoints, their description and the page to try them on."""
 
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from tenants.api.description import schema
+from tenants.api.description import docs, schema
 from tenants.api.missing import missing
 
 urlpatterns = [
@@ -12,6 +11,6 @@ urlpatterns = [
     path("", include("proxy.api_urls")),
     path("", include("console.api.urls")),
     path("schema", schema, name="api_schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path("docs", docs, name="api_docs"),
     re_path("", missing),  # last: not a page in HTML, nor a redirect to one with a slash
 ]

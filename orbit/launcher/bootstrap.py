@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,7 @@ class Setup:
                 self.install()
             if self.kind == "clients":
                 return
+            write_command(self.project, self.python)
             Css(self.project, self.venv).build()
             if self.kind == "test":
                 subprocess.call([str(self.python), "-m", "orbit.launcher.chromium"], cwd=str(self.project))
@@ -143,6 +145,31 @@ class Css:
             for ending in self.endings:
                 found += sorted((self.project / folder).rglob(ending))
         return digest_of(found)
+
+
+# sh reads the second line and starts the right Python, to which both lines are a text: a path in #! may be neither
+# long nor have a space.
+COMMAND = """#!/bin/sh
+'''exec' %s "$0" "$@"
+' '''
+import sys
+
+sys.path[0] = %r
+from orbit.cli.main import main
+
+sys.exit(main())
+"""
+
+
+def write_command(project: Path, python: Path) -> None:
+    """.venv/bin/orbit, the command line over the management API. The project is no package, so this says where it is."""
+    command = python.with_name("orbit")
+    wanted = COMMAND % (shlex.quote(str(python)), str(project))
+    if read(command) != wanted:
+        fresh = command.with_name(".orbit.new")
+        fresh.write_text(wanted)
+        fresh.chmod(0o755)
+        fresh.replace(command)
 
 
 def find_python(uv: Optional[str]) -> str:

@@ -282,6 +282,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Orbit Gateway management API",
     "VERSION": "1",
+    "DESCRIPTION": "What the pages and the declarative file can do, for programs. The same on a page to try it: /api/v1/docs.",
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -44,7 +44,10 @@ class EndpointSchema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         parts = [part for part in self.path.removeprefix("/api/v1/").split("/") if part]
-        inside = parts[0] == "organizations" and len(parts) > 2
+        verb = len(parts) == 3 and set(self.endpoint.scopes) == {
+            "POST"
+        }  # such as suspend, of the organization
+        inside = parts[0] == "organizations" and len(parts) > 2 and not verb
         return [parts[2] if inside else parts[0]]
 
     def get_description(self) -> str:  # type: ignore[override]

@@ -13,6 +13,7 @@ ENTRANCE = [
     "/accounts/password/reset/",
     "/accounts/confirm-email/",
     "/dev/outbox/",
+    "/api/v1/docs",
     "/no-such-page",
 ]
 ACCOUNT = [

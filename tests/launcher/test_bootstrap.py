@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import site
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,37 @@ def test_changed_requirements_are_installed(project: Path) -> None:
 
 def test_packages_for_tests_cover_running_and_not_the_reverse(project: Path) -> None:
     assert [_installs(project, "run"), _installs(project, "test"), _installs(project, "run")] == [1, 1, 0]
+
+
+def test_command_starts_this_project_wherever_it_is_called_from(tmp_path: Path) -> None:
+    folder = tmp_path / "with a space and it's long" / ("x" * 120)
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    python.symlink_to(sys.executable)
+    bootstrap.write_command(bootstrap.PROJECT, python)
+    linked = tmp_path / "orbit"
+    linked.symlink_to(folder / "bin" / "orbit")
+    # the copied environment is none, so packages are this one's
+    answer = subprocess.run(
+        [linked, "keys", "--help"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": site.getsitepackages()[0]},
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "issue a key" in answer.stdout
+
+
+def test_command_is_written_again_only_when_it_changed(tmp_path: Path) -> None:
+    bootstrap.write_command(tmp_path, tmp_path / "python")
+    command = tmp_path / "orbit"
+    first = command.stat().st_ino
+    bootstrap.write_command(tmp_path, tmp_path / "python")
+    assert command.stat().st_ino == first
+    bootstrap.write_command(tmp_path / "moved", tmp_path / "python")
+    assert str(tmp_path / "moved") in command.read_text()
+    assert command.stat().st_mode & 0o777 == 0o755
 
 
 def test_old_python_with_nothing_newer_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

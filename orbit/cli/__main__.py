@@ -1,0 +1,5 @@
+import sys
+
+from orbit.cli.main import main
+
+sys.exit(main())
