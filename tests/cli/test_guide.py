@@ -16,7 +16,9 @@ import pytest
 from audit.tasks import write_ledger
 from orbit.demo.provider.process import ProviderHandle
 from orbit.launcher.state import PROJECT
+from orbit.lib import access
 from quotas.tasks import price_new_models
+from tenants.models import Organization
 from tests.cli.conftest import COMMAND
 
 GUIDE = (PROJECT / "docs/guides/scripting.md").read_text()
@@ -60,6 +62,8 @@ def test_guide_leads_to_a_call_that_is_counted(shell: Shell, url: str, operator_
     before, after = GUIDE.split("## The first call\n")
     for block in _blocks(before):
         shell.run(block)
+    with access.operator():
+        organization = Organization.objects.get(slug=shell.slug)
     price_new_models()  # as the task worker does, of which there is none here
     key = (shell.folder / "production.key").read_text().strip()
     answer = httpx2.post(
