@@ -18,6 +18,8 @@ GROUPS = {
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
         ("Service accounts", "tenants.serviceaccount", "smart_toy"),
+        ("Management keys", "tenants.managementkey", "vpn_key"),
+        ("OAuth clients", "tenants.oauthclient", "token"),
         ("Policies", "tenants.policy", "policy"),
         ("Policy revisions", "tenants.policyrevision", "history"),
         ("Policy requests", "tenants.policyrequest", "approval"),
@@ -42,6 +44,8 @@ GROUPS = {
         ("Groups", "auth.group", "group"),
         ("Email addresses", "account.emailaddress", "mail"),
         ("Second factors", "mfa.authenticator", "phonelink_lock"),
+        ("Operator keys", "tenants.operatorkey", "vpn_key"),
+        ("Operators’ OAuth clients", "tenants.operatorclient", "token"),
     ),
     "Schedule": (
         ("Periodic tasks", "django_celery_beat.periodictask", "schedule"),

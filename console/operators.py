@@ -18,6 +18,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "tenants.add_person",
         "tenants.change_person",
         "tenants.suspend_organization",
+        "tenants.revoke_operatorkey",
         "mfa.delete_authenticator",
         "django_celery_beat.*",
     ),

@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("orbit.api")),
+    path("", include("tenants.oauth.urls")),
     path("", include("console.urls")),
 ]
 

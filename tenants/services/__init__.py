@@ -34,6 +34,14 @@ from tenants.services.management_keys import (
     revoke_operator_key,
 )
 from tenants.services.members import add_member, change_role, remove_member
+from tenants.services.oauth_clients import (
+    change_oauth_client,
+    change_operator_client,
+    issue_oauth_client,
+    issue_operator_client,
+    revoke_oauth_client,
+    revoke_operator_client,
+)
 from tenants.services.organizations import create_organization, found_organization, update_organization
 from tenants.services.policies import delete_policy, rollback_policy, save_policy
 from tenants.services.projects import archive_project, save_project
@@ -67,6 +75,8 @@ __all__ = [
     "approve_request",
     "archive_project",
     "change_key",
+    "change_oauth_client",
+    "change_operator_client",
     "change_role",
     "create_organization",
     "create_service_account",
@@ -84,6 +94,8 @@ __all__ = [
     "invite",
     "issue_key",
     "issue_management_key",
+    "issue_oauth_client",
+    "issue_operator_client",
     "issue_operator_key",
     "keep_objects",
     "look_up_key",
@@ -105,6 +117,8 @@ __all__ = [
     "revoke_key",
     "revoke_keys",
     "revoke_management_key",
+    "revoke_oauth_client",
+    "revoke_operator_client",
     "revoke_operator_key",
     "rewrap_credentials",
     "rollback_policy",

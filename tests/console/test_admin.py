@@ -18,6 +18,7 @@ from audit.models import OutboxEntry
 from audit.services import record_act
 from console import navigation
 from orbit.lib import access
+from tenants import services
 from tenants.models import (
     ApiKey,
     ModelAlias,
@@ -248,3 +249,24 @@ def test_sidebar_leads_to_every_page(staff: Client) -> None:
     page = staff.get("/admin/").content.decode()
     for model, _ in models():
         assert f'href="{url(model, "changelist")}"' in page
+
+
+def test_operators_credentials_are_revoked_here_by_who_may(staff: Client) -> None:
+    name = f"k-{secrets.token_hex(6)}"
+    key, _ = services.issue_operator_key(name=name, scopes=["usage.read"], actor="test")
+    client, _ = services.issue_operator_client(name=name, scopes=["usage.read"], actor="test")
+    support = make_person(is_staff=True)
+    support.groups.add(Group.objects.get(name="support"))
+    for row in (key, client):
+        model: Any = type(row)
+        form = {"action": "revoke", "_selected_action": [str(row.pk)]}
+        for who, ended in ((signed_in(support), False), (staff, True)):
+            assert name in who.get(url(model, "changelist")).content.decode()
+            who.post(url(model, "changelist"), form)
+            with access.operator():
+                assert (model.objects.get(pk=row.pk).revoked_at is not None) is ended
+
+
+def test_allauths_own_pages_for_clients_and_tokens_are_not_there(staff: Client) -> None:
+    for path in ("client", "token"):
+        assert staff.get(f"/admin/allauth_idp_oidc/{path}/").status_code == 404

@@ -13,8 +13,8 @@ from psycopg import sql
 from console.operators import ensure_groups
 from orbit.lib.rowlevel import APP, LEDGER, OPERATOR
 
-# People, sessions and schedules belong to no organization.
-SHARED_PREFIXES = ("auth_", "django_", "account_", "mfa_", "tenants_person")
+# People, sessions, schedules, and allauth's side of OAuth clients belong to no organization.
+SHARED_PREFIXES = ("auth_", "django_", "account_", "mfa_", "allauth_idp_oidc_", "tenants_person")
 
 
 class Command(BaseCommand):
