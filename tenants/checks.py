@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from tenants import keys
+from tenants.issuer.config import problems as issuer_problems
 from tenants.secrets.azure import addresses
 from tenants.secrets.local import MasterKeys
 
@@ -47,6 +48,11 @@ def secret_stores_are_usable(**_: Any) -> list[CheckMessage]:
         *(Error(problem, id="tenants.E006") for problem in _vault_problems()),
         *(Error(problem, id="tenants.E007") for problem in _azure_problems()),
     ]
+
+
+@register(Tags.security)
+def trusted_issuer_is_usable(**_: Any) -> list[CheckMessage]:
+    return [Error(problem, id="tenants.E020") for problem in issuer_problems()]
 
 
 def _prefix_problems(prefix: str) -> Iterator[str]:

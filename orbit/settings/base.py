@@ -103,6 +103,26 @@ ORBIT_API_RATE = env.integer("ORBIT_API_RATE", 600, low=1)
 ORBIT_TOKEN_S = env.integer("ORBIT_TOKEN_S", 900, low=60, high=86_400)
 # Token requests a minute from one address; those with a bad secret are stopped after a tenth of it.
 ORBIT_TOKEN_RATE = env.integer("ORBIT_TOKEN_RATE", 300, low=10, high=100_000)
+# An issuer whose tokens open the management API too (its `iss`), and the audience that they must name. Empty: none.
+ORBIT_JWT_ISSUER = env.text("ORBIT_JWT_ISSUER")
+ORBIT_JWT_AUDIENCE = env.text("ORBIT_JWT_AUDIENCE")
+# Where its keys are (empty: where its OpenID description says), and the authority that signed its certificate.
+ORBIT_JWT_JWKS_URL = env.text("ORBIT_JWT_JWKS_URL")
+ORBIT_JWT_CA_FILE = env.text("ORBIT_JWT_CA_FILE")
+# Signatures that are taken, asymmetric ones only.
+ORBIT_JWT_ALGORITHMS = env.words("ORBIT_JWT_ALGORITHMS", "RS256,ES256")
+# Claims that hold scopes or roles, dots leading into objects; what roles stand for, as ROLE=scope scope,ROLE=preset.
+ORBIT_JWT_SCOPES_CLAIM = env.words("ORBIT_JWT_SCOPES_CLAIM", "scope")
+ORBIT_JWT_ROLES = env.table("ORBIT_JWT_ROLES")
+# The claim whose organization (its slug) is the only one in which a token counts.
+ORBIT_JWT_ORGANIZATION_CLAIM = env.text("ORBIT_JWT_ORGANIZATION_CLAIM")
+# Where that issuer is asked about tokens that are no JWTs (RFC 7662), and as whom.
+ORBIT_INTROSPECTION_URL = env.text("ORBIT_INTROSPECTION_URL")
+ORBIT_INTROSPECTION_CLIENT_ID = env.text("ORBIT_INTROSPECTION_CLIENT_ID")
+ORBIT_INTROSPECTION_CLIENT_SECRET = env.text("ORBIT_INTROSPECTION_CLIENT_SECRET")
+# Ask about JWTs as well, so that revoked ones are noticed; seconds for which an answer is remembered.
+ORBIT_INTROSPECTION_JWTS = env.flag("ORBIT_INTROSPECTION_JWTS")
+ORBIT_INTROSPECTION_CACHE_S = env.integer("ORBIT_INTROSPECTION_CACHE_S", 30, high=60)
 # Organizations that one person may found.
 ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
 # Days for which a deleted organization can be restored.

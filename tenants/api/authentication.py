@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from orbit.lib import access
 from tenants import keys
+from tenants.api.external import external_token
 from tenants.callers import Caller, owner_of, rights_of_key
 from tenants.found_keys import find_management_key
 from tenants.models import ManagementKey, OAuthClient, OperatorClient, OperatorKey
@@ -48,7 +49,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def readers() -> tuple[Reader, ...]:
-    return (management_key, operator_key, client_token)
+    return (management_key, operator_key, client_token, external_token)
 
 
 def management_key(token: str) -> Caller | None:
