@@ -55,6 +55,13 @@ def trusted_issuer_is_usable(**_: Any) -> list[CheckMessage]:
     return [Error(problem, id="tenants.E020") for problem in issuer_problems()]
 
 
+@register(Tags.urls)
+def every_endpoint_declares_its_scopes(**_: Any) -> list[CheckMessage]:
+    from tenants.api import routes  # loads every URL, which only those who check URLs want
+
+    return [Error(words, id=number) for number, words in routes.problems()]
+
+
 def _prefix_problems(prefix: str) -> Iterator[str]:
     """The name of an organization fills a part of its own, so that no prefix is the beginning of another one."""
     parts = prefix.split("/")
