@@ -32,8 +32,12 @@ class Unanswered(Good):
     scopes = {"GET": Right.KEYS_READ, "PUT": Right.KEYS_WRITE}
 
 
-class WithoutScope(Good):
+class Nobodys(Good):
     scopes = {"GET": None}
+
+
+class WrittenWithoutScope(Undeclared):
+    scopes = {"GET": Right.KEYS_READ, "POST": None}
 
 
 class Invented(Good):
@@ -63,7 +67,7 @@ def test_our_own_are_declared() -> None:
     [
         (Undeclared, "tenants.E022", "answers POST and declares no scope"),
         (Unanswered, "tenants.E022", "declares a scope for PUT"),
-        (WithoutScope, "tenants.E022", "takes no scope for GET"),
+        (WrittenWithoutScope, "tenants.E022", "takes no scope for POST"),
         (Invented, "tenants.E022", "is no scope"),
         (Foreign, "tenants.E021", "is no Endpoint"),
     ],
@@ -79,3 +83,9 @@ def test_a_function_is_an_error_but_for_what_is_open(settings: Any) -> None:
     assert [one for one, _ in found(settings, function)] == ["tenants.E021"]
     assert found(settings, function, "schema") == []
     assert found(settings, Good.as_view()) == []
+
+
+def test_with_any_credential_one_reads_only_what_is_nobodys(settings: Any) -> None:
+    assert found(settings, Nobodys.as_view(), "catalogue") == []
+    said = found(settings, Nobodys.as_view(), "organizations/<slug:organization>/things")
+    assert [one for one, _ in said] == ["tenants.E022"]
