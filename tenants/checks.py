@@ -57,9 +57,9 @@ def trusted_issuer_is_usable(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.urls)
 def every_endpoint_declares_its_scopes(**_: Any) -> list[CheckMessage]:
-    from tenants.api import routes  # loads every URL, which only those who check URLs want
+    from tenants.api import inventory  # loads every URL, which only those who check URLs want
 
-    return [Error(words, id=number) for number, words in routes.problems()]
+    return [Error(words, id=number) for number, words in inventory.problems()]
 
 
 def _prefix_problems(prefix: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from orbit.lib import access
 from orbit.lib.ids import uuid7
 from quotas.contracts import set_contract_price
 from tenants import services
-from tenants.api.routes import Route
+from tenants.api.inventory import Route
 from tenants.models import Organization
 from tests.console.conftest import make_person
 

@@ -16,7 +16,7 @@ from django.core.cache import cache
 
 from tenants import services
 from tenants.api.endpoint import OrganizationEndpoint
-from tenants.api.routes import OPEN, Route, routes
+from tenants.api.inventory import OPEN, Route, routes
 from tenants.models import Organization
 from tenants.rights import BUILT_IN, OperatorRight, Scope
 from tests.issuer import Issuer, running_issuer, trust_by_asking

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenants.api.endpoint import Endpoint
-from tenants.api.routes import routes
+from tenants.api.inventory import routes
 from tenants.rights import Right
 
 
