@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from audit.models import Event
 from orbit.lib import access
@@ -41,6 +41,25 @@ class Place:
         return "/".join(filled)
 
 
+class _Unused(Mapping[str, str]):
+    """For each part of a path what nobody has."""
+
+    def __getitem__(self, what: str) -> str:
+        if what in ("revisions", "contract-prices", "/people"):
+            return "987654321"
+        named = ("projects", "policies", "roles", "provider-accounts", "models")
+        return "no-such" if what in named else str(uuid4())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+NOWHERE = Place(Organization(slug="no-such"), _Unused())
+
+
 def furnished() -> Place:
     mark = secrets.token_hex(4)
     name = f"m-{mark}"
@@ -66,6 +85,7 @@ def furnished() -> Place:
     price = set_contract_price(
         **where, provider="openai", model="gpt-4o", rates={"input": 1, "output": 1}
     ).row
+    services.set_ceiling(**where, document={"limits": [limit]})
     return Place(
         organization,
         {
