@@ -19,7 +19,7 @@ from console.single_sign_on import SSO
 from orbit.lib import access
 
 ADMIN = "/admin/"
-API = "/api/v1/"
+WITHOUT_COOKIES = ("/api/v1/", "/identity/")  # the management API and where its tokens come from
 ACCOUNTS = "/accounts/"
 
 
@@ -34,7 +34,7 @@ class AccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(API):  # which looks at no cookie
+        if request.path_info.startswith(WITHOUT_COOKIES):
             return self.get_response(request)
         person = request.user
         if not person.is_authenticated:

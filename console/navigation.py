@@ -20,6 +20,8 @@ GROUPS = {
         ("Projects", "tenants.project", "folder"),
         ("API keys", "tenants.apikey", "key"),
         ("Service accounts", "tenants.serviceaccount", "smart_toy"),
+        ("Management keys", "tenants.managementkey", "vpn_key"),
+        ("OAuth clients", "tenants.oauthclient", "token"),
         ("Policies", "tenants.policy", "policy"),
         ("Policy revisions", "tenants.policyrevision", "history"),
         ("Policy requests", "tenants.policyrequest", "approval"),
@@ -45,6 +47,8 @@ GROUPS = {
         ("Email addresses", "account.emailaddress", "mail"),
         ("Second factors", "mfa.authenticator", "phonelink_lock"),
         ("Sessions", "usersessions.usersession", "devices"),
+        ("Operator keys", "tenants.operatorkey", "vpn_key"),
+        ("Operators’ OAuth clients", "tenants.operatorclient", "token"),
     ),
     "Schedule": (
         ("Periodic tasks", "django_celery_beat.periodictask", "schedule"),

@@ -19,6 +19,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "tenants.change_person",
         "tenants.suspend_organization",
         "tenants.revoke_apikey",
+        "tenants.revoke_operatorkey",
         "mfa.delete_authenticator",
         "usersessions.delete_usersession",
         "django_celery_beat.*",

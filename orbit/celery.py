@@ -77,6 +77,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "forget expired tokens": {
+            "task": "tenants.tasks.forget_expired_tokens",
+            "schedule": 600.0,
+            "options": {"expires": 300},
+        },
         "purge deleted organizations": {
             "task": "tenants.tasks.purge_organizations",
             "schedule": 3600.0,

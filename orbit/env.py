@@ -52,6 +52,17 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def table(name: str) -> dict[str, tuple[str, ...]]:
+    """A comma list of `KEY=word word`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in words(name):
+        key, _, rest = entry.rpartition("=")  # no word of ours has the sign, and a key may
+        if not key.strip() or not rest.split() or key.strip() in found:
+            raise BadSetting(f"{name} must read NAME=word word,NAME=word with each name once, not {entry!r}.")
+        found[key.strip()] = tuple(rest.split())
+    return found
+
+
 def sign_up(name: str) -> tuple[str, frozenset[str]]:
     """Who may sign up: open, invitation, approval, or domains with the domains themselves."""
     value = text(name, "open").lower()

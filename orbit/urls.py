@@ -24,6 +24,7 @@ urlpatterns = [
     re_path(r"^accounts/(?:3rdparty|social)/", not_there),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("orbit.api")),
+    path("", include("tenants.oauth.urls")),
     path("", include("console.urls")),
 ]
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+from allauth.idp.oidc.models import Client as ProviderClient
+from allauth.idp.oidc.models import Token
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -23,7 +25,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orbit.lib.admin import ReadOnlyAdmin, as_json
 from orbit.lib.errors import InputError
-from tenants import key_pages, lockout, people, suspending
+from tenants import key_pages, lockout, people, services, suspending
 from tenants.key_search import found_keys
 from tenants.models import (
     ApiKey,
@@ -32,10 +34,14 @@ from tenants.models import (
     FormerSecret,
     IdentityProvider,
     Invitation,
+    ManagementKey,
     Membership,
     ModelAlias,
     ModelFallback,
     ModelTarget,
+    OAuthClient,
+    OperatorClient,
+    OperatorKey,
     Organization,
     Person,
     Policy,
@@ -349,6 +355,85 @@ class ModelAliasAdmin(ReadOnlyAdmin):
     inlines = (TargetInline, FallbackInline)
 
 
+class RevokingAdmin(ReadOnlyAdmin):
+    """Operators' credentials: to look at, and to revoke. The log tells of it, for no ledger could."""
+
+    list_display: tuple[str, ...] = (
+        "name",
+        "words",
+        "revoked_at",
+        "last_used_at",
+        "created_by",
+        "created_at",
+    )
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name",)
+    readonly_fields: tuple[str, ...] = ("last_used_at", "created_at")
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tenants.revoke_operatorkey"))
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        for row in list(rows):
+            self.end(row, request.user.get_username())
+        self.message_user(request, "Revoked.", messages.SUCCESS)
+
+    def end(self, row: Any, actor: str) -> None:
+        raise NotImplementedError
+
+
+@admin.register(OperatorKey)
+class OperatorKeyAdmin(RevokingAdmin):
+    """Never the digest."""
+
+    list_display = ("name", "hint", *RevokingAdmin.list_display[1:])
+    readonly_fields = ("hint", *RevokingAdmin.readonly_fields)
+
+    def end(self, row: OperatorKey, actor: str) -> None:
+        services.revoke_operator_key(name=row.name, actor=actor)
+
+
+@admin.register(OperatorClient)
+class OperatorClientAdmin(RevokingAdmin):
+    """Never the secret, which is in a table of allauth's."""
+
+    def end(self, row: OperatorClient, actor: str) -> None:
+        services.revoke_operator_client(client_id=row.pk, actor=actor)
+
+
+@admin.register(ManagementKey)
+class ManagementKeyAdmin(ReadOnlyAdmin):
+    """Never the digest."""
+
+    list_display = (
+        "name",
+        "hint",
+        "organization",
+        "person",
+        "words",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    )
+    list_select_related = ("organization", "person")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "hint", "organization__slug")
+    readonly_fields = ("hint", "last_used_at", "created_at")
+
+
+@admin.register(OAuthClient)
+class OAuthClientAdmin(ReadOnlyAdmin):
+    list_display = ("name", "organization", "words", "revoked_at", "last_used_at", "created_at")
+    list_select_related = ("organization",)
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "organization__slug")
+    readonly_fields = ("last_used_at", "created_at")
+
+
+# allauth's own pages would make clients that nobody issued, and show tokens' digests.
+admin.site.unregister([ProviderClient, Token])
 admin.site.unregister(Group)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from tenants.models import ManagementKey, Membership
+from tenants.models import ManagementKey, Membership, OAuthClient
 from tenants.rights import Right, Scope
 
 
@@ -21,6 +21,7 @@ class Caller:
     organization_id: UUID | None = None
     organization: str = ""
     management_key_id: UUID | None = None
+    oauth_client_id: UUID | None = None
 
     @property
     def is_authenticated(self) -> bool:
@@ -56,6 +57,9 @@ def standing(caller: Caller) -> tuple[frozenset[Right], Membership | None]:
 
     With them the membership whose own key it is.
     """
+    if caller.oauth_client_id is not None and caller.organization_id is not None:
+        client = OAuthClient.objects.filter(pk=caller.oauth_client_id).first()
+        return (client.scopes & caller.rights if client else frozenset()), None
     if caller.management_key_id is None:
         return caller.rights, None
     key = ManagementKey.objects.filter(pk=caller.management_key_id).first()

@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from tenants import keys
+from tenants.issuer.config import problems as issuer_problems
 from tenants.name_records import server_of
 from tenants.secrets.azure import addresses
 from tenants.secrets.local import MasterKeys
@@ -65,6 +66,18 @@ def secret_stores_are_usable(**_: Any) -> list[CheckMessage]:
         *(Error(problem, id="tenants.E006") for problem in _vault_problems()),
         *(Error(problem, id="tenants.E007") for problem in _azure_problems()),
     ]
+
+
+@register(Tags.security)
+def trusted_issuer_is_usable(**_: Any) -> list[CheckMessage]:
+    return [Error(problem, id="tenants.E020") for problem in issuer_problems()]
+
+
+@register(Tags.urls)
+def every_endpoint_declares_its_scopes(**_: Any) -> list[CheckMessage]:
+    from tenants.api import inventory  # loads every URL, which only those who check URLs want
+
+    return [Error(words, id=number) for number, words in inventory.problems()]
 
 
 def _prefix_problems(prefix: str) -> Iterator[str]:

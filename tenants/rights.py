@@ -60,7 +60,7 @@ MEANINGS: dict[Right, str] = {
     Right.USAGE_READ: "figures and limits",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
-    Right.MANAGEMENT_KEYS_WRITE: "see, issue and revoke keys of the management API",
+    Right.MANAGEMENT_KEYS_WRITE: "see, issue and revoke keys and OAuth clients of the management API",
 }
 
 ALL = frozenset(Right)
@@ -113,6 +113,7 @@ class OperatorRight(StrEnum):
     PEOPLE_APPROVE = "people.approve"
     KEYS_LOOK_UP = "keys.look_up"
     INSTALLATION_APPLY = "installation.apply"
+    CREDENTIALS_WRITE = "credentials.write"
 
 
 OPERATOR_MEANINGS: dict[OperatorRight, str] = {
@@ -124,11 +125,34 @@ OPERATOR_MEANINGS: dict[OperatorRight, str] = {
     OperatorRight.PEOPLE_APPROVE: "let in who waits for it",
     OperatorRight.KEYS_LOOK_UP: "find the owner of a key by its text, and revoke it",
     OperatorRight.INSTALLATION_APPLY: "apply a declarative file with several organizations",
+    OperatorRight.CREDENTIALS_WRITE: "see, issue, change and revoke operators' OAuth clients",
 }
 
 # What a credential of the management API may be narrowed to.
 Scope = Right | OperatorRight
 SCOPES: dict[str, Scope] = {one.value: one for one in (*Right, *OperatorRight)}
+
+# Operators' scopes by the name of a role, as console/operators.py has roles for the admin.
+PRESETS: dict[str, tuple[Scope, ...]] = {
+    "operator": tuple(SCOPES.values()),
+    "support": (
+        Right.ORGANIZATION_READ,
+        Right.MEMBERS_READ,
+        Right.KEYS_READ,
+        Right.USAGE_READ,
+        Right.CALLS_READ,
+        Right.LEDGER_READ,
+        OperatorRight.ORGANIZATIONS_READ,
+        OperatorRight.PEOPLE_READ,
+    ),
+    "billing": (
+        Right.ORGANIZATION_READ,
+        Right.USAGE_READ,
+        Right.CALLS_READ,
+        Right.LEDGER_READ,
+        OperatorRight.ORGANIZATIONS_READ,
+    ),
+}
 
 
 class Holder(Protocol):
@@ -163,3 +187,12 @@ def operator_table() -> str:
     """What operators' credentials of the management API may hold besides, as docs/permissions.md prints it."""
     lines = ["| scope | what it lets one do |", "| --- | --- |"]
     return "\n".join([*lines, *(f"| `{one}` | {OPERATOR_MEANINGS[one]} |" for one in OperatorRight)])
+
+
+def preset_table() -> str:
+    """As docs/permissions.md prints it."""
+    lines = ["| preset | scopes |", "| --- | --- |"]
+    for name, scopes in PRESETS.items():
+        words = "every one" if len(scopes) == len(SCOPES) else ", ".join(f"`{one}`" for one in scopes)
+        lines.append(f"| `{name}` | {words} |")
+    return "\n".join(lines)

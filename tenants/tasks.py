@@ -11,6 +11,7 @@ from orbit.lib import access
 from tenants import services
 from tenants.api.idempotency import KEPT_FOR
 from tenants.models import ApiKey, IdempotentAnswer, PolicyRequest, ProviderObject, ProviderSession
+from tenants.oauth import tokens
 from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
@@ -43,6 +44,12 @@ def forget_answers() -> int:
         with access.scope(organization_id=organization_id):
             deleted += IdempotentAnswer.objects.filter(created_at__lt=before).delete()[0]
     return deleted
+
+
+@shared_task(name="tenants.tasks.forget_expired_tokens", time_limit=120)
+def forget_expired_tokens() -> int:
+    """Deletes OAuth clients' tokens that have ended; returns how many."""
+    return tokens.forget_expired()
 
 
 @shared_task(name="tenants.tasks.tell_due_rotations", time_limit=120)

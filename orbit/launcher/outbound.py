@@ -23,7 +23,7 @@ ALLOWED = {
     "orbit/lib/redis/connection.py": "goes to REDIS_URL, which is the operator's",
     "tenants/secrets/aws.py": "goes to AWS Secrets Manager by its SDK; a tenant names secrets, no address",
     "tenants/secrets/azure.py": "gets tokens from Azure by its SDK; a tenant names secrets in listed vaults",
-    "tenants/secrets/http.py": "goes to the operator's Vault and Key Vaults",
+    "tenants/secrets/http.py": "goes to the operator's Vault, Key Vaults and issuer of tokens",
     "orbit/cli/client.py": "goes to the gateway whose address a person gave the command line",
     "orbit/launcher/installation.py": "asks the workers that it started whether they are ready",
     "orbit/demo/provider/process.py": "tests ask the demo provider that they started for its books",

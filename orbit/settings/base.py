@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
+from django.conf import global_settings
 from django.templatetags.static import static
 
 from orbit import env
@@ -98,6 +99,30 @@ ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
 ORBIT_CEILING = env.text("ORBIT_CEILING")
 # Requests a minute that each credential may make of the management API.
 ORBIT_API_RATE = env.integer("ORBIT_API_RATE", 600, low=1)
+# Seconds that a token lasts which we gave to an OAuth client.
+ORBIT_TOKEN_S = env.integer("ORBIT_TOKEN_S", 900, low=60, high=86_400)
+# Token requests a minute from one address; those with a bad secret are stopped after a tenth of it.
+ORBIT_TOKEN_RATE = env.integer("ORBIT_TOKEN_RATE", 300, low=10, high=100_000)
+# An issuer whose tokens open the management API too (its `iss`), and the audience that they must name. Empty: none.
+ORBIT_JWT_ISSUER = env.text("ORBIT_JWT_ISSUER")
+ORBIT_JWT_AUDIENCE = env.text("ORBIT_JWT_AUDIENCE")
+# Where its keys are (empty: where its OpenID description says), and the authority that signed its certificate.
+ORBIT_JWT_JWKS_URL = env.text("ORBIT_JWT_JWKS_URL")
+ORBIT_JWT_CA_FILE = env.text("ORBIT_JWT_CA_FILE")
+# Signatures that are taken, asymmetric ones only.
+ORBIT_JWT_ALGORITHMS = env.words("ORBIT_JWT_ALGORITHMS", "RS256,ES256")
+# Claims that hold scopes or roles, dots leading into objects; what roles stand for, as ROLE=scope scope,ROLE=preset.
+ORBIT_JWT_SCOPES_CLAIM = env.words("ORBIT_JWT_SCOPES_CLAIM", "scope")
+ORBIT_JWT_ROLES = env.table("ORBIT_JWT_ROLES")
+# The claim whose organization (its slug) is the only one in which a token counts.
+ORBIT_JWT_ORGANIZATION_CLAIM = env.text("ORBIT_JWT_ORGANIZATION_CLAIM")
+# Where that issuer is asked about tokens that are no JWTs (RFC 7662), and as whom.
+ORBIT_INTROSPECTION_URL = env.text("ORBIT_INTROSPECTION_URL")
+ORBIT_INTROSPECTION_CLIENT_ID = env.text("ORBIT_INTROSPECTION_CLIENT_ID")
+ORBIT_INTROSPECTION_CLIENT_SECRET = env.text("ORBIT_INTROSPECTION_CLIENT_SECRET")
+# Ask about JWTs as well, so that revoked ones are noticed; seconds for which an answer is remembered.
+ORBIT_INTROSPECTION_JWTS = env.flag("ORBIT_INTROSPECTION_JWTS")
+ORBIT_INTROSPECTION_CACHE_S = env.integer("ORBIT_INTROSPECTION_CACHE_S", 30, high=60)
 # Organizations that one person may found.
 ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
 # Who joins by an organization's own provider: by ORBIT_SIGN_UP, all (open), or all and they wait (approval).
@@ -165,6 +190,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.usersessions",
+    "allauth.idp.oidc",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -249,6 +275,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# People's passwords are stored by the first. The last is for secrets of OAuth clients, which we make ourselves.
+PASSWORD_HASHERS = [*global_settings.PASSWORD_HASHERS, "tenants.oauth.secrets.ClientSecretHasher"]
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "/accounts/login/"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -311,10 +339,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
-    # What goes to and comes from secret stores is no business of a log, whatever its level.
+    # What goes to and comes from secret stores, and clients' secrets, are no business of a log, whatever its level.
     "loggers": {
         name: {"level": "WARNING"}
-        for name in ("azure", "boto3", "botocore", "httpcore2", "httpx2", "msal", "urllib3")
+        for name in ("azure", "boto3", "botocore", "httpcore2", "httpx2", "msal", "oauthlib", "urllib3")
     },
     "root": {"handlers": ["stderr"], "level": env.text("ORBIT_LOG_LEVEL", "INFO")},
 }
@@ -346,6 +374,12 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Orbit Gateway"
 USERSESSIONS_TRACK_ACTIVITY = True
+IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = ORBIT_TOKEN_S
+IDP_OIDC_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]  # no client without a secret
+IDP_OIDC_RATE_LIMITS = {
+    "token": f"{ORBIT_TOKEN_RATE}/m/ip",
+    "token_refused": f"{ORBIT_TOKEN_RATE // 10}/m/ip",
+}
 CSRF_FAILURE_VIEW = "console.errors.csrf_failure"
 
 # What a page may load: our own files. Django admin gets a little more, see console/middleware.py.

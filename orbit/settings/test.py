@@ -9,7 +9,7 @@ ORBIT_DB_POOL = 0  # idle sessions of a pool would keep the test databases from 
 for _connection_settings in DATABASES.values():
     _connection_settings["OPTIONS"].pop("pool", None)
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", PASSWORD_HASHERS[-1]]
 MFA_TOTP_TOLERANCE = 1  # a code may be typed just after its half minute
 ORBIT_REDIS_UNSAFE = True  # the throwaway store keeps nothing on disk
 # Static files come straight from their folders.

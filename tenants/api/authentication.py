@@ -14,9 +14,11 @@ from rest_framework.request import Request
 
 from orbit.lib import access
 from tenants import keys
+from tenants.api.external import external_token
 from tenants.callers import Caller, owner_of, rights_of_key
 from tenants.found_keys import find_management_key
-from tenants.models import ManagementKey, OperatorKey
+from tenants.models import ManagementKey, OAuthClient, OperatorClient, OperatorKey
+from tenants.oauth.tokens import Granted, find_token
 from tenants.rights import SCOPES
 
 MOST_LENGTH = 8192
@@ -47,7 +49,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def readers() -> tuple[Reader, ...]:
-    return (management_key, operator_key)
+    return (management_key, operator_key, client_token, external_token)
 
 
 def management_key(token: str) -> Caller | None:
@@ -81,6 +83,33 @@ def operator_key(token: str) -> Caller | None:
         _note_use(key)
     scopes = frozenset(scope for word, scope in SCOPES.items() if word in key.words)
     return Caller(name=f"operator key {key.name}", scopes=scopes)
+
+
+def client_token(token: str) -> Caller | None:
+    """A token that we gave to an OAuth client. It opens what it was given for and its client still has."""
+    granted = find_token(token)
+    if granted is None:
+        return None
+    if granted.organization_id is None:
+        with access.operator():
+            return _client(OperatorClient.objects.filter(pk=granted.client_id).first(), granted)
+    with access.scope(organization_id=granted.organization_id):
+        clients = OAuthClient.objects.select_related("organization")
+        client = clients.filter(pk=granted.client_id).first()
+        return None if client is None or client.organization.is_closed else _client(client, granted)
+
+
+def _client(client: OAuthClient | OperatorClient | None, granted: Granted) -> Caller | None:
+    if client is None or client.revoked_at is not None:
+        return None
+    _note_use(client)
+    of_operators = isinstance(client, OperatorClient)
+    return Caller(
+        name=f"operators' client {client.name}" if of_operators else f"client {client.name}",
+        scopes=frozenset(one for one in client.scopes if one in granted.words),
+        organization_id=granted.organization_id,
+        oauth_client_id=client.pk,
+    )
 
 
 def _note_use(key: Any) -> None:

@@ -10,6 +10,7 @@ from tenants.api import (
     keys,
     management_keys,
     members,
+    oauth_clients,
     organizations,
     people,
     policies,
@@ -74,4 +75,10 @@ urlpatterns = [
         f"{ORGANIZATION}/management-keys/<uuid:key>/revoke",
         management_keys.RevokeManagementKey.as_view(),
     ),
+    path(f"{ORGANIZATION}/oauth-clients", oauth_clients.OAuthClients.as_view()),
+    path(f"{ORGANIZATION}/oauth-clients/<uuid:client>", oauth_clients.OAuthClientItem.as_view()),
+    path(f"{ORGANIZATION}/oauth-clients/<uuid:client>/revoke", oauth_clients.RevokeOAuthClient.as_view()),
+    path("oauth-clients", oauth_clients.OperatorClients.as_view()),
+    path("oauth-clients/<uuid:client>", oauth_clients.OperatorClientItem.as_view()),
+    path("oauth-clients/<uuid:client>/revoke", oauth_clients.RevokeOperatorClient.as_view()),
 ]

@@ -5,7 +5,13 @@ Every table but people and the installation carries its organization and is prot
 """
 
 from tenants.models.keys import ApiKey, FormerSecret, FormerSecretUse, KeyUse, Project, ServiceAccount
-from tenants.models.management import IdempotentAnswer, ManagementKey, OperatorKey
+from tenants.models.management import (
+    IdempotentAnswer,
+    ManagementKey,
+    OAuthClient,
+    OperatorClient,
+    OperatorKey,
+)
 from tenants.models.organizations import (
     CustomRole,
     Installation,
@@ -36,6 +42,8 @@ __all__ = [
     "ModelAlias",
     "ModelFallback",
     "ModelTarget",
+    "OAuthClient",
+    "OperatorClient",
     "OperatorKey",
     "Organization",
     "Person",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from orbit.lib.access import ScopedManager
 from orbit.lib.ids import uuid7
 from tenants.models.organizations import Organization, Person
-from tenants.rights import Right, known
+from tenants.rights import SCOPES, Right, Scope, known
 
 
 class ManagementKey(models.Model):
@@ -78,12 +78,83 @@ class OperatorKey(models.Model):
     created_by = models.CharField(max_length=254)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        permissions: ClassVar = [("revoke_operatorkey", "Can revoke operators' keys and OAuth clients")]
+
     def __str__(self) -> str:
         return self.name
 
     @property
     def works(self) -> bool:
         return works(self.revoked_at, self.expires_at)
+
+
+class OAuthClient(models.Model):
+    """A client of one organization, which gets tokens for the management API by its id and secret.
+
+    allauth's own table, which belongs to no organization, holds the secret's digest under `client_id` until it is
+    revoked. Whose it is and what it opens, this row says.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="oauth_clients")
+    name = models.SlugField(max_length=63)
+    words = ArrayField(models.CharField(max_length=40), db_column="scopes", verbose_name="scopes")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ScopedManager["OAuthClient"]()
+
+    class Meta:
+        verbose_name = "OAuth client"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(revoked_at=None),
+                name="oauth_client_name",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def client_id(self) -> str:
+        return self.id.hex
+
+    @property
+    def scopes(self) -> frozenset[Right]:
+        return known(self.words) if self.revoked_at is None else frozenset()
+
+
+class OperatorClient(models.Model):
+    """As OAuthClient, of the installation's operators. Its scopes reach every organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.SlugField(max_length=63, unique=True)
+    words = ArrayField(models.CharField(max_length=40), db_column="scopes", verbose_name="scopes")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = "operators' OAuth client"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def client_id(self) -> str:
+        return self.id.hex
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        if self.revoked_at is not None:
+            return frozenset()
+        return frozenset(scope for word, scope in SCOPES.items() if word in self.words)
 
 
 class IdempotentAnswer(models.Model):

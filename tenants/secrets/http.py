@@ -1,4 +1,4 @@
-"""Plain HTTP to a store whose address the operator gave."""
+"""Plain HTTP to a store, or an issuer of tokens, whose address the operator gave."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ class Http:
         self._client: httpx2.Client | None = None
 
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str], body: object = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: object = None,
+        form: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
-        """The status, and the JSON object that came with it. Down when there was no answer or no sense in it."""
+        """`body` goes as JSON. The status, and the JSON object that came with it. Down when there was no answer or no sense in it."""
         try:
-            answer = self._opened().request(method, url, headers=dict(headers), json=body)
+            answer = self._opened().request(method, url, headers=dict(headers), json=body, data=form)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Down(f"{self._name} is not reachable ({type(error).__name__})") from None
         if len(answer.content) > LONGEST:

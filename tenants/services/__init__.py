@@ -46,6 +46,14 @@ from tenants.services.members import (
     deactivate_member,
     remove_member,
 )
+from tenants.services.oauth_clients import (
+    change_oauth_client,
+    change_operator_client,
+    issue_oauth_client,
+    issue_operator_client,
+    revoke_oauth_client,
+    revoke_operator_client,
+)
 from tenants.services.organizations import (
     create_organization,
     found_organization,
@@ -104,6 +112,8 @@ __all__ = [
     "approve_request",
     "archive_project",
     "change_key",
+    "change_oauth_client",
+    "change_operator_client",
     "change_role",
     "checked_account",
     "create_organization",
@@ -126,6 +136,8 @@ __all__ = [
     "invite",
     "issue_key",
     "issue_management_key",
+    "issue_oauth_client",
+    "issue_operator_client",
     "issue_operator_key",
     "keep_objects",
     "look_up_key",
@@ -153,6 +165,8 @@ __all__ = [
     "revoke_key",
     "revoke_keys",
     "revoke_management_key",
+    "revoke_oauth_client",
+    "revoke_operator_client",
     "revoke_operator_key",
     "rewrap_credentials",
     "rollback_policy",

@@ -30,6 +30,7 @@ from tenants.models import (
     ModelAlias,
     ModelFallback,
     ModelTarget,
+    OAuthClient,
     Organization,
     Policy,
     PolicyRequest,
@@ -41,6 +42,7 @@ from tenants.models import (
 )
 from tenants.rights import Right
 from tenants.services.identity_provider import forget_links
+from tenants.services.oauth_clients import forget_oauth_clients
 from tenants.services.saved import Actor, changing
 
 AT_ONCE = 5_000  # rows of one transaction
@@ -66,6 +68,7 @@ _GOING: tuple[Any, ...] = (
     GroupRole,
     IdentityProvider,
     Domain,
+    OAuthClient,
     Membership,
     CustomRole,
 )
@@ -112,6 +115,7 @@ def purge_organization(*, organization_id: UUID, actor: str) -> None:
         if change.organization.purge_at is None or change.organization.purge_at > timezone.now():
             raise InputError("organization", "it can still be restored")
         Organization.objects.update(policy=None, ceiling=None, founded_by=None)
+    forget_oauth_clients(organization_id)
     for model in _GOING:
         while _delete_some(organization_id, model) == AT_ONCE:
             pass

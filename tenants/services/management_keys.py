@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +18,8 @@ from tenants.models import ManagementKey, OperatorKey, Person
 from tenants.rights import SCOPES, Right, Scope
 from tenants.schema import values
 from tenants.services.saved import Actor, Change, changing, valid
+
+logger = logging.getLogger(__name__)
 
 
 def issue_management_key(
@@ -34,9 +37,7 @@ def issue_management_key(
     it never opens more than this member may.
     """
     valid("name", values.name, name)
-    wanted = [one for one in _checked(scopes) if isinstance(one, Right)]
-    if len(wanted) < len(set(scopes)):
-        raise InputError("scopes", "hold a scope of the installation's operators", "leave it out")
+    wanted = organizations_scopes(scopes)
     needed = Right.ORGANIZATION_READ if own else Right.MANAGEMENT_KEYS_WRITE
     with changing(organization_id, actor, needed) as change:
         change.require_all(frozenset(wanted))
@@ -93,12 +94,12 @@ def _revoke(change: Change, key: ManagementKey) -> None:
 def issue_operator_key(
     *, name: str, scopes: Collection[str], actor: str, expires_at: datetime | None = None
 ) -> tuple[OperatorKey, str]:
-    """A key of the installation's and its text. It belongs to no organization, so no ledger tells of it."""
+    """A key of the installation's and its text. It belongs to no organization: the log tells of it, no ledger."""
     valid("name", values.name, name)
     text = keys.new_key(keys.OPERATOR)
     key = OperatorKey(
         name=name,
-        words=[one.value for one in _checked(scopes)],
+        words=[one.value for one in known_scopes(scopes)],
         digest=keys.digest(text, settings.ORBIT_KEY_PEPPER),
         hint=keys.hint(text),
         expires_at=_ahead(expires_at),
@@ -108,10 +109,11 @@ def issue_operator_key(
         if OperatorKey.objects.filter(name=name).exists():
             raise InputError("name", f"there is or was an operator key {name!r}", "choose another")
         key.save(force_insert=True)
+    logger.warning("%s issued the operator key %s (%s) for %s", actor, name, key.hint, " ".join(key.words))
     return key, text
 
 
-def revoke_operator_key(*, name: str) -> OperatorKey:
+def revoke_operator_key(*, name: str, actor: str) -> OperatorKey:
     with access.operator():
         key = OperatorKey.objects.filter(name=name).first()
         if key is None:
@@ -120,10 +122,19 @@ def revoke_operator_key(*, name: str) -> OperatorKey:
         if key.revoked_at is None:
             key.revoked_at = timezone.now()
             key.save(update_fields=["revoked_at"])
+            logger.warning("%s revoked the operator key %s (%s)", actor, name, key.hint)
     return key
 
 
-def _checked(words: Collection[str]) -> list[Scope]:
+def organizations_scopes(words: Collection[str]) -> list[Right]:
+    """What a credential of an organization may hold, in the order of the table, each once."""
+    found = [one for one in known_scopes(words) if isinstance(one, Right)]
+    if len(found) < len(set(words)):
+        raise InputError("scopes", "hold a scope of the installation's operators", "leave it out")
+    return found
+
+
+def known_scopes(words: Collection[str]) -> list[Scope]:
     """The scopes in the order of the table, each once."""
     if not words:
         raise InputError("scopes", "are none", "name at least one, such as usage.read")

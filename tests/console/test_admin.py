@@ -306,3 +306,24 @@ def test_operator_who_is_no_superuser_does_none_of_it_to_staff(action: str) -> N
     assert chief.is_active
     assert theirs.get("/organizations/").status_code == 200
     assert not LogEntry.objects.filter(object_id=str(chief.pk)).exists()
+
+
+def test_operators_credentials_are_revoked_here_by_who_may(staff: Client) -> None:
+    name = f"k-{secrets.token_hex(6)}"
+    key, _ = services.issue_operator_key(name=name, scopes=["usage.read"], actor="test")
+    client, _ = services.issue_operator_client(name=name, scopes=["usage.read"], actor="test")
+    support = make_person(is_staff=True)
+    support.groups.add(Group.objects.get(name="support"))
+    for row in (key, client):
+        model: Any = type(row)
+        form = {"action": "revoke", "_selected_action": [str(row.pk)]}
+        for who, ended in ((signed_in(support), False), (staff, True)):
+            assert name in who.get(url(model, "changelist")).content.decode()
+            who.post(url(model, "changelist"), form)
+            with access.operator():
+                assert (model.objects.get(pk=row.pk).revoked_at is not None) is ended
+
+
+def test_allauths_own_pages_for_clients_and_tokens_are_not_there(staff: Client) -> None:
+    for path in ("client", "token"):
+        assert staff.get(f"/admin/allauth_idp_oidc/{path}/").status_code == 404

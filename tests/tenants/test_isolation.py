@@ -49,6 +49,7 @@ from tenants.services import (
     create_service_account,
     invite,
     issue_management_key,
+    issue_oauth_client,
     keep_objects,
     request_more,
     rotate_key,
@@ -154,8 +155,9 @@ def _keep_response(organization_id: UUID, slug: str) -> None:
 
 
 def _automate(organization_id: UUID) -> None:
-    """A key of the management API, and what a creation by it was answered."""
+    """A key and a client of the management API, and what a creation by it was answered."""
     issue_management_key(organization_id=organization_id, name="ci", scopes=["usage.read"], actor="test")
+    issue_oauth_client(organization_id=organization_id, name="ci", scopes=["usage.read"], actor="test")
     with access.scope(organization_id=organization_id):
         IdempotentAnswer.objects.create(
             organization_id=organization_id, caller="ci", key="once", fingerprint=b"f"

@@ -181,6 +181,18 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
     "delete a model": ({Right.MODELS_WRITE}, _plain(services.delete_model, alias="fast")),
     "save an account": ({Right.ACCOUNTS_WRITE}, _plain(services.save_account, name="two", kind="openai")),
     "delete an account": ({Right.ACCOUNTS_WRITE}, _plain(services.delete_account, name="main")),
+    "issue an OAuth client": (
+        {Right.MANAGEMENT_KEYS_WRITE, Right.CALLS_READ},
+        _plain(services.issue_oauth_client, name="ci", scopes=["calls.read"]),
+    ),
+    "change an OAuth client": (
+        {Right.MANAGEMENT_KEYS_WRITE},
+        _plain(services.change_oauth_client, client_id=uuid4(), scopes=["calls.read"]),
+    ),
+    "revoke an OAuth client": (
+        {Right.MANAGEMENT_KEYS_WRITE},
+        _plain(services.revoke_oauth_client, client_id=uuid4()),
+    ),
     "set a price": (
         {Right.PRICES_WRITE},
         _plain(set_contract_price, provider="openai", model="gpt-4o", rates={"input": 1, "output": 1}),

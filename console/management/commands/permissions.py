@@ -12,4 +12,5 @@ class Command(BaseCommand):
     help = "Prints what members' and operators' roles may do (docs/permissions.md)."
 
     def handle(self, **_: Any) -> None:
-        self.stdout.write(f"{rights.table()}\n\n{operators.table()}\n\n{rights.operator_table()}")
+        tables = (rights.table(), operators.table(), rights.operator_table(), rights.preset_table())
+        self.stdout.write("\n\n".join(tables))

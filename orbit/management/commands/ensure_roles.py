@@ -13,12 +13,13 @@ from psycopg import sql
 from console.operators import ensure_groups
 from orbit.lib.rowlevel import APP, LEDGER, OPERATOR
 
-# People, sessions and schedules belong to no organization.
+# People, sessions, schedules, and allauth's side of OAuth clients belong to no organization.
 SHARED_PREFIXES = (
     "auth_",
     "django_",
     "account_",
     "mfa_",
+    "allauth_idp_oidc_",
     "socialaccount_",
     "usersessions_",
     "tenants_person",

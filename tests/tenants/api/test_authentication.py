@@ -118,7 +118,7 @@ def test_own_keys_of_somebody_deactivated_open_nothing(call_as: CallAs, organiza
 
 def test_an_operator_key_that_was_revoked_opens_nothing(operator: Caller, slug: str) -> None:
     assert operator("GET", "me").status_code == 200
-    services.revoke_operator_key(name=f"op-{slug}")
+    services.revoke_operator_key(name=f"op-{slug}", actor="test")
     assert operator("GET", "me").status_code == 401
 
 
