@@ -6,7 +6,6 @@ Every operation of the description is tried, with requests made of it and with o
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -82,18 +81,17 @@ def test_nothing_undescribed_is_answered(trial: Trial) -> None:
 
 @pytest.mark.full
 def test_a_longer_search_finds_nothing_undescribed_either(trial: Trial) -> None:
-    try_everything(trial, good=8, bad=8)
+    try_everything(trial, good=6, bad=6)
 
 
 def try_everything(trial: Trial, *, good: int, bad: int) -> None:
     """So many requests as the description wants them, by a tenant's key and by an operator's, and so many that break it."""
-    from hypothesis.errors import Unsatisfiable
     from schemathesis import GenerationMode
 
     operations = _operations()
     for operation in operations:
         _try(trial, operation, GenerationMode.POSITIVE, good)
-        with suppress(Unsatisfiable):  # there may be nothing to break
+        if len(operation.body) or len(operation.query):  # else there is nothing to break
             _try(trial, operation, GenerationMode.NEGATIVE, bad)
     print(f"{len(operations)} operations, {trial.statuses.total()} requests: {dict(trial.statuses)}")
     assert trial.failures == []
