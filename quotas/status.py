@@ -132,6 +132,12 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
     Of more than MOST_KEYS keys, those that were used last.
     """
     organization = Organization.objects.get(pk=organization_id)
+    shard, limits = organization.shard, every_limit(organization)
+    return standing(shard, str(organization.pk), limits, calendar_of(organization))
+
+
+def every_limit(organization: Organization) -> list[Limit]:
+    """As `organization_limits` lists them, in the organization's scope."""
     documents = current_documents()
     limits: list[Limit] = []
 
@@ -160,12 +166,7 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
         add(key.policy_id, level="key", **where)
         for document in above[project.pk]:
             limits.extend(_each_key(document, where))
-    return standing(
-        organization.shard,
-        str(organization.pk),
-        strictest(limits, time.time_ns() // 1000),
-        calendar_of(organization),
-    )
+    return strictest(limits, time.time_ns() // 1000)
 
 
 def _above(
