@@ -102,11 +102,6 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
         return False
 
 
-class MembershipInline(ReadOnlyInline):
-    model = Membership
-    fields = readonly_fields = ("person", "role_name", "created_at")
-
-
 class RevisionInline(ReadOnlyInline):
     model = PolicyRevision
     fields = readonly_fields = ("number", "author", "reason", "created_at")
@@ -142,7 +137,6 @@ class OrganizationAdmin(SuspendingAdmin):
     list_filter = (("suspended_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
-    inlines = (MembershipInline,)
     search_help_text = "Part of a slug or a name, or an id"
     change_form_before_template = "admin/tenants/organization/glance.html"
 
