@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +37,8 @@ class Timing:
     ms: list[float] = field(default_factory=list)
 
     def percentile(self, part: float) -> float:
-        ordered = sorted(self.ms)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+        """The nearest rank."""
+        return sorted(self.ms)[math.ceil(len(self.ms) * part) - 1]
 
 
 class Users:
