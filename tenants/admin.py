@@ -352,7 +352,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     show_full_result_count = False
     paginator = InfinitePaginator
     list_disable_select_all = True
-    list_per_page = 50
+    list_per_page = 30
     change_form_before_template = "admin/tenants/person/glance.html"
     readonly_fields = ("last_login", "date_joined", "approved_at", "approved_by")
     filter_horizontal = ()
