@@ -222,6 +222,10 @@ class UsageBucket(models.Model):
                 nulls_distinct=False,
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["project_id", "starts_at"], name="usage_of_project"),
+            models.Index(fields=["key_id", "starts_at"], name="usage_of_key"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.starts_at:%F %H:%M}"

@@ -132,9 +132,12 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
     Of more than MOST_KEYS keys, those that were used last.
     """
     attached = Attached(Organization.objects.get(pk=organization_id))
-    projects = list(open_projects().order_by("slug"))
-    keys = attached.limited_keys(projects)
-    return attached.statuses([*attached.of_whole(), *attached.of_projects(projects), *attached.of_keys(keys)])
+    return attached.statuses(attached.every())
+
+
+def every_limit(organization: Organization) -> list[Limit]:
+    """As `organization_limits` lists them, in the organization's scope."""
+    return strictest(Attached(organization).every(), time.time_ns() // 1000)
 
 
 def open_projects() -> QuerySet[Project]:
@@ -152,6 +155,11 @@ class Attached:
     def __init__(self, organization: Organization) -> None:
         self._organization = organization
         self._documents = current_documents()
+
+    def every(self) -> list[Limit]:
+        projects = list(open_projects().order_by("slug"))
+        keys = self.limited_keys(projects)
+        return [*self.of_whole(), *self.of_projects(projects), *self.of_keys(keys)]
 
     def of_whole(self) -> list[Limit]:
         """Those of the organization as a whole."""

@@ -109,11 +109,6 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
         return False
 
 
-class MembershipInline(ReadOnlyInline):
-    model = Membership
-    fields = readonly_fields = ("person", "role_name", "created_at")
-
-
 class RevisionInline(ReadOnlyInline):
     model = PolicyRevision
     fields = readonly_fields = ("number", "author", "reason", "created_at")
@@ -153,7 +148,6 @@ class OrganizationAdmin(SuspendingAdmin):
     )
     search_fields = ("slug", "name")
     readonly_fields = ("id", "shard", "version", "changed_at", "created_at")
-    inlines = (MembershipInline,)
     search_help_text = "Part of a slug or a name, or an id"
     change_form_before_template = "admin/tenants/organization/glance.html"
 
@@ -465,7 +459,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     show_full_result_count = False
     paginator = InfinitePaginator
     list_disable_select_all = True
-    list_per_page = 50
+    list_per_page = 30
     change_form_before_template = "admin/tenants/person/glance.html"
     readonly_fields = ("is_active", "last_login", "date_joined", "approved_at", "approved_by")
     filter_horizontal = ()

@@ -29,6 +29,7 @@ def main() -> None:
             _fill(options, servers)
         return
     with _servers(options.directory, durable=True):
+        _commands("migrate", "ensure_roles", "collectstatic")  # the code may be newer than what was filled
         _measure(options)
 
 

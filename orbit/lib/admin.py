@@ -22,7 +22,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
     show_full_result_count = False
     paginator = InfinitePaginator
-    list_per_page = 50
+    list_per_page = 30  # a row costs the theme three milliseconds
     list_disable_select_all = True  # "all" would be a number that nobody has counted
     actions: Any = None
     id_fields: tuple[
