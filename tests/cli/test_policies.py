@@ -68,13 +68,16 @@ def test_policy_that_is_not_used_can_go(orbit: Orbit, tmp_path: Path) -> None:
     assert orbit("policies", "show", "spare").code == 5
 
 
-def test_requests_are_made_and_decided(orbit: Orbit, tmp_path: Path) -> None:
+def test_requests_are_made_and_decided(operator: Orbit, orbit: Orbit, tmp_path: Path) -> None:
     orbit("policies", "save", "default", "-f", _file(tmp_path, 5))
     ask = ("requests", "ask", "--policy", "default", "--limit", "daily", "--until", "7d", "--json")
     more = orbit(*ask, "--amount", "50", "--reason", "launch").json
     less = orbit(*ask, "--amount", "60", "--reason", "greed").json
     assert len(orbit("requests", "list", "--state", "open", "--json").json["data"]) == 2
-    assert orbit("requests", "approve", more["id"], "--json").json["state"] == "approved"
+    assert orbit("requests", "approve", more["id"]).code == 4  # whoever asks does not approve
+    slug = orbit("whoami", "--json").json["organization"]
+    approved = operator("requests", "approve", more["id"], "-o", slug, "--json").json
+    assert approved["state"] == "approved"
     refused = orbit("requests", "refuse", less["id"], "--reason", "no", "--json").json
     assert (refused["state"], refused["decision"]) == ("refused", "no")
     assert "launch" in orbit("requests", "show", more["id"]).out

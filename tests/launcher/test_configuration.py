@@ -66,7 +66,8 @@ def test_documented_defaults_are_the_real_ones() -> None:
     wrong = {
         name: default
         for name, default in _read_in_settings().items()
-        if default not in (None, "") and f"`{default}`" not in rows[name].split("|")[0]
+        if default not in (None, "")
+        and f"`{1 if default is True else default}`" not in rows[name].split("|")[0]
     }
     assert wrong == {}
 

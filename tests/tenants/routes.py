@@ -27,6 +27,7 @@ class Known:
 
     slug: str
     ids: Mapping[str, list[str]]  # by model, `tenants.project`
+    own: str = ""  # the slug of the outsider's own organization
 
     def of(self, label: str) -> list[str]:
         return self.ids[label]
@@ -60,6 +61,7 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "policy_id": _ids("tenants.policy"),
     "account_id": _ids("tenants.provideraccount"),
     "person_id": _ids("tenants.person"),
+    "domain_id": _ids("tenants.domain"),
     "pk": _every,
     "id": _every,
     "token": _same("a-token-that-was-never-given-out"),
@@ -71,6 +73,26 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "object_id": _every,
     "app_label": _same("tenants", "audit"),
     "url": _same("no/such/page/"),
+    "session_id": _same("1"),
+}
+# The same of the management API, whose paths name things by what stands before them. In the outsider's own organization
+# the ids are asked for as well.
+API_PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
+    "organization": lambda known: [one for one in (known.slug, known.own) if one],
+    "person": _ids("tenants.person"),
+    "project": _same("chatbot"),
+    "policy": _same("default"),
+    "role": _same("reader"),
+    "alias": _same("fast"),
+    "number": _same("1"),
+    "account": lambda known: [known.of("tenants.serviceaccount")[0], "main"],
+    "key": lambda known: [known.of(f"tenants.{one}")[0] for one in ("apikey", "managementkey")],
+    "request_id": _ids("tenants.policyrequest"),
+    "member": _ids("tenants.membership"),
+    "client": _ids("tenants.oauthclient"),
+    "price": _ids("quotas.contractprice"),
+    "invitation": _ids("tenants.invitation"),
+    "call": _ids("audit.event"),
 }
 
 
@@ -102,6 +124,8 @@ def _values(route: str, name: str, known: Known) -> list[str]:
     admin = ADMIN.match(route)
     if admin and name in {"object_id", "id"}:
         return known.ids.get(".".join(admin.groups()), known.of("tenants.person"))[:1]
+    if route.startswith("api/v1/") and name in API_PARAMETERS:
+        return API_PARAMETERS[name](known)
     if name not in PARAMETERS:
         raise NotFilled(f"{route}: say in {__name__} what {name!r} stands for")
     return PARAMETERS[name](known)
