@@ -62,6 +62,7 @@ def _servers(directory: Path, *, durable: bool) -> Iterator[Running]:
                 "ORBIT_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
                 "ORBIT_ALLOWED_HOSTS": "testserver",
                 "ORBIT_LOG_LEVEL": "ERROR",
+                "ORBIT_API_RATE": "1000000",
                 "DJANGO_SETTINGS_MODULE": "orbit.settings.dev",
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +17,15 @@ from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from bench import machine, report
-from bench.population.pages import STAFF, Page, every_page, organizations, owner_of
+from bench.population.pages import API, STAFF, Page, every_page, organizations, owner_of
 from orbit.lib import access
 from orbit.lib.store import client
 from quotas import keys
 from quotas.policies import calendar_of
 from quotas.status import every_limit, readings
+from tenants import services
 from tenants.models import Organization, Person
+from tenants.rights import SCOPES, Right
 
 SLOW_MS = 2_000  # a page that takes so long is not asked for more than a few times
 BAR_MS = 200
@@ -49,9 +52,27 @@ class Users:
 
     def __getitem__(self, whose: str) -> Client:
         if whose not in self._clients:
-            self._clients[whose] = client = Client()
-            client.force_login(self._person(whose), backend=BACKEND)
+            self._clients[whose] = self._calling(whose) if whose.startswith(API) else self._signed_in(whose)
         return self._clients[whose]
+
+    def _signed_in(self, whose: str) -> Client:
+        client = Client()
+        client.force_login(self._person(whose), backend=BACKEND)
+        return client
+
+    def _calling(self, whose: str) -> Client:
+        """With a key of the management API, of an organization or the operator's."""
+        name, slug = f"bench-{secrets.token_hex(4)}", whose.removeprefix(API)
+        if slug == STAFF:
+            _, text = services.issue_operator_key(name=name, scopes=list(SCOPES), actor="bench")
+        else:
+            with access.operator():
+                organization_id = Organization.objects.get(slug=slug).pk
+            rights = [right.value for right in Right]
+            _, text = services.issue_management_key(
+                organization_id=organization_id, name=name, scopes=rights, actor="bench"
+            )
+        return Client(headers={"Authorization": f"Bearer {text}"})
 
     def _person(self, whose: str) -> Person:
         if whose != STAFF:

@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.urls import reverse
 
 from audit.models import Event
-from tenants.models import ApiKey, Membership, Organization, Person
+from tenants.models import ApiKey, Membership, Organization, Person, Project
 
 RANKS = (
     0,
@@ -24,6 +24,29 @@ RANKS = (
 )  # of organizations by size: what is fast for the smallest may not be for the largest
 SAMPLES = 4
 STAFF = "staff"
+API = "api "  # before the name of a list of the management API
+LISTS = (
+    "keys",
+    "keys?project={project}&limit=200",
+    "keys?revoked=true",
+    "projects",
+    "members",
+    "policies",
+    "models",
+    "provider-accounts",
+    "service-accounts",
+    "invitations",
+    "requests",
+    "management-keys",
+    "calls",
+    "calls?limit=200",
+    "calls?status=provider_failed",
+    "events?kind=act",
+    "limits",
+    "usage",
+    "usage?by=project,day",
+    "contract-prices",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,7 @@ class Page:
 def every_page(seed: int) -> Iterator[Page]:
     """Within `access.operator()`, on a database that was filled."""
     yield from _of_organizations()
+    yield from _of_api()
     for model, options in admin.site._registry.items():
         yield from _of_admin(model, options, Random(seed))
 
@@ -58,6 +82,18 @@ def _of_organizations() -> Iterator[Page]:
     yield Page("members", [f"/o/{slug}/members/" for slug in slugs], slugs)
     yield Page("a call", [f"/o/{slug}/calls/{calls[slug].pk}/" for slug in slugs], slugs)
     yield Page("organizations", ["/organizations/"], slugs[:1])
+
+
+def _of_api() -> Iterator[Page]:
+    """By a key of each organization with every scope."""
+    places = organizations()
+    projects = {one.slug: Project.objects.filter(organization=one).order_by("pk")[0].slug for one in places}
+    for listed in LISTS:
+        addresses = [
+            f"/api/v1/organizations/{one.slug}/{listed.format(project=projects[one.slug])}" for one in places
+        ]
+        yield Page(f"{API}{listed}", addresses, [f"{API}{one.slug}" for one in places])
+    yield Page(f"{API}organizations", ["/api/v1/organizations?limit=200"], [f"{API}{STAFF}"])
 
 
 def _of_admin(model: type[Model], options: Any, chance: Random) -> Iterator[Page]:
