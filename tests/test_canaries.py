@@ -87,6 +87,7 @@ def planted(make_tenant: MakeTenant, worker: Worker, provider: ProviderHandle) -
     return plant(make_tenant, worker, provider.base_url)
 
 
+@pytest.mark.full
 def test_secrets_are_nowhere(planted: Planted, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     tenant = planted.tenant

@@ -34,7 +34,7 @@ def _try_me(page: Page) -> None:
     operation.get_by_role("button", name="Execute").click()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 def test_pasted_key_opens_what_is_tried_out(new_page: NewPage, tenant: Tenant, scheme: str) -> None:
     page = new_page(color_scheme=scheme)
     page.goto("/api/v1/docs")
@@ -46,6 +46,7 @@ def test_pasted_key_opens_what_is_tried_out(new_page: NewPage, tenant: Tenant, s
     assert fits(page)
 
 
+@pytest.mark.full
 def test_key_is_gone_when_the_page_is_left(new_page: NewPage, tenant: Tenant) -> None:
     page = new_page()
     page.goto("/api/v1/docs")

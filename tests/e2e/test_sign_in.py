@@ -61,7 +61,7 @@ def keep_codes(page: Page) -> list[str]:
     return shown
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_passkey_from_adding_it_to_signing_in_without_a_password(
     new_page: NewPage, named: str, tenant: Tenant, width: int
 ) -> None:

@@ -10,7 +10,7 @@ from tests.e2e.conftest import PASSWORD, NewPage, fits
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_from_signing_up_to_the_page_that_says_what_comes_next(new_page: NewPage, width: int) -> None:
     page = new_page(viewport={"width": width, "height": 800})
     email = f"new-{secrets.token_hex(6)}@example.org"

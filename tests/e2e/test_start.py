@@ -44,7 +44,7 @@ def _figures(page: Page) -> str:
     return page.locator("[data-said]").inner_text()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_from_sign_up_to_the_first_answered_call(new_page: NewPage, width: int) -> None:
     page = new_page(viewport={"width": width, "height": 900})
     hand, email = Hand(page), f"new-{secrets.token_hex(6)}@example.org"

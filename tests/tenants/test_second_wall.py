@@ -208,6 +208,7 @@ def test_no_route_shows_or_changes_another_organization(twins: Twins) -> None:
     )
 
 
+@pytest.mark.full
 def test_walk_finds_what_neither_wall_keeps(twins: Twins) -> None:
     """The control: without the second wall too, the same walk sees A's rows."""
     with first_wall_removed(filters=False), second_wall_removed():

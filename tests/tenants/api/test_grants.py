@@ -220,10 +220,10 @@ def tried(who: Caller, rights: frozenset[Right], attempts: Iterator[Attempt]) ->
 
 
 LATER = pytest.mark.full  # a few seconds each
-ROLES_LATER = sorted(set(BUILT_IN) - {"admin"})
 
 
-@pytest.mark.parametrize("role", ["admin", *(pytest.param(one, marks=LATER) for one in ROLES_LATER)])
+@LATER
+@pytest.mark.parametrize("role", sorted(BUILT_IN))
 def test_no_role_gives_more_than_it_has(organization: Organization, role: str) -> None:
     place = Place(organization)
     member, rights = place.join(role), BUILT_IN[role]
