@@ -8,10 +8,13 @@ import zlib
 from typing import Any
 
 import orjson
+import pytest
 
 from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import agreed, served
 from tests.clients.libraries import ANTHROPIC, RESPONSES, Caller, Library, Use, each_use
+
+pytestmark = pytest.mark.full  # one by one, what the other tests of this folder show in parts
 
 WEATHER = "What is the weather in Rome, in celsius?"
 CALL = {"name": "get_weather", "input": {"location": "Rome", "unit": "celsius"}}

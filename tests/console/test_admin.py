@@ -85,6 +85,9 @@ def furnished(tenant: Tenant) -> Tenant:
         )
     tenant.call(datetime.now(UTC))
     tenant.bucket(quarter(datetime.now(UTC)), requests=1)
+    name = f"k-{secrets.token_hex(6)}"
+    services.issue_operator_key(name=name, scopes=["usage.read"], actor="test")
+    services.issue_operator_client(name=name, scopes=["usage.read"], actor="test")
     return tenant
 
 

@@ -162,6 +162,7 @@ MEANT = {
     "tenants.revoke_apikey": {"tenants"},
     "tenants.change_person": {"people"},
     "tenants.add_person": {"people"},
+    "tenants.revoke_operatorkey": {"operators"},
 }
 
 
@@ -200,6 +201,10 @@ def state(tenant: Tenant) -> dict[str, str]:
             ),
             "rights": text(
                 "SELECT id FROM tenants_person WHERE is_superuser OR is_staff UNION ALL SELECT person_id FROM tenants_person_groups ORDER BY 1"
+            ),
+            "operators": text(
+                "SELECT name, revoked_at, scopes FROM tenants_operatorkey UNION ALL "
+                "SELECT name, revoked_at, scopes FROM tenants_operatorclient ORDER BY 1, 2"
             ),
             "groups": text(
                 "SELECT g.id, g.name, p.permission_id FROM auth_group g LEFT JOIN auth_group_permissions p ON p.group_id = g.id ORDER BY 1, 3"

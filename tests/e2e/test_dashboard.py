@@ -49,7 +49,7 @@ def test_figures_refresh_themselves_and_leave_open_what_is_open(busy: Tenant, ne
     expect(page.get_by_text("not being refreshed")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 def test_phone(busy: Tenant, new_page: NewPage, scheme: str) -> None:
     page = new_page(viewport=PHONE, color_scheme=scheme)
     page.goto("/accounts/login/")

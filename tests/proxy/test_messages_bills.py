@@ -13,6 +13,8 @@ from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import Api, ApiOf
 from tests.proxy.roads import MESSAGES, ROADS, Road, travelling
 
+pytestmark = pytest.mark.full  # one by one, what the other tests of this folder show in parts
+
 TOKENS = 25
 
 
