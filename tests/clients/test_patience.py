@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orbit.demo.provider.process import ProviderHandle
 from tests.clients.books import agreed, calls, served
 from tests.clients.conftest import MakeCaller
 from tests.clients.driver import Answer
 from tests.clients.libraries import Caller, Use, each_retrying_use, each_use
+
+pytestmark = pytest.mark.full  # waits
 
 TIMEOUTS = {"APITimeoutError", "APIConnectionTimeoutError", "TimeoutError", "AbortError", "Timeout"}
 

@@ -56,7 +56,7 @@ def test_every_page_of_an_organization_declares_its_right() -> None:
 LACKING = sorted({f"without:{page.callback.right}" for page in PAGES})
 
 
-@pytest.mark.parametrize("role", [*BUILT_IN, *LACKING])
+@pytest.mark.parametrize("role", [*BUILT_IN, *(pytest.param(one, marks=pytest.mark.full) for one in LACKING)])
 def test_page_opens_to_who_has_its_right_and_nobody_else(tenant: Tenant, other: Tenant, role: str) -> None:
     for place in (tenant, other):
         place.call(datetime.now(UTC))

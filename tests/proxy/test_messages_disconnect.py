@@ -15,6 +15,8 @@ from tests.gateway import Gateway
 from tests.proxy.conftest import ApiOf
 from tests.proxy.roads import ROADS, Leaver, Road, travelling
 
+pytestmark = pytest.mark.full  # the lattice of hang-ups once more, on the other surface
+
 TOKENS = 60
 AT = (0, 1, 2, 9, 23, 37, 52)  # pieces of content that came before the client left
 DRAIN = {"drain": {"max_s": 20, "max_cost": "1.00"}}

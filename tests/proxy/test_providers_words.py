@@ -20,6 +20,8 @@ from tests.proxy.conftest import HELLO, LIMITS
 from tests.proxy.roads import CLAUDE, GPT
 from tests.proxy.test_every_cut import DRESSES, MARK
 
+pytestmark = pytest.mark.full  # every provider one by one
+
 CANARY, SECRET = "canary-7c40", "sk-secret-canary-1f"
 DEEP = "as deep as can be read"
 HEADERS = [
