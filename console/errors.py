@@ -5,8 +5,16 @@ They know nothing of the request, so that two addresses that must not be told ap
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from redis.exceptions import ConnectionError as StoreError
+from redis.exceptions import TimeoutError as StoreTimeout
+
+_AWAY = (OperationalError, InterfaceError, StoreError, StoreTimeout)
+_RETRY_AFTER_S = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -38,6 +46,15 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Django answers with this while it handles the exception, so what it was can be seen here."""
+    if isinstance(sys.exception(), _AWAY):
+        answer = _page(
+            503,
+            "This is away for a moment",
+            "The gateway does not reach one of its stores. Nothing was changed. Try again in a few seconds.",
+        )
+        answer["Retry-After"] = str(_RETRY_AFTER_S)
+        return answer
     return _page(500, "Something went wrong on our side", "It has been noted. Try again in a moment.")
 
 

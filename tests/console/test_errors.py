@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import pytest
 from django.test import Client, RequestFactory
 
@@ -43,3 +46,19 @@ def test_pages_for_refused_and_senseless_requests() -> None:
 
 def test_unknown_host_is_refused() -> None:
     assert Client().get("/accounts/login/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_sign_in_says_that_a_store_is_away(settings: Any) -> None:
+    with socket.socket() as closed:  # bound and not listening: who connects is refused
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        settings.CACHES = {
+            "default": settings.CACHES["default"] | {"LOCATION": f"redis://127.0.0.1:{port}/0"}
+        }
+        client = Client(raise_request_exception=False)
+        answer = client.post("/accounts/login/", {"login": "a@example.org", "password": "wrong"})
+    page = answer.content.decode()
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "5"
+    assert "Try again in a few seconds" in page
+    assert str(port) not in page
