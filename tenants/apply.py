@@ -175,7 +175,7 @@ class _Applied:
     def _create(self) -> UUID:
         slug, fields, actor = self._entry.slug, self._settings(), self._actor
         if isinstance(actor, Caller):
-            if OperatorRight.ORGANIZATIONS_CREATE not in actor.scopes or actor.organization not in ("", slug):
+            if OperatorRight.ORGANIZATIONS_CREATE not in actor.scopes:
                 raise PermissionDenied(f"this takes the scope {OperatorRight.ORGANIZATIONS_CREATE}")
             actor = actor.name
         self._note("create", "organization", "", ("slug", *fields))

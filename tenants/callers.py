@@ -11,15 +11,11 @@ from tenants.rights import Right, Scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`scopes` are all that the credential opens. `organization_id` None: in every organization, as an operator.
-
-    `organization`: the slug of the only one in which an operator's token counts, where it names one.
-    """
+    """`scopes` are all that the credential opens. `organization_id` None: in every organization, as an operator."""
 
     name: str
     scopes: frozenset[Scope]
     organization_id: UUID | None = None
-    organization: str = ""
     management_key_id: UUID | None = None
     oauth_client_id: UUID | None = None
 

@@ -33,7 +33,7 @@ class Me(Endpoint):
 
     def get(self) -> Response:
         caller = self.caller
-        slug: str | None = caller.organization or None
+        slug: str | None = None
         if caller.organization_id is not None:
             with access.scope(organization_id=caller.organization_id):
                 slug = Organization.objects.get().slug
@@ -100,8 +100,6 @@ class Organizations(Listing):
         rows = Organization.objects.select_related("policy").filter(purged_at=None)
         if caller.organization_id is not None:
             rows = rows.filter(pk=caller.organization_id)
-        if caller.organization:
-            rows = rows.filter(slug=caller.organization)
         if "slug" in asked:
             rows = rows.filter(slug=asked["slug"])
         match asked.get("state"):

@@ -138,8 +138,6 @@ def _allowed(organization: Organization, actor: Membership | Caller, right: Righ
         rights, member = standing(actor)
         if actor.organization_id not in (None, organization.pk):
             rights = frozenset()
-        if actor.organization not in ("", organization.slug):
-            rights = frozenset()
         name, by_operator = actor.name, actor.is_operator
     else:
         members = Membership.objects.select_related("person", "custom_role")
