@@ -19,6 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from console import openid, sign_up, single_sign_on
 from orbit.lib.peer import client_address
+from tenants import second_factors
 from tenants.lockout import account_key
 from tenants.models import Person
 
@@ -113,6 +114,12 @@ def _plain(text: str) -> str | None:
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    def encrypt(self, text: str) -> str:
+        return second_factors.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return second_factors.unseal(encrypted_text)
+
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {**super().get_public_key_credential_rp_entity(), "name": "Orbit Gateway"}
 

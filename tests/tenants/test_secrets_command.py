@@ -112,8 +112,11 @@ def test_rewrap_goes_through_all_organizations(
     # other tests' organizations keep the key that their gateway knows
     ids = {one.slug: one.id for one in (organization, other)}
     monkeypatch.setattr("tenants.management.commands.secrets.organization_ids", lambda slugs: ids)
+    monkeypatch.setattr("tenants.second_factors.rewrap", lambda: (3, []))
     settings.ORBIT_MASTER_KEY = rotating[0]
-    assert run("secrets", "rewrap").out == "2 credentials were sealed under the newest master key.\n"
+    assert run("secrets", "rewrap").out == (
+        "2 credentials were sealed under the newest master key.\n3 second factors were.\n"
+    )
     for account in accounts:
         with access.scope(organization_id=account.organization_id):
             sealed = ProviderAccount.objects.get().credential_sealed

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from tenants import second_factors
 from tenants.export import organization_id, organization_ids
 from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
 from tenants.secrets import CredentialUnavailable
@@ -43,7 +44,10 @@ class Command(OperatorCommand):
             done = rewrap_credentials(organization_id=place, actor="manage.py secrets")
             count += done.count
             damaged += [f"{slug}/{name}" for name in done.damaged]
+        factors, lost = second_factors.rewrap()
+        damaged += [f"second factor of {email}" for email in lost]
         self.stdout.write(f"{count} credentials were sealed under the newest master key.")
+        self.stdout.write(f"{factors} second factors were.")
         if damaged:
             raise CommandError(
                 f"These do not open, with none of the keys in ORBIT_MASTER_KEY: {', '.join(damaged)}",
