@@ -35,6 +35,9 @@ class Right(StrEnum):
     USAGE_READ = "usage.read"
     CALLS_READ = "calls.read"
     LEDGER_READ = "ledger.read"
+    CONTENTS_READ = "contents.read"
+    CONTENTS_ERASE = "contents.erase"
+    CONTENTS_DESTROY = "contents.destroy"
     MANAGEMENT_KEYS_WRITE = "management_keys.write"
 
 
@@ -60,14 +63,19 @@ MEANINGS: dict[Right, str] = {
     Right.USAGE_READ: "figures and limits",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
+    Right.CONTENTS_READ: "stored prompts and answers; each reading stands in the ledger",
+    Right.CONTENTS_ERASE: "erase stored prompts and answers of an end user, a key or a call",
+    Right.CONTENTS_DESTROY: "destroy the organization's data keys, and with them all stored prompts and answers",
     Right.MANAGEMENT_KEYS_WRITE: "see, issue and revoke keys and OAuth clients of the management API",
 }
 
 ALL = frozenset(Right)
+# What nobody has by a built-in role but an owner, who may give it by a custom one.
+OWNERS = frozenset({Right.ORGANIZATION_DELETE, Right.CONTENTS_READ, Right.CONTENTS_DESTROY})
 
 BUILT_IN: dict[str, frozenset[Right]] = {
     "owner": ALL,
-    "admin": ALL - {Right.ORGANIZATION_DELETE},
+    "admin": ALL - OWNERS,
     "developer": frozenset(
         {
             Right.ORGANIZATION_READ,
@@ -134,7 +142,8 @@ SCOPES: dict[str, Scope] = {one.value: one for one in (*Right, *OperatorRight)}
 
 # Operators' scopes by the name of a role, as console/operators.py has roles for the admin.
 PRESETS: dict[str, tuple[Scope, ...]] = {
-    "operator": tuple(SCOPES.values()),
+    # what applications said is not needed to run the installation
+    "operator": tuple(one for one in SCOPES.values() if one is not Right.CONTENTS_READ),
     "support": (
         Right.ORGANIZATION_READ,
         Right.MEMBERS_READ,
@@ -193,6 +202,9 @@ def preset_table() -> str:
     """As docs/permissions.md prints it."""
     lines = ["| preset | scopes |", "| --- | --- |"]
     for name, scopes in PRESETS.items():
-        words = "every one" if len(scopes) == len(SCOPES) else ", ".join(f"`{one}`" for one in scopes)
+        words = ", ".join(f"`{one}`" for one in scopes)
+        lacking = [one for one in SCOPES.values() if one not in scopes]
+        if len(lacking) < len(scopes):
+            words = "every one but " + ", ".join(f"`{one}`" for one in lacking)
         lines.append(f"| `{name}` | {words} |")
     return "\n".join(lines)
