@@ -160,7 +160,12 @@ class Contents:
         while True:
             await self.news.wait()
             await asyncio.sleep(wait_s)
-            wait_s = GATHER_S if await self._write_some() else min(max(wait_s * 2, 0.2), LONGEST_WAIT_S)
+            try:
+                done = await self._write_some()
+            except Exception:  # a fault of ours must not end what writes
+                logger.exception("contents of %s calls wait", len(self.waiting))
+                self.away, done = True, False
+            wait_s = GATHER_S if done else min(max(wait_s * 2, 0.2), LONGEST_WAIT_S)
 
     async def _write_some(self) -> bool:
         """The oldest that wait. False while the database is away."""

@@ -142,8 +142,7 @@ SCOPES: dict[str, Scope] = {one.value: one for one in (*Right, *OperatorRight)}
 
 # Operators' scopes by the name of a role, as console/operators.py has roles for the admin.
 PRESETS: dict[str, tuple[Scope, ...]] = {
-    # what applications said is not needed to run the installation
-    "operator": tuple(one for one in SCOPES.values() if one is not Right.CONTENTS_READ),
+    "operator": tuple(SCOPES.values()),
     "support": (
         Right.ORGANIZATION_READ,
         Right.MEMBERS_READ,
@@ -202,9 +201,6 @@ def preset_table() -> str:
     """As docs/permissions.md prints it."""
     lines = ["| preset | scopes |", "| --- | --- |"]
     for name, scopes in PRESETS.items():
-        words = ", ".join(f"`{one}`" for one in scopes)
-        lacking = [one for one in SCOPES.values() if one not in scopes]
-        if len(lacking) < len(scopes):
-            words = "every one but " + ", ".join(f"`{one}`" for one in lacking)
+        words = "every one" if len(scopes) == len(SCOPES) else ", ".join(f"`{one}`" for one in scopes)
         lines.append(f"| `{name}` | {words} |")
     return "\n".join(lines)

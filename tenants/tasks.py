@@ -14,6 +14,7 @@ from tenants.models import ApiKey, IdempotentAnswer, PolicyRequest, ProviderObje
 from tenants.oauth import tokens
 from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
+CONTENT_ROUNDS = 50  # of an organization in one run, so that none waits for another for long
 LATECOMERS = timedelta(days=1)  # longer than a call lasts and its content waits
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
@@ -98,7 +99,11 @@ def forget_contents() -> int:
     erased; returns how many parts."""
     deleted = 0
     for organization_id in services.organizations_with_old_contents():
-        deleted += services.forget_old_contents(organization_id=organization_id)
+        for _ in range(CONTENT_ROUNDS):
+            some = services.forget_old_contents(organization_id=organization_id)
+            deleted += some
+            if not some:
+                break
     since = datetime.now(UTC) - LATECOMERS
     for organization_id in services.recent_erasures(since):
         deleted += services.erase_latecomers(organization_id=organization_id, since=since)

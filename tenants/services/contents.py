@@ -82,7 +82,8 @@ def read_content(*, organization_id: UUID, event_id: UUID, actor: Actor) -> Read
         told = _told(event_id)
         if told is None:
             return None
-        rows = {row.part: row for row in Content.objects.filter(event_id=event_id)}
+        there = Content.objects.filter(event_id=event_id, expires_at__gt=timezone.now())
+        rows = {row.part: row for row in there}
         parts = tuple(
             _part(name, told, rows.get(name), organization_id, event_id)
             for name in PARTS

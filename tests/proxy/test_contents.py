@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import orjson
@@ -16,8 +18,11 @@ from audit.chain import START, link
 from audit.models import Content
 from orbit.demo.provider.process import ProviderHandle
 from orbit.lib import access
+from orbit.lib.errors import Code, OrbitError
 from proxy.copies import Copy, Half
 from proxy.put_together import answer_in
+from proxy.storing import Contents
+from quotas.tasks import reap
 from tenants import services
 from tenants.secrets import Secret
 from tenants.secrets.data_keys import OpenedKey
@@ -207,6 +212,7 @@ def chat_at(
         return Api(client, tenant.key).chat(messages=messages or hello("tokens=3"))
 
 
+@pytest.mark.full
 def test_full_queue_loses_contents_and_says_so_and_a_demanded_record_is_not_lost(
     make_tenant: MakeTenant,
 ) -> None:
@@ -334,3 +340,60 @@ def test_providers_echo_of_its_credential_is_no_content() -> None:
     assert copy.answer is not None
     assert copy.answer.content == b'{"error": "*** is not known"}'
     assert copy.told()["answer"]["bytes"] == len(copy.answer.content)
+
+
+@pytest.mark.full
+def test_killed_worker_loses_what_it_held_and_the_event_says_so(
+    make_tenant: MakeTenant, provider: ProviderHandle
+) -> None:
+    tenant = travelling(make_tenant, provider, audit=FULL)
+    with running_gateway(environment={"ORBIT_LEASE_S": "2"}) as running:
+        leaver = Leaver(running, tenant, ROADS["messages"], "tokens=300", "pace_ms=50")
+        leaver.read(2)
+        running.kill(running.processes[0].pid)
+    until = time.monotonic() + 20
+    while not (events := tenant.events()) and time.monotonic() < until:
+        reap()
+        time.sleep(0.2)
+    [event] = events
+    assert (event["status"], event["content"]) == ("lease_expired", {"mode": "full", "missing": True})
+    assert stored(tenant) == []
+    found = services.read_content(organization_id=tenant.id, event_id=UUID(event["event_id"]), actor="test")
+    assert found is not None
+    assert (found.mode, found.parts, found.act) == ("full", (), None)
+
+
+def test_full_queue_takes_only_what_is_demanded_and_then_refuses(settings: Any) -> None:
+    settings.ORBIT_CONTENT_QUEUE_BYTES = 1000
+    contents, key, storing = Contents(), OpenedKey(1, b"k" * 32), Storing("full", 1)
+    organization = SimpleNamespace(id=str(uuid4()), version=1, slug="acme")
+    policy = SimpleNamespace(storing=storing, audit_required=True)
+    principal: Any = SimpleNamespace(
+        organization=organization, key=SimpleNamespace(id=str(uuid4())), policy=policy
+    )
+    call = SimpleNamespace(principal=principal, request_id=uuid4(), end_user=None)
+    admission: Any = SimpleNamespace(call=call, lease=SimpleNamespace(admitted_us=0), attempts=[])
+
+    def ends(*, required: bool) -> dict[str, Any]:
+        return contents.ended(admission, Copy(key, storing, 10, required=required))
+
+    assert ends(required=False)["missing"] is True
+    assert (len(contents.waiting), contents.lost) == (0, 1)
+    assert "missing" not in ends(required=True)
+    assert (len(contents.waiting), contents.lost) == (1, 1)
+    with pytest.raises(OrbitError) as refused:
+        asyncio.run(contents.begin(principal))
+    assert refused.value.code == Code.AUDIT_UNAVAILABLE
+
+
+def test_what_a_call_left_is_taken_once(settings: Any) -> None:
+    """A second settlement of the same call changes nothing."""
+    contents, key = Contents(), OpenedKey(1, b"k" * 32)
+    principal = SimpleNamespace(
+        organization=SimpleNamespace(id=str(uuid4())), key=SimpleNamespace(id=str(uuid4()))
+    )
+    call = SimpleNamespace(principal=principal, request_id=uuid4(), end_user=None)
+    admission: Any = SimpleNamespace(call=call, lease=SimpleNamespace(admitted_us=0), attempts=[])
+    copy = Copy(key, Storing("full", 1), 10, required=False)
+    assert contents.ended(admission, copy) == contents.ended(admission, copy)
+    assert len(contents.waiting) == 1

@@ -376,7 +376,10 @@ def test_destroyed_keys_make_all_unreadable_at_once(organization: Organization, 
 def test_contents_go_when_their_time_is_over(organization: Organization) -> None:
     old = keep(organization, days=1, at=timezone.now() - timedelta(days=2))
     new = keep(organization, days=1)
+    assert states(organization, old) == {"expired"}  # before it is deleted
+    assert rows(organization) == 4
     forget_contents()
+    assert rows(organization) == 2
     assert states(organization, old) == {"expired"}
     assert states(organization, new) == {"kept"}
 
