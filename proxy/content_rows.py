@@ -44,7 +44,7 @@ class Stored:
 
     @property
     def size(self) -> int:
-        """Bytes that it holds; a call without any takes room, too."""
+        """Bytes that it holds, with what is around them."""
         return 1_000 + sum(half.kept for half in (self.copy.request, self.copy.answer) if half is not None)
 
     def half(self, name: str) -> Half | None:

@@ -128,7 +128,7 @@ class Contents:
             copy.taken = True
             if admission.attempts:
                 copy.hide(admission.attempt.secret)
-            if not self._take(admission, copy, admitted_at, expires_at):
+            if copy.told() and not self._take(admission, copy, admitted_at, expires_at):
                 told["missing"] = True
         return told | copy.told()
 

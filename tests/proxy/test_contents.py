@@ -35,6 +35,8 @@ from tests.gateway import Gateway, running_gateway
 from tests.proxy.conftest import LIMITS, Api, ApiOf, code_of, hello
 from tests.proxy.responses import create, openai, text
 from tests.proxy.roads import ROADS, Leaver, Road, travelling
+from tests.proxy.test_extension import SMALL, taught_within
+from tests.proxy.test_learned import CAP
 
 FULL = {"content": "full"}
 SECRET = "Wanda owes 4711 to the bank"  # nothing else says so
@@ -351,6 +353,7 @@ def test_killed_worker_loses_what_it_held_and_the_event_says_so(
         leaver = Leaver(running, tenant, ROADS["messages"], "tokens=300", "pace_ms=50")
         leaver.read(2)
         running.kill(running.processes[0].pid)
+        leaver.leave("fin")
     until = time.monotonic() + 20
     while not (events := tenant.events()) and time.monotonic() < until:
         reap()
@@ -375,7 +378,9 @@ def test_full_queue_takes_only_what_is_demanded_and_then_refuses(settings: Any) 
     admission: Any = SimpleNamespace(call=call, lease=SimpleNamespace(admitted_us=0), attempts=[])
 
     def ends(*, required: bool) -> dict[str, Any]:
-        return contents.ended(admission, Copy(key, storing, 10, required=required))
+        copy = Copy(key, storing, 10, required=required)
+        copy.followed(b"answer")
+        return contents.ended(admission, copy)
 
     assert ends(required=False)["missing"] is True
     assert (len(contents.waiting), contents.lost) == (0, 1)
@@ -395,5 +400,31 @@ def test_what_a_call_left_is_taken_once(settings: Any) -> None:
     call = SimpleNamespace(principal=principal, request_id=uuid4(), end_user=None)
     admission: Any = SimpleNamespace(call=call, lease=SimpleNamespace(admitted_us=0), attempts=[])
     copy = Copy(key, Storing("full", 1), 10, required=False)
+    copy.followed(b"answer")
     assert contents.ended(admission, copy) == contents.ended(admission, copy)
     assert len(contents.waiting) == 1
+
+
+def test_call_that_was_never_sent_leaves_nothing_to_write() -> None:
+    contents = Contents()
+    admission: Any = SimpleNamespace(lease=SimpleNamespace(admitted_us=0), attempts=[])
+    told = contents.ended(admission, Copy(OpenedKey(1, b"k" * 32), Storing("full", 1), 10, required=False))
+    assert told == {"mode": "full", "key": 1, "until": "1970-01-02T00:00:00.000000Z"}
+    assert not contents.waiting
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_what_came_of_an_answer_that_a_limit_cut_is_stored(
+    make_tenant: MakeTenant, api_of: ApiOf, stream: bool
+) -> None:
+    limits = [{"name": "daily", "meter": "output_tokens", "per": "day", "limit": SMALL}]
+    tenant = make_tenant(output_reserve="learned", audit=FULL, limits=limits)
+    api = taught_within(api_of(tenant))
+    assert (
+        api.chat(messages=hello("tokens=400", "pace_ms=2"), max_tokens=CAP, stream=stream).status_code == 200
+    )
+    await_stored(tenant, 42)
+    last = calls(tenant, 21)[-1]
+    assert last["code"] == "limit_reached"
+    assert answered(read(tenant, last["event_id"])["answer"])["choices"][0]["message"]["content"]
