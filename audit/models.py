@@ -139,3 +139,76 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"dead letter {self.pk}"
+
+
+class Content(models.Model):
+    """What one call sent to its provider, or was answered: encrypted with the organization's data key, which is not here.
+
+    The event has its digest. `size` is of the whole, of which `sealed` holds the beginning where it is `truncated`.
+    """
+
+    class Part(models.TextChoices):
+        REQUEST = "request"
+        ANSWER = "answer"
+
+    class Mode(models.TextChoices):
+        REDACTED = "redacted"
+        FULL = "full"
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField()
+    event_id = models.UUIDField()
+    part = models.CharField(max_length=8, choices=Part)
+    generation = models.IntegerField()  # of the data key
+    sealed = models.BinaryField()
+    mode = models.CharField(max_length=8, choices=Mode)
+    content_type = models.CharField(max_length=100)
+    spoken = models.CharField(
+        max_length=80
+    )  # kind of account and endpoint, by which a stream can be put together
+    size = models.BigIntegerField()
+    truncated = models.BooleanField()
+    # by whom it can be erased; the event says the same
+    key_id = models.UUIDField()
+    end_user = models.CharField(max_length=256, null=True)
+    admitted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects = ScopedManager["Content"]()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["expires_at"], name="content_expires"),
+            models.Index(fields=["organization_id", "key_id"], name="content_of_key"),
+            models.Index(fields=["organization_id", "generation"], name="content_of_generation"),
+            models.Index(
+                fields=["organization_id", "end_user"],
+                condition=models.Q(end_user__isnull=False),
+                name="content_of_user",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization_id", "event_id", "part"], name="content_part_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.part} of {self.event_id}"
+
+
+class ContentErasure(models.Model):
+    """That contents of a subject, of calls admitted before a moment, shall be gone: also those still on their way."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField()
+    event_id = models.UUIDField(null=True)
+    key_id = models.UUIDField(null=True)
+    end_user = models.CharField(max_length=256, null=True)
+    until = models.DateTimeField(db_default=Now())
+
+    objects = ScopedManager["ContentErasure"]()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization_id", "until"], name="content_erasure_of")]
+
+    def __str__(self) -> str:
+        return f"erasure {self.pk}"

@@ -19,6 +19,7 @@ SECTIONS = (
     ("dashboard", "Dashboard", Right.USAGE_READ),
     ("keys", "Keys", Right.KEYS_READ),
     ("members", "Members", Right.MEMBERS_READ),
+    ("contents", "Contents", Right.CONTENTS_ERASE),
     ("start", "Set up", Right.ORGANIZATION_READ),
 )
 

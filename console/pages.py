@@ -16,7 +16,7 @@ from console.access import is_local_development, organization_page, sign_in
 from console.call import sections
 from tenants import services
 from tenants.models import Membership, Person
-from tenants.rights import Right
+from tenants.rights import Right, may
 
 REFRESH_S = 4
 
@@ -95,6 +95,7 @@ def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> H
         "call": call,
         "sections": sections(call),
         "corrections": dashboard.corrections(organization.pk, call),
+        "may_read_content": may(membership, Right.CONTENTS_READ),
     }
     with timezone.override(zoneinfo.ZoneInfo(organization.time_zone)):
         return render(request, "console/call.html", shown)

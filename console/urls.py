@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import keys, members, pages, sessions, sign_in, start
+from console import contents, keys, members, pages, sessions, sign_in, start
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -15,6 +15,10 @@ urlpatterns = [
     path("o/<slug:slug>/start/key/", start.start_key, name="start_key"),
     path("o/<slug:slug>/start/calls/<uuid:event_id>/", start.start_call, name="start_call"),
     path("o/<slug:slug>/calls/<uuid:event_id>/", pages.call_page, name="call"),
+    path("o/<slug:slug>/calls/<uuid:event_id>/content/", contents.call_content, name="call_content"),
+    path("o/<slug:slug>/contents/", contents.contents_page, name="contents"),
+    path("o/<slug:slug>/contents/erase/", contents.erase, name="erase_contents"),
+    path("o/<slug:slug>/contents/destroy/", contents.destroy, name="destroy_contents"),
     path("o/<slug:slug>/keys/", keys.keys_page, name="keys"),
     path("o/<slug:slug>/keys/issue/", keys.issue, name="issue_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/rotate/", keys.rotate, name="rotate_key"),

@@ -82,6 +82,16 @@ app.conf.update(
             "schedule": 600.0,
             "options": {"expires": 300},
         },
+        "forget stored contents": {
+            "task": "tenants.tasks.forget_contents",
+            "schedule": 60.0,
+            "options": {"expires": 50},
+        },
+        "renew data keys": {
+            "task": "tenants.tasks.renew_data_keys",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
         "purge deleted organizations": {
             "task": "tenants.tasks.purge_organizations",
             "schedule": 3600.0,

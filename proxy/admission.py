@@ -24,6 +24,7 @@ from proxy import events
 from proxy.attempts import Attempt
 from proxy.call import Call
 from proxy.context import Target
+from proxy.copies import Copy
 from proxy.learning import Outputs
 from proxy.routing import Plan
 from proxy.snapshot import Snapshots
@@ -57,6 +58,7 @@ class Admission:
     withdrawn: OrbitError | None = None  # what its next call would be refused with
     hearers: list[Callable[[OrbitError], None]] = field(default_factory=list)  # of the withdrawal
     over: bool = False  # whether its settlement was sent
+    copy: Copy | None = None  # of what it says, where its policy has that stored
 
     @property
     def attempt(self) -> Attempt:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from orbit.lib import numbers
 from orbit.lib.egress import Egress, read_all
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import EgressError
@@ -51,6 +52,8 @@ class Background:
         try:
             async with asyncio.timeout(settings.ORBIT_BACKGROUND_S):
                 answer = await self._over(admission, response_id, cancel=cancel)
+            if admission.copy is not None:
+                admission.copy.followed(numbers.write(answer))
             call = admission.call
             spoken = PROVIDERS[call.target.account.kind].formats[call.spoken]
             await self.endings.followed(admission, spoken, answer)

@@ -16,6 +16,7 @@ from quotas.chain import Chain
 from quotas.limits import Calendar, Limit
 from quotas.rates import NOTHING, Rates
 from tenants.secrets import NONE, Credential, Secret
+from tenants.storing import Storing
 from tenants.untranslatable import REFUSING, Dropping
 
 Headers = list[tuple[bytes, bytes]]
@@ -144,6 +145,8 @@ class EffectivePolicy:
     drain: Drain | None = None  # None stops the provider when the client leaves
     on_store_failure: str = "closed"  # or local_share
     drop: Dropping = REFUSING  # what a translation may leave out
+    storing: Storing | None = None  # None: neither prompts nor answers are
+    audit_required: bool = False  # a call that cannot be recorded as asked is refused
 
 
 @dataclass(slots=True)

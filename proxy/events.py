@@ -51,6 +51,8 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         detail["client_ip"] = request.client_ip
     if request.user_agent:
         detail["user_agent"] = request.user_agent
+    if (storing := call.principal.policy.storing) is not None:  # until it is known what there was
+        detail["content"] = {"mode": storing.mode, "missing": True}
     return {
         "v": 1,
         "event_id": request.name,

@@ -20,6 +20,7 @@ from proxy.learning import Outputs
 from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
+from proxy.storing import Contents
 from proxy.supervisor import Supervisor
 from proxy.upstream import Upstream
 from proxy.watch import Watch
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 SYNC_S = 1.0
 TELL_S = 1.0
 RENEW_S = 5.0
+CONTENTS_S = 5.0  # for contents that wait, when a worker stops
 TRIM_EVERY = 15  # of those
 RENEWALS = 7.5  # in the life of a lease: with 30 s, a call whose key is taken away ends within 5 s
 
@@ -48,6 +50,7 @@ class Runtime:
     egress: Egress
     pipeline: Pipeline
     health: Health
+    contents: Contents
     chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
@@ -68,7 +71,8 @@ def start() -> Runtime:
     shares = LocalShares(settings.ORBIT_SHARES)
     journals = Path(settings.ORBIT_DATA_DIR) / "journals"
     journal = Journal(journals)
-    settler = Settler(engine, supervisor, journal, shares, Watch(snapshots, supervisor))
+    contents = Contents()
+    settler = Settler(engine, supervisor, journal, shares, Watch(snapshots, supervisor), contents)
     store.recover = settler.recover
     timeouts = Timeouts(
         settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
@@ -84,6 +88,7 @@ def start() -> Runtime:
         asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
         asyncio.create_task(_tell(health, store), name="health"),
         asyncio.create_task(_stay_logged_in(snapshots.credentials), name="secret stores"),
+        asyncio.create_task(contents.write_forever(), name="contents"),
     ]
     return Runtime(
         link=store,
@@ -95,6 +100,7 @@ def start() -> Runtime:
         egress=egress,
         pipeline=Pipeline(upstream, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
         health=health,
+        contents=contents,
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -105,6 +111,7 @@ def start() -> Runtime:
 async def stop(runtime: Runtime) -> None:
     """Lets running calls end within ORBIT_DRAIN_S, settles all, and closes what `start` opened."""
     await runtime.supervisor.drained(settings.ORBIT_DRAIN_S)
+    await runtime.contents.drained(CONTENTS_S)
     for chore in runtime.chores:
         chore.cancel()
     journal = runtime.settler.journal
@@ -112,6 +119,7 @@ async def stop(runtime: Runtime) -> None:
     await asyncio.to_thread(journal.close)
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)
+    runtime.contents.close()
     await asyncio.to_thread(runtime.snapshots.credentials.close)
     runtime.link.close()
 

@@ -14,6 +14,7 @@ from orbit.lib.redis import Serves, StoreError, StoreUnavailable
 from proxy import events
 from proxy.admission import Admission
 from proxy.context import Usage
+from proxy.storing import Contents
 from proxy.supervisor import Supervisor
 from proxy.watch import Watch
 from quotas.chain import Lease
@@ -50,6 +51,7 @@ class Settler:
     journal: Journal
     shares: LocalShares
     watch: Watch
+    contents: Contents
     open: dict[int, dict[str, Admission]] = field(default_factory=dict)  # in flight, by shard and lease
 
     def moved(self, admission: Admission) -> None:
@@ -81,8 +83,12 @@ class Settler:
         lease, usage = admission.lease, outcome.usage
         admission.end()
         cost = self.cost(admission, usage)
+        opened = admission.opened
+        if admission.copy is not None:
+            content = self.contents.ended(admission, admission.copy)
+            opened = {**opened, "detail": {**opened["detail"], "content": content}}
         event = events.closing(
-            admission.opened,
+            opened,
             admitted_us=lease.admitted_us,
             status=outcome.status,
             code=outcome.code,

@@ -54,6 +54,7 @@ from tenants.models import (
 )
 from tenants.rotation import earliest
 from tenants.secrets import Cache, Credential, presumed
+from tenants.storing import audit_of, storing
 from tenants.untranslatable import dropping
 
 T = TypeVar("T")
@@ -383,6 +384,8 @@ def effective_policy(
         drain=_drain(_nearest(documents, "on_disconnect")),
         on_store_failure=_on_store_failure(documents),
         drop=dropping(documents),
+        storing=storing(documents, settings.ORBIT_CONTENT_DAYS),
+        audit_required=any(audit_of(document).get("required") for document in documents),
     )
 
 

@@ -125,11 +125,16 @@ class Tries:
         if request.form is not None:
             prepared = forms.sent(prepared, request.form, self.format.changes(call.body, call.terms))
         route = call.principal.organization.models.get(call.model, request.route)
+        copy = self.admission.copy
+        if copy is not None:
+            await copy.sends(prepared, f"{account.kind}/{call.spoken}")
         exchange = upstream.egress.open(
             account.id, "POST", prepared.url, prepared.headers, prepared.body, route.timeouts
         )
         self.answer = await exchange.__aenter__()
         self.exchange = exchange
+        if copy is not None:
+            self.answer = copy.heard(self.answer)
         self.admission.attempt.answered(self.answer)
 
     async def _refused(self) -> bool:

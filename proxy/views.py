@@ -111,7 +111,10 @@ class CallView(ProxyView):
             health=raw.runtime.health,
             accounts=accounts,
         )
+        storing = principal.policy.storing is not None
+        copy = await raw.runtime.contents.begin(principal) if storing else None
         admission = await LimitThrottle().reserve(request, call, plan)
+        admission.copy = copy
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome
 

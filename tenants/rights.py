@@ -35,6 +35,9 @@ class Right(StrEnum):
     USAGE_READ = "usage.read"
     CALLS_READ = "calls.read"
     LEDGER_READ = "ledger.read"
+    CONTENTS_READ = "contents.read"
+    CONTENTS_ERASE = "contents.erase"
+    CONTENTS_DESTROY = "contents.destroy"
     MANAGEMENT_KEYS_WRITE = "management_keys.write"
 
 
@@ -60,14 +63,19 @@ MEANINGS: dict[Right, str] = {
     Right.USAGE_READ: "figures and limits",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
+    Right.CONTENTS_READ: "stored prompts and answers; each reading stands in the ledger",
+    Right.CONTENTS_ERASE: "erase stored prompts and answers of an end user, a key or a call",
+    Right.CONTENTS_DESTROY: "destroy the organization's data keys, and with them all stored prompts and answers",
     Right.MANAGEMENT_KEYS_WRITE: "see, issue and revoke keys and OAuth clients of the management API",
 }
 
 ALL = frozenset(Right)
+# What nobody has by a built-in role but an owner, who may give it by a custom one.
+OWNERS = frozenset({Right.ORGANIZATION_DELETE, Right.CONTENTS_READ, Right.CONTENTS_DESTROY})
 
 BUILT_IN: dict[str, frozenset[Right]] = {
     "owner": ALL,
-    "admin": ALL - {Right.ORGANIZATION_DELETE},
+    "admin": ALL - OWNERS,
     "developer": frozenset(
         {
             Right.ORGANIZATION_READ,

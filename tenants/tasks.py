@@ -1,9 +1,9 @@
 """What has come to its time: objects that providers have let go of, answers kept for repeated creations, keys to be rotated,
-requests that were approved for a while, organizations to be purged, sessions that are over."""
+requests that were approved for a while, organizations to be purged, sessions that are over, stored contents and data keys."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
@@ -14,6 +14,8 @@ from tenants.models import ApiKey, IdempotentAnswer, PolicyRequest, ProviderObje
 from tenants.oauth import tokens
 from tenants.services import announce_due_rotations, due_organizations, purge_organization
 
+CONTENT_ROUNDS = 50  # of an organization in one run, so that none waits for another for long
+LATECOMERS = timedelta(days=1)  # longer than a call lasts and its content waits
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
 
@@ -89,3 +91,29 @@ def forget_provider_sessions() -> int:
     with access.operator():
         organizations = list(ProviderSession.objects.values_list("organization_id", flat=True).distinct())
     return sum(services.forget_old_sessions(organization_id=one, now=now) for one in organizations)
+
+
+@shared_task(name="tenants.tasks.forget_contents", time_limit=120)
+def forget_contents() -> int:
+    """Deletes stored contents that are past their time, that nobody can read any more, or that came after their subject was
+    erased; returns how many parts."""
+    deleted = 0
+    for organization_id in services.organizations_with_old_contents():
+        for _ in range(CONTENT_ROUNDS):
+            some = services.forget_old_contents(organization_id=organization_id)
+            deleted += some
+            if not some:
+                break
+    since = datetime.now(UTC) - LATECOMERS
+    for organization_id in services.recent_erasures(since):
+        deleted += services.erase_latecomers(organization_id=organization_id, since=since)
+    return deleted
+
+
+@shared_task(name="tenants.tasks.renew_data_keys", time_limit=120)
+def renew_data_keys() -> int:
+    """Gives organizations a new data key in its time; returns how many were looked at."""
+    due = services.data_keys_to_renew()
+    for organization_id in due:
+        services.renew_data_key(organization_id=organization_id)
+    return len(due)

@@ -114,7 +114,8 @@ def _with_credentials(make_tenant: MakeTenant, base_url: str, told: dict[str, st
         {"alias": one, "targets": [{"account": one, "model": "gpt-4o-mini"}], "retries": 0}
         for one in ("demo", "env")
     ]
-    tenant = make_tenant({"provider_accounts": accounts, "models": models})
+    # prompts and answers stored, which must show in one place alone
+    tenant = make_tenant({"provider_accounts": accounts, "models": models}, audit={"content": "full"})
     accounts[0]["credential"] = {"value": told["credential"]}
     entry = {**tenant.document, "provider_accounts": accounts}
     assert apply({"version": 1, "organizations": [entry]}, actor="test").changed

@@ -1,6 +1,6 @@
 """Secrets planted wherever one can be given are in no table, store, log, page, answer, queue or file.
 
-But for the answer that tells a new key once. That the search would find them is shown first.
+But for the answer that tells a new key once, and for what is there to read stored prompts. That the search would find them is shown first.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ def look_at_pages(search: Search, planted: Planted) -> None:
     """Every page of the organization, and the admin's lists, forms and histories of its newest rows."""
     client, event_id = signed_in(planted.owner), planted.tenant.events()[-1]["event_id"]
     for page in PAGES:
+        if page.name == "call_content":
+            continue  # it is for this
         given: dict[str, Any] = dict.fromkeys(page.pattern.converters, planted.tenant.id)
         given |= {"slug": planted.tenant.slug} | ({"event_id": event_id} if "event_id" in given else {})
         address = reverse(page.name, kwargs=given)
@@ -218,6 +220,8 @@ def look_at_answers(search: Search, planted: Planted) -> None:
     client, operator = (Client(headers=planted.headers(one)) for one in ("management key", "operator key"))
     body = dict.fromkeys(("credential", "secret", "password"), planted.secrets["credential"])
     for path, operations in paths().items():
+        if path.endswith("/calls/{call}/content"):
+            continue  # it is for this
         address = path.format_map(_Given(found_ids(client, planted.tenant.slug, path)))
         for method in operations:
             if method == "get":

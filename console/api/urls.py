@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.api import invitations, ledger
+from console.api import contents, invitations, ledger
 from tenants.api.urls import ORGANIZATION
 
 urlpatterns = [
@@ -10,5 +10,8 @@ urlpatterns = [
     path(f"{ORGANIZATION}/invitations/<uuid:invitation>/revoke", invitations.RevokeInvitation.as_view()),
     path(f"{ORGANIZATION}/calls", ledger.Calls.as_view()),
     path(f"{ORGANIZATION}/calls/<uuid:call>", ledger.CallItem.as_view()),
+    path(f"{ORGANIZATION}/calls/<uuid:call>/content", contents.CallContent.as_view()),
+    path(f"{ORGANIZATION}/contents/erase", contents.EraseContents.as_view()),
+    path(f"{ORGANIZATION}/contents/destroy", contents.DestroyContents.as_view()),
     path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
 ]

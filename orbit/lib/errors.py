@@ -34,6 +34,7 @@ class Code(StrEnum):
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
     AUTH_UNAVAILABLE = "auth_unavailable"
     OBJECTS_UNAVAILABLE = "objects_unavailable"
+    AUDIT_UNAVAILABLE = "audit_unavailable"
     OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting_down"
     INTERNAL_ERROR = "internal_error"
@@ -65,6 +66,7 @@ STATUS: dict[Code, int] = {
     Code.CREDENTIALS_UNAVAILABLE: 503,
     Code.AUTH_UNAVAILABLE: 503,
     Code.OBJECTS_UNAVAILABLE: 503,
+    Code.AUDIT_UNAVAILABLE: 503,
     Code.OVERLOADED: 503,
     Code.SHUTTING_DOWN: 503,
     Code.INTERNAL_ERROR: 500,

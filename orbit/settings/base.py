@@ -137,6 +137,13 @@ ORBIT_SSO_TIMEOUT_S = env.integer("ORBIT_SSO_TIMEOUT_S", 5, low=1, high=30)
 ORBIT_DNS_SERVERS = env.words("ORBIT_DNS_SERVERS")
 # Days for which a deleted organization can be restored.
 ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
+# Where policies have prompts and answers stored: the most bytes of each, days, bytes that may wait in one worker to be
+# written, seconds that they wait for a database that is away, days after which a data key is followed by a new one.
+ORBIT_CONTENT_MAX_BYTES = env.integer("ORBIT_CONTENT_MAX_BYTES", 1_000_000, low=1_000, high=100_000_000)
+ORBIT_CONTENT_DAYS = env.integer("ORBIT_CONTENT_DAYS", 30, low=1, high=3650)
+ORBIT_CONTENT_QUEUE_BYTES = env.integer("ORBIT_CONTENT_QUEUE_BYTES", 64_000_000, low=1_000)
+ORBIT_CONTENT_PATIENCE_S = env.integer("ORBIT_CONTENT_PATIENCE_S", 60, low=1, high=3600)
+ORBIT_DATA_KEY_DAYS = env.integer("ORBIT_DATA_KEY_DAYS", 30, low=1, high=3650)
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")

@@ -4,6 +4,7 @@ Every table but people and the installation carries its organization and is prot
 `orbit.lib.access`.
 """
 
+from tenants.models.data_keys import DataKey
 from tenants.models.keys import ApiKey, FormerSecret, FormerSecretUse, KeyUse, Project, ServiceAccount
 from tenants.models.management import (
     IdempotentAnswer,
@@ -28,6 +29,7 @@ from tenants.models.sign_in import Domain, GroupRole, IdentityProvider, Provider
 __all__ = [
     "ApiKey",
     "CustomRole",
+    "DataKey",
     "Domain",
     "FormerSecret",
     "FormerSecretUse",

@@ -228,9 +228,16 @@ class Untranslatable(Strict):
 
 
 class Audit(Strict):
-    content: Annotated[str, one_of("none", later=("redacted", "full"))] = "none"
+    """What is kept of calls. `content_days` is how long prompts and answers are, where they are."""
+
+    content: Annotated[str, one_of("none", "redacted", "full")] = "none"
+    content_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     retention_days: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
-    required: Annotated[Any, supported(False)] = False
+    required: bool = False
+
+    def document(self) -> dict[str, Any]:
+        said = {"content": self.content, "required": self.required}
+        return said if self.content_days is None else said | {"content_days": self.content_days}
 
 
 class Policy(Strict):
@@ -301,7 +308,7 @@ class Policy(Strict):
         """The whole policy with every default filled in, as revisions store it."""
         made = self.model_dump(exclude={"name", "dlp", "audit", "limits"})
         made["limits"] = [limit.model_dump(exclude={"soft"}) for limit in self.limits]
-        return made | {"dlp": [], "audit": {"content": self.audit.content, "required": False}}
+        return made | {"dlp": [], "audit": self.audit.document()}
 
 
 def models_named(document: Mapping[str, Any]) -> set[str]:

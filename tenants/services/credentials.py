@@ -1,4 +1,4 @@
-"""Credentials where they are: read to see whether they can be, and sealed anew under the newest master key."""
+"""Credentials where they are: read to see whether they can be, and sealed anew under the newest master key, with data keys."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants.models import IdentityProvider, ProviderAccount, ProviderSession
 from tenants.secrets import local, resolve, stores
+from tenants.services.data_keys import rewrap_data_keys
 from tenants.services.identity_provider import secret_place
 from tenants.services.provider_sign_in import token_place
 from tenants.services.saved import changing
@@ -16,7 +17,7 @@ from tenants.services.saved import changing
 
 @dataclass(frozen=True, slots=True)
 class Rewrapped:
-    """How many credentials of an organization were sealed anew, and the accounts whose credential does not open."""
+    """How many credentials and data keys of an organization were sealed anew, and what does not open."""
 
     count: int
     damaged: tuple[str, ...]
@@ -51,6 +52,8 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
                 account.save(update_fields=["credential_sealed"])
                 count += 1
         more, lost = _rewrap_sign_in()
+        count, damaged = count + more, [*damaged, *lost]
+        more, lost = rewrap_data_keys(change.organization)
         count, damaged = count + more, [*damaged, *lost]
         if count:
             change.act("credentials.rewrap", change.organization.slug, None, {"credentials": count})

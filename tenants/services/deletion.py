@@ -12,11 +12,13 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from audit.models import Content, ContentErasure
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants.models import (
     ApiKey,
     CustomRole,
+    DataKey,
     Domain,
     FormerSecret,
     FormerSecretUse,
@@ -48,6 +50,9 @@ from tenants.services.saved import Actor, changing
 AT_ONCE = 5_000  # rows of one transaction
 # In an order in which nothing that goes is still named by something that stays. Revisions go with their policies.
 _GOING: tuple[Any, ...] = (
+    DataKey,  # with the first of them no content can be read any more
+    Content,
+    ContentErasure,
     ProviderObject,
     FormerSecretUse,
     FormerSecret,

@@ -73,8 +73,8 @@ class Change:
         target: str,
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
-    ) -> None:
-        record_act(
+    ) -> UUID:
+        return record_act(
             organization=self.organization.slug,
             shard=self.organization.shard,
             actor=self.actor,

@@ -36,7 +36,7 @@ def joined(tenant: Tenant, role: str) -> Person:
 
 def address(page: URLPattern, tenant: Tenant) -> str:
     given: dict[str, Any] = {name: unused_id() for name in page.pattern.converters}
-    if page.name == "call":
+    if page.name in ("call", "call_content"):
         given["event_id"] = tenant.events[0].event_id
     return reverse(page.name or "", kwargs=given | {"slug": tenant.organization.slug})
 

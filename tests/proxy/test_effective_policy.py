@@ -18,6 +18,7 @@ from proxy.context import (
 from proxy.snapshot import effective_policy
 from quotas.limits import Calendar
 from tenants.schema import policy_document
+from tenants.storing import Storing
 
 DRAIN = {"drain": {"max_s": 60, "max_cost": "0.50"}}
 
@@ -132,3 +133,35 @@ def test_every_limit_of_the_chain_is_on_it() -> None:
         ("users-here", "end_user", "project"),
         ("trial", "key", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ([{}], None),
+        ([{"content": "full"}], Storing("full", 30)),
+        ([{"content": "full"}, {}], None),  # a policy that says nothing says none
+        ([{"content": "full"}, None, {"content": "redacted"}], Storing("redacted", 30)),
+        ([{"content": "redacted"}, {"content": "full"}], Storing("redacted", 30)),
+        (
+            [{"content": "full", "content_days": 9}, {"content": "full", "content_days": 400}],
+            Storing("full", 9),
+        ),
+        ([{"content": "none"}, {"content": "full"}], None),
+    ],
+)
+def test_strictest_word_about_contents_holds(
+    chain: list[dict[str, Any] | None], expected: Storing | None
+) -> None:
+    documents = [None if one is None else said(audit=one) for one in chain]
+    assert effective(*documents).storing == expected
+
+
+def test_one_policy_that_demands_a_record_is_enough() -> None:
+    assert effective(said(), None, said(audit={"required": True})).audit_required
+    assert not effective(said(), said()).audit_required
+
+
+def test_revisions_from_before_contents_store_nothing() -> None:
+    old = {name: value for name, value in said().items() if name != "audit"}
+    assert effective(old).storing is None

@@ -56,10 +56,7 @@ NOT_YET: list[tuple[Where, object]] = [
     ((*ACCOUNT, "usage_credential"), {"ref": "env://OPENAI_ADMIN_KEY"}),
     ((*LIMIT, "soft"), 0.8),
     (("policies", 0, "dlp"), [{"detect": ["EMAIL_ADDRESS"], "in": ["prompt"], "action": "mask"}]),
-    (("policies", 0, "audit"), {"content": "redacted"}),
-    (("policies", 0, "audit"), {"content": "full"}),
     (("policies", 0, "audit"), {"retention_days": 400}),
-    (("policies", 0, "audit"), {"required": True}),
 ]
 
 

@@ -23,7 +23,7 @@ from django.db import (
 )
 from django.utils import timezone
 
-from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.models import ChainHead, Content, DeadLetter, Event, OutboxEntry, ShardPosition
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -43,14 +43,17 @@ from tenants.models import (
     ProviderSession,
 )
 from tenants.services import (
+    Subject,
     add_domain,
     add_member,
     create_organization,
     create_service_account,
+    erase_contents,
     invite,
     issue_management_key,
     issue_oauth_client,
     keep_objects,
+    newest_data_key,
     request_more,
     rotate_key,
     save_identity_provider,
@@ -110,9 +113,32 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
             actor="test",
         )
         _automate(organization_id)
+        _store_content(organization_id)
         return organization_id
 
     return made
+
+
+def _store_content(organization_id: UUID) -> None:
+    """What only calls leave behind, under a policy that has it stored."""
+    key, now = newest_data_key(organization_id=organization_id), timezone.now()
+    with access.scope(organization_id=organization_id):
+        Content.objects.create(
+            organization_id=organization_id,
+            event_id=uuid4(),
+            part="request",
+            generation=key.generation,
+            sealed=b"sealed",
+            mode="full",
+            content_type="application/json",
+            spoken="openai/chat/completions",
+            size=1,
+            truncated=False,
+            key_id=uuid4(),
+            admitted_at=now,
+            expires_at=now + timedelta(days=1),
+        )
+    erase_contents(organization_id=organization_id, actor="test", subject=Subject("nobody"), reason="test")
 
 
 def _sign_in(organization_id: UUID, person: Person) -> None:

@@ -225,6 +225,15 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
     "add a domain": ({Right.SIGN_IN_WRITE}, _plain(services.add_domain, name="new.example.com")),
     "verify a domain": ({Right.SIGN_IN_WRITE}, _plain(services.verify_domain, domain_id=uuid4())),
     "remove a domain": ({Right.SIGN_IN_WRITE}, _plain(services.remove_domain, domain_id=uuid4())),
+    "read a content": ({Right.CONTENTS_READ}, _plain(services.read_content, event_id=uuid4())),
+    "erase contents": (
+        {Right.CONTENTS_ERASE},
+        _plain(services.erase_contents, subject=services.Subject("wanda"), reason="a letter"),
+    ),
+    "destroy the data keys": (
+        {Right.CONTENTS_DESTROY},
+        _plain(services.destroy_data_keys, confirm="no-such", reason="over"),
+    ),
     "remove a member": (
         {Right.MEMBERS_WRITE} | BUILT_IN["auditor"],
         _of_member(services.remove_member),

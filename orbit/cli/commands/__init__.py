@@ -49,5 +49,6 @@ GROUPS = {
     "contracts": "prices that the organization agreed",
     "limits": "how limits stand",
     "calls": "single calls",
+    "contents": "prompts and answers, where they are stored",
     "import": "files from elsewhere into declarative ones",
 }

@@ -156,6 +156,29 @@ COMMANDS: tuple[AnyCommand, ...] = (
         ("admitted_at", "project", "key", "model", "status", "code", "input_tokens", "output_tokens", "cost", "event_id"),
     ),
     Command("calls show", "one of them in full", "GET", _HOME + "/calls/{call}"),
+    Command(
+        "contents show", "what a call said, where that is stored; stands in the ledger", "GET",
+        _HOME + "/calls/{call}/content",
+    ),
+    Command(
+        "contents erase", "erase what is stored of an end user, a key or a call", "POST", _HOME + "/contents/erase",
+        (
+            Option("end_user", "whose calls"),
+            Option("key", "of a key, by its id"),
+            Option("call", "of one call, by its id"),
+            Option("reason", "why; stands in the ledger", required=True),
+        ),
+        asks="Erase what is stored, for good?",
+    ),
+    Command(
+        "contents destroy", "destroy the data keys: nothing stored can be read any more", "POST",
+        _HOME + "/contents/destroy",
+        (
+            Option("confirm", "the organization's slug", required=True),
+            Option("reason", "why; stands in the ledger", required=True),
+        ),
+        asks="Destroy the data keys of {organization}, and all that is stored with them, for good?",
+    ),
     Special(
         "events", "what happened, the newest last", events, (),
         (
