@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from console.api import invitations, ledger
+from audit import schema
+from console.api import invitations, ledger, schemas
 from tenants.api.urls import ORGANIZATION
 
 urlpatterns = [
@@ -11,4 +12,5 @@ urlpatterns = [
     path(f"{ORGANIZATION}/calls", ledger.Calls.as_view()),
     path(f"{ORGANIZATION}/calls/<uuid:call>", ledger.CallItem.as_view()),
     path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
+    path(schema.PATH, schemas.events, name="event_schema"),
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from audit import schema
 from audit.events import COLUMNS, exported
 from audit.models import Event
 from audit.tasks import drained
@@ -38,8 +39,16 @@ class Command(OperatorCommand):
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
         export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        described = actions.add_parser("schema", help="the JSON Schema of an event")
+        described.add_argument("--table", action="store_true", help="its fields, as docs/events.md has them")
 
     def handle(self, **options: Any) -> None:
+        if options["action"] == "schema":
+            self.stdout.write(schema.table() if options["table"] else schema.written().decode())
+        else:
+            self._export(options)
+
+    def _export(self, options: dict[str, Any]) -> None:
         with access.operator():
             organization = Organization.objects.filter(slug=options["organization"]).first()
             if organization is None:
