@@ -137,6 +137,9 @@ ORBIT_SSO_TIMEOUT_S = env.integer("ORBIT_SSO_TIMEOUT_S", 5, low=1, high=30)
 ORBIT_DNS_SERVERS = env.words("ORBIT_DNS_SERVERS")
 # Days for which a deleted organization can be restored.
 ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
+# Where signed checkpoints of the ledger go, and the file of the key that signs them, which is made when there is none.
+ORBIT_CHECKPOINT_DIR = Path(env.text("ORBIT_CHECKPOINT_DIR", str(ORBIT_DATA_DIR / "checkpoints")))
+ORBIT_CHECKPOINT_KEY = Path(env.text("ORBIT_CHECKPOINT_KEY", str(ORBIT_DATA_DIR / "checkpoint-key.pem")))
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")
