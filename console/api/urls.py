@@ -3,7 +3,7 @@
 from django.urls import path
 
 from audit import schema
-from console.api import invitations, ledger, schemas
+from console.api import invitations, ledger, proof, schemas
 from tenants.api.urls import ORGANIZATION
 
 urlpatterns = [
@@ -12,5 +12,7 @@ urlpatterns = [
     path(f"{ORGANIZATION}/calls", ledger.Calls.as_view()),
     path(f"{ORGANIZATION}/calls/<uuid:call>", ledger.CallItem.as_view()),
     path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
+    path(f"{ORGANIZATION}/events/<uuid:event>/proof", proof.EventProof.as_view()),
+    path("audit/public-keys", proof.PublicKeys.as_view()),
     path(schema.PATH, schemas.events, name="event_schema"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from psycopg.types.json import Jsonb
 from audit import chain
 from audit.checkpoints import signer
 from audit.events import COLUMNS, exported
+from tenants.services import create_organization
 from tests.audit.conftest import Feed
 
 Row = dict[str, Any]
@@ -94,3 +96,9 @@ def signed(feed: Feed, *counts: int) -> list[int]:
         assert made is not None
         numbers.append(made.number)
     return numbers
+
+
+def another() -> Feed:
+    made = Feed(create_organization(slug=f"t-{secrets.token_hex(6)}", actor="test"))
+    made.write()
+    return made

@@ -22,9 +22,8 @@ from audit.checkpoints.document import Checkpoint
 from audit.checkpoints.files import Directory
 from orbit.launcher.state import PROJECT
 from orbit.lib.ids import uuid7
-from tenants.services import create_organization
 from tests.audit.conftest import Feed
-from tests.audit.tampering import Row, calls, exchange, put_back, rewrite, signed, superuser
+from tests.audit.tampering import Row, another, calls, exchange, put_back, rewrite, signed, superuser
 
 STANDALONE = PROJECT / "audit/standalone/verify_ledger.py"
 
@@ -103,12 +102,6 @@ def three(feed: Feed) -> Feed:
     """Three checkpoints: the act and two calls, three calls, three calls. Sequences 1 to 3, 4 to 6, 7 to 9."""
     signed(feed, 2, 3, 3)
     return feed
-
-
-def another() -> Feed:
-    made = Feed(create_organization(slug=f"t-{secrets.token_hex(6)}", actor="test"))
-    made.write()
-    return made
 
 
 def test_untouched_ledger_holds(three: Feed, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tenants.api.endpoint import Endpoint
 from tenants.rights import SCOPES
 
 OPEN = {"schema", "docs", "schemas/events/v1", ""}  # the last is what no endpoint is at
-ANYBODYS = {"me", "prices"}  # any valid credential opens them
+ANYBODYS = {"me", "prices", "audit/public-keys"}  # any valid credential opens them
 
 
 def _routes() -> dict[str, type[Endpoint]]:
