@@ -172,6 +172,7 @@ def test_swap_between_tenants_is_found_and_named(three: Feed, tmp_path: Path) ->
     assert f"exchanged with those of {three.organization.slug}." in words
 
 
+@pytest.mark.full
 def test_event_moved_from_another_tenant_as_it_is_is_found(three: Feed, tmp_path: Path) -> None:
     """As it is, its hashes included: the export shows whose it was."""
     foreign = command("ledger", "export", "--organization", three.organization.slug).splitlines()
@@ -320,6 +321,7 @@ def test_changed_copy_in_the_database_is_found(three: Feed) -> None:
 # Where hashes were not made anew, the verifier names the sequence itself
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("statement", "seq", "words"),
     [
@@ -391,6 +393,7 @@ def test_provable_export_reaches_from_checkpoint_to_checkpoint(three: Feed, tmp_
     assert len(whole.splitlines()) == 9
 
 
+@pytest.mark.full
 def test_export_without_what_is_between_does_not_pass(three: Feed, tmp_path: Path) -> None:
     said = auditor(three, tmp_path, "--partial", kind="call")
     assert said.code == 0  # the act is first: what is left has no gap
