@@ -5,6 +5,7 @@ A worker's event is a JSON object of column names, `admitted_us`, and `detail` f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -83,18 +84,31 @@ def _column(name: str, value: Any) -> Any:
         raise Poison(f"{name}: {error}") from error
     if name == "detail":
         return _clean(value)
-    if isinstance(value, str):
-        return _text(value)[: LENGTHS.get(name, 200)]
-    return value
+    if name == "stream":
+        if not isinstance(value, bool):
+            raise Poison("stream: is neither true nor false")
+        return value
+    if not isinstance(value, str):
+        raise Poison(f"{name}: is no text")
+    return _text(value)[: LENGTHS.get(name, 200)]
 
 
 def _clean(value: Any) -> Any:
-    """JSON that Postgres stores as it is: no NUL, no half characters."""
+    """JSON that comes back from Postgres as it went in, or its hash would not hold: no NUL, no half characters."""
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, float):
+        return _number(value)
     if isinstance(value, dict):
         return {_text(str(name)): _clean(item) for name, item in value.items() if item is not None}
     return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _number(value: float) -> Any:
+    """Postgres keeps numbers in decimal: it has no negative zero, and a large one comes back without a fraction."""
+    if not math.isfinite(value):
+        return str(value)
+    return int(value) if abs(value) >= 1e16 else value + 0.0
 
 
 def _text(value: str) -> str:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orbit.lib.access import ScopedManager
+from orbit.lib.ids import uuid7
 
 
 class Event(models.Model):
@@ -212,3 +213,49 @@ class ContentErasure(models.Model):
 
     def __str__(self) -> str:
         return f"erasure {self.pk}"
+
+
+class Checkpoint(models.Model):
+    """A copy of a signed checkpoint (`audit/checkpoints`), so that pages need no files. The file is what counts."""
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    hash = models.CharField(max_length=64)
+    body = models.TextField()  # as it was signed
+    signature = models.CharField(max_length=128)
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.number}"
+
+
+class CheckpointHead(models.Model):
+    """How far an organization's ledger had come at a checkpoint in which it had news, and the way up to its root."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    organization_id = models.UUIDField()
+    number = models.BigIntegerField()
+    seq = models.BigIntegerField()
+    head = models.TextField()  # the leaf as it was hashed
+    proof = models.JSONField()
+
+    objects = ScopedManager["CheckpointHead"]()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization_id", "seq"], name="checkpoint_by_seq")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization_id", "number"], name="checkpoint_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.seq} in checkpoint {self.number}"
+
+
+class CheckpointKey(models.Model):
+    """A public key that checkpoints are signed with, from which on."""
+
+    public = models.CharField(primary_key=True, max_length=64)
+    first = models.BigIntegerField()
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.public

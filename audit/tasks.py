@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from django.db import connections
 from redis.exceptions import RedisError
 
 from audit import ledger
+from audit.checkpoints import signer
 from audit.models import OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.store import client, each
 
 ROUNDS = 100  # of one run; what is left, the next run takes
+SIGNING_S = 150  # after which no further checkpoint is begun
 
 
 @shared_task(name="audit.tasks.write_ledger", time_limit=120)
@@ -33,6 +37,16 @@ def make_partitions() -> None:
     """Makes the ledger's partitions of the coming months."""
     with access.ledger(), connections["ledger"].cursor() as cursor:
         cursor.execute("SELECT audit_make_partitions(3)")
+
+
+@shared_task(name="audit.tasks.sign_checkpoint", time_limit=280)
+def sign_checkpoint() -> int:
+    """Signs what came since the last checkpoint; what one does not hold, further ones do. Returns how many there were."""
+    ends, signed, more = time.monotonic() + SIGNING_S, 0, True
+    while more and time.monotonic() < ends:
+        made, more = signer.sign()
+        signed += made is not None
+    return signed
 
 
 def waiting_shards() -> list[int]:

@@ -52,6 +52,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "sign a checkpoint": {
+            "task": "audit.tasks.sign_checkpoint",
+            "schedule": 300.0,
+            "options": {"expires": 290},
+        },
         "tell of due rotations": {
             "task": "tenants.tasks.tell_due_rotations",
             "schedule": 3600.0,

@@ -15,7 +15,7 @@ TABLES = [
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("audit", "0004_find_events")]
+    dependencies: ClassVar = [("audit", "0007_checkpoints")]
     operations: ClassVar = [
         migrations.CreateModel(
             name="Content",

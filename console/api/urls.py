@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from console.api import contents, invitations, ledger
+from audit import schema
+from console.api import contents, invitations, ledger, proof, schemas
 from tenants.api.urls import ORGANIZATION
 
 urlpatterns = [
@@ -14,4 +15,7 @@ urlpatterns = [
     path(f"{ORGANIZATION}/contents/erase", contents.EraseContents.as_view()),
     path(f"{ORGANIZATION}/contents/destroy", contents.DestroyContents.as_view()),
     path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
+    path(f"{ORGANIZATION}/events/<uuid:event>/proof", proof.EventProof.as_view()),
+    path("audit/public-keys", proof.PublicKeys.as_view()),
+    path(schema.PATH, schemas.events, name="event_schema"),
 ]

@@ -144,6 +144,9 @@ ORBIT_CONTENT_DAYS = env.integer("ORBIT_CONTENT_DAYS", 30, low=1, high=3650)
 ORBIT_CONTENT_QUEUE_BYTES = env.integer("ORBIT_CONTENT_QUEUE_BYTES", 64_000_000, low=1_000)
 ORBIT_CONTENT_PATIENCE_S = env.integer("ORBIT_CONTENT_PATIENCE_S", 60, low=1, high=3600)
 ORBIT_DATA_KEY_DAYS = env.integer("ORBIT_DATA_KEY_DAYS", 30, low=1, high=3650)
+# Where signed checkpoints of the ledger go, and the file of the key that signs them, which is made when there is none.
+ORBIT_CHECKPOINT_DIR = Path(env.text("ORBIT_CHECKPOINT_DIR", str(ORBIT_DATA_DIR / "checkpoints")))
+ORBIT_CHECKPOINT_KEY = Path(env.text("ORBIT_CHECKPOINT_KEY", str(ORBIT_DATA_DIR / "checkpoint-key.pem")))
 
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")

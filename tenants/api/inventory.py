@@ -13,7 +13,7 @@ from tenants.rights import SCOPES
 
 PREFIX = "api/v1/"
 OPEN = frozenset(
-    {"schema", "docs", ""}
+    {"schema", "docs", "schemas/events/v1", ""}
 )  # these, and the answer to what there is not, say nothing of this installation
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -11,6 +11,7 @@ from django.db import ProgrammingError, connections, transaction
 from audit import chain, ledger
 from audit.models import DeadLetter, OutboxEntry, ShardPosition
 from orbit.lib import access
+from orbit.lib.rowlevel import ROLES
 from orbit.lib.store import client
 from quotas import keys
 from tests.audit.conftest import Feed
@@ -139,6 +140,26 @@ def test_no_role_can_change_the_ledger(alias: str, statement: str) -> None:
         connections[alias].cursor() as cursor,
     ):
         cursor.execute(statement)
+
+
+@pytest.mark.parametrize("right", ["UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"])
+@pytest.mark.parametrize("role", [*ROLES, "orbit_login"])
+def test_every_role_may_add_to_the_ledger_at_most(role: str, right: str) -> None:
+    """Asked of the catalog for each partition too, and for single columns."""
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+            "AND relname ~ '^audit_(event|checkpoint)' AND (has_table_privilege(%s, oid, %s) "
+            "OR (%s IN ('UPDATE', 'REFERENCES') AND has_any_column_privilege(%s, oid, %s)))",
+            [role, right, right, role, right if right in ("UPDATE", "REFERENCES") else "SELECT"],
+        )
+        assert cursor.fetchall() == []
+        cursor.execute(
+            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE relname ~ '^audit_event' "
+            "AND rolname = %s",
+            [role],
+        )
+        assert cursor.fetchone() == (0,), "an owner may do everything"
 
 
 def test_refusals_of_a_minute_are_one_event_with_their_count(feed: Feed) -> None:

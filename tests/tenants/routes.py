@@ -93,6 +93,7 @@ API_PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "price": _ids("quotas.contractprice"),
     "invitation": _ids("tenants.invitation"),
     "call": _ids("audit.event"),
+    "event": _ids("audit.event"),
 }
 
 

@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from audit.models import ChainHead, Event, OutboxEntry
+from audit.models import ChainHead, CheckpointHead, Event, OutboxEntry
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.models import ContractPrice, DirtyBucket, UsageBucket
@@ -24,7 +24,7 @@ from tests.tenants.conftest import Apply, run
 from tests.tenants.test_isolation import MODELS, full  # noqa: F401  (a fixture)
 
 # The books, and what they are read by.
-KEPT = {ChainHead, ContractPrice, DirtyBucket, Event, OutboxEntry, UsageBucket, Organization}
+KEPT = {ChainHead, CheckpointHead, ContractPrice, DirtyBucket, Event, OutboxEntry, UsageBucket, Organization}
 
 Full = Callable[[str], UUID]
 

@@ -23,7 +23,17 @@ from django.db import (
 )
 from django.utils import timezone
 
-from audit.models import ChainHead, Content, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.models import (
+    ChainHead,
+    Checkpoint,
+    CheckpointHead,
+    CheckpointKey,
+    Content,
+    DeadLetter,
+    Event,
+    OutboxEntry,
+    ShardPosition,
+)
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -64,7 +74,7 @@ from tenants.services import (
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
-NOBODYS = {ShardPosition, DeadLetter}
+NOBODYS = {ShardPosition, DeadLetter, Checkpoint, CheckpointKey}
 
 
 def _scoped_models() -> list[type[models.Model]]:
@@ -201,6 +211,9 @@ def _fill_ledger(organization_id: UUID, slug: str) -> None:
     now = timezone.now()
     with access.ledger():
         ChainHead.objects.create(organization_id=organization_id, seq=1, hash="0")
+        CheckpointHead.objects.create(
+            organization_id=organization_id, number=0, seq=0, head="{}", proof={"index": 0, "path": []}
+        )
         DirtyBucket.objects.create(organization_id=organization_id, starts_at=now, reason="test")
         FormerSecretUse.objects.create(organization_id=organization_id, secret_id=uuid4(), used_at=now)
         KeyUse.objects.create(organization_id=organization_id, key_id=uuid4(), used_at=now)

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import Max, Min, QuerySet
 
+from audit import schema
 from audit.events import COLUMNS, exported
-from audit.models import Event
+from audit.models import CheckpointHead, Event
+from audit.rows import LAST, stored
 from audit.tasks import drained
 from orbit.lib import access, clock
 from orbit.lib.errors import InputError
@@ -34,12 +37,27 @@ class Command(OperatorCommand):
         export.add_argument("--kind", choices=KINDS, help="only these events")
         export.add_argument("--since", metavar="TIME", help="admitted at or after, RFC 3339 or a date (UTC)")
         export.add_argument("--until", metavar="TIME", help="admitted before")
+        export.add_argument("--from-seq", type=int, metavar="N", help="from this sequence on")
+        export.add_argument("--to-seq", type=int, metavar="N", help="up to this sequence")
+        export.add_argument(
+            "--provable",
+            action="store_true",
+            help="all between the checkpoints around these events, so that an auditor can verify them",
+        )
         export.add_argument(
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
         export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        described = actions.add_parser("schema", help="the JSON Schema of an event")
+        described.add_argument("--table", action="store_true", help="its fields, as docs/events.md has them")
 
     def handle(self, **options: Any) -> None:
+        if options["action"] == "schema":
+            self.stdout.write(schema.table() if options["table"] else schema.written().decode())
+        else:
+            self._export(options)
+
+    def _export(self, options: dict[str, Any]) -> None:
         with access.operator():
             organization = Organization.objects.filter(slug=options["organization"]).first()
             if organization is None:
@@ -71,8 +89,28 @@ def _events(organization: Organization, options: dict[str, Any]) -> Iterator[dic
     for name, lookup in (("since", "admitted_at__gte"), ("until", "admitted_at__lt")):
         if options[name]:
             rows = rows.filter(**{lookup: moment(f"--{name}", options[name])})
+    for name, lookup in (("from_seq", "seq__gte"), ("to_seq", "seq__lte")):
+        if options[name] is not None:
+            rows = rows.filter(**{lookup: options[name]})
+    if options["provable"]:
+        narrowed = any(options[name] for name in ("kind", "since", "until", "from_seq", "to_seq"))
+        yield from _provable(organization, rows if narrowed else None)
+        return
     for event in rows.iterator(chunk_size=1000):
         yield exported({name: getattr(event, name) for name in COLUMNS})
+
+
+def _provable(organization: Organization, rows: QuerySet[Event] | None) -> Iterator[dict[str, Any]]:
+    """All that is between the checkpoint before these events and the one after, whatever was asked for.
+
+    Of events whose content retention dropped, their places in the chain.
+    """
+    found = {"first": 1, "last": LAST} if rows is None else rows.aggregate(first=Min("seq"), last=Max("seq"))
+    heads = CheckpointHead.objects.filter(organization_id=organization.pk)
+    signed = heads.filter(seq__lt=found["first"] or 1).aggregate(Max("seq"))["seq__max"] or 0
+    until = heads.filter(seq__gte=found["last"] or 0).aggregate(Min("seq"))["seq__min"]
+    for row in stored("operator", organization.pk, signed, LAST if until is None else until):
+        yield row.event()
 
 
 def moment(option: str, text: str) -> Any:

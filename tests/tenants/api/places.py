@@ -82,6 +82,7 @@ def furnished() -> Place:
         reason="a trial",
     )
     account = services.create_service_account(**where, project=name, name=name).row
+    call = str(_call(organization))
     price = set_contract_price(
         **where, provider="openai", model="gpt-4o", rates={"input": 1, "output": 1}
     ).row
@@ -103,7 +104,8 @@ def furnished() -> Place:
             "keys": str(services.issue_key(**where, project=name, name="main")[0].pk),
             "management-keys": _id(services.issue_management_key, **where),
             "oauth-clients": _id(services.issue_oauth_client, **where),
-            "calls": str(_call(organization)),
+            "calls": call,
+            "events": call,
             **of_operators(),
         },
     )

@@ -12,8 +12,8 @@ from tenants.api.description import description
 from tenants.api.endpoint import Endpoint
 from tenants.rights import SCOPES
 
-OPEN = {"schema", "docs", ""}  # the last is what no endpoint is at
-ANYBODYS = {"me", "prices"}  # any valid credential opens them
+OPEN = {"schema", "docs", "schemas/events/v1", ""}  # the last is what no endpoint is at
+ANYBODYS = {"me", "prices", "audit/public-keys"}  # any valid credential opens them
 
 
 def _routes() -> dict[str, type[Endpoint]]:

@@ -1,0 +1,1 @@
+"""Signed checkpoints of the ledger, kept outside the database (docs/audit.md)."""

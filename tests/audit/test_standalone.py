@@ -1,0 +1,123 @@
+"""The verifier for auditors: one file, Python's own library, its arithmetic held against the standard's examples."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from audit import chain
+from audit.checkpoints import keys
+from audit.standalone import verify_ledger
+from audit.standalone.verify_ledger import Unreadable, canonical, public_key, verify_plainly
+from orbit.launcher.state import PROJECT
+
+FILE = PROJECT / "audit/standalone/verify_ledger.py"
+
+# RFC 8032, 7.1: public key, message, signature
+RFC_8032 = [
+    (
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    (
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+]
+
+
+@pytest.mark.parametrize(("public", "message", "signature"), RFC_8032)
+def test_arithmetic_is_that_of_the_standard(public: str, message: str, signature: str) -> None:
+    key, text, signed = (bytes.fromhex(one) for one in (public, message, signature))
+    assert verify_plainly(key, text, signed)
+    assert not verify_plainly(key, text + b"x", signed)
+    for at in range(64):
+        assert not verify_plainly(key, text, signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :])
+    assert not verify_plainly(bytes([key[0] ^ 1]) + key[1:], text, signed)
+
+
+def test_arithmetic_agrees_with_the_library() -> None:
+    for seed in range(20):
+        key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+        message = bytes(range(seed))
+        assert verify_plainly(key.public_key().public_bytes_raw(), message, key.sign(message))
+
+
+@pytest.mark.parametrize(
+    ("public", "signature"),
+    [
+        (b"", b""),
+        (b"\xff" * 32, b"\x00" * 64),
+        (b"\x02" + b"\x00" * 31, b"\x00" * 64),  # no point of the curve
+        (bytes.fromhex(RFC_8032[0][0]), bytes.fromhex(RFC_8032[0][2])[:32] + b"\xff" * 32),  # s is too large
+    ],
+)
+def test_what_is_no_key_or_signature_is_none(public: bytes, signature: bytes) -> None:
+    assert not verify_plainly(public, b"", signature)
+
+
+def test_it_imports_pythons_own_library_alone() -> None:
+    """And `cryptography` where there is one, for speed."""
+    found = set()
+    for node in ast.walk(ast.parse(FILE.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {one.name.split(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(str(node.module).split(".")[0])
+    assert found - {"cryptography"} <= sys.stdlib_module_names | {"__future__"}
+
+
+def test_it_writes_events_as_the_ledger_hashes_them() -> None:
+    event = {"seq": 1, "b": "ä\u2028", "a": [1.5, 10**20, None, True], "hash": "x"}
+    assert verify_ledger.link(event) == chain.link(event)
+    assert canonical({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
+
+
+def test_key_may_be_digits_or_pem(tmp_path: Path) -> None:
+    public = RFC_8032[0][0]
+    assert public_key(f" {public.upper()}\n") == public
+    (tmp_path / "key.pem").write_text(keys.pem(public))
+    assert public_key(str(tmp_path / "key.pem")) == public
+    for wrong in ("", "abc", "zz" * 32, public[:-2]):
+        with pytest.raises(Unreadable):
+            public_key(wrong)
+
+
+@pytest.mark.parametrize(
+    ("events", "key", "words"),
+    [
+        ("", RFC_8032[0][0], "holds no event"),
+        ("{", RFC_8032[0][0], "line 1: no exported event"),
+        (json.dumps({"seq": 1}), RFC_8032[0][0], "no exported event"),
+        (json.dumps({"seq": 1}), "mine", "The public key is neither"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_code_2(events: str, key: str, words: str, tmp_path: Path) -> None:
+    shutil.copy(FILE, tmp_path)
+    (tmp_path / "events.jsonl").write_text(events)
+    (tmp_path / "checkpoints.jsonl").write_text("")
+    arguments = ["--events", "events.jsonl", "--checkpoints", "checkpoints.jsonl", "--public-key", key]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "verify_ledger.py", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
