@@ -139,3 +139,6 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"dead letter {self.pk}"
+
+
+from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter  # noqa: E402, F401 - Django looks for models here

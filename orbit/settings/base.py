@@ -138,6 +138,9 @@ ORBIT_DNS_SERVERS = env.words("ORBIT_DNS_SERVERS")
 # Days for which a deleted organization can be restored.
 ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
 
+# The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
+ORBIT_SINKS = env.text("ORBIT_SINKS")
+
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")
 ORBIT_BROKER_URL = env.plain_store("ORBIT_BROKER_URL", REDIS_URL)

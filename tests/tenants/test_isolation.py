@@ -24,6 +24,7 @@ from django.db import (
 from django.utils import timezone
 
 from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -61,7 +62,7 @@ from tenants.services import (
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
-NOBODYS = {ShardPosition, DeadLetter}
+NOBODYS = {ShardPosition, DeadLetter, Sink, SinkChange, SinkCursor, SinkDeadLetter}
 
 
 def _scoped_models() -> list[type[models.Model]]:
