@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import os
 import ssl
 import time
 from collections.abc import Sequence
@@ -184,5 +185,6 @@ def _words(error: EgressError) -> str:
     if isinstance(error, NotConnected):
         if isinstance(cause, TimeoutError):
             return "could not be reached in time"
-        return f"could not be reached: {getattr(cause, 'strerror', None) or error}"
+        number = getattr(cause, "errno", None)
+        return f"could not be reached: {os.strerror(number) if number else error}"
     return str(error) or type(error).__name__

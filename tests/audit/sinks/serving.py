@@ -56,7 +56,7 @@ class Desk:
             return "throttle"
         if mode == "flapping" and turn % 2 == 0:
             return "fail"
-        if any(event.get("model") == "poison" for event in events):
+        if mode != "take_poison" and any(event.get("model") == "poison" for event in events):
             return "refuse"
         return "take"
 

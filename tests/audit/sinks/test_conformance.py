@@ -31,7 +31,9 @@ def calls_of(harness: Harness) -> list[dict[str, Any]]:
     return [event for event in harness.received() if event["kind"] == "call"]
 
 
-def check(harness: Harness, feeds: Feeds, *, without: set[str] = frozenset()) -> int:  # type: ignore[assignment]
+def check(
+    harness: Harness, feeds: Feeds, *, without: frozenset[str] = frozenset(), in_order: bool = True
+) -> int:
     """All that was sent is there, once it is told apart by its id, and in order. Returns how many came twice."""
     seen: dict[str, dict[str, Any]] = {}
     calls = calls_of(harness)
@@ -39,7 +41,7 @@ def check(harness: Harness, feeds: Feeds, *, without: set[str] = frozenset()) ->
         assert seen.setdefault(event["event_id"], event) == event
     assert set(feeds.ids) - without - set(seen) == set()
     assert set(seen) <= set(feeds.ids)
-    for slug in feeds.slugs:
+    for slug in feeds.slugs if in_order else ():
         at_first_sight = [event["seq"] for event in seen.values() if event["organization"] == slug]
         assert at_first_sight == sorted(at_first_sight)
     assert harness.faults() == ""
@@ -210,7 +212,7 @@ def test_what_it_will_never_take_goes_to_its_dead_letters_and_the_rest_arrives(
     entry = harness.entry(organizations=feeds.slugs)
     with pumping((harness, entry)) as ids:
         feeds.send(25)
-        poison = {event["event_id"] for event in feeds.send(1, model="poison")}
+        poison = frozenset(event["event_id"] for event in feeds.send(1, model="poison"))
         feeds.send(25)
         eventually(caught_up(entry["name"]), "it went on")
         with access.operator():
