@@ -70,6 +70,8 @@ class Division:
                 self._sink.send(items)
             except BrokeOff:
                 continue
+            except Refused as refused:
+                return self._count(items, str(refused))
             self._taken += 1
             return []
         self._suspected += 1
