@@ -111,3 +111,6 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "shard", "stream_id", "reason", "created_at")
     ordering = ("-id",)
+
+
+from audit.sinks import admin as sinks_admin  # noqa: E402, F401 - Django looks for admin pages here

@@ -259,3 +259,6 @@ class CheckpointKey(models.Model):
 
     def __str__(self) -> str:
         return self.public
+
+
+from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter  # noqa: E402, F401 - Django looks for models here

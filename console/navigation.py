@@ -39,6 +39,9 @@ GROUPS = {
         ("Shard positions", "audit.shardposition", "linear_scale"),
         ("Chain heads", "audit.chainhead", "link"),
         ("Dead letters", "audit.deadletter", "report"),
+        ("Sinks", "audit.sink", "output"),
+        ("Sinks’ dead letters", "audit.sinkdeadletter", "unsubscribe"),
+        ("Changes of sinks", "audit.sinkchange", "edit_note"),
         ("Dirty buckets", "quotas.dirtybucket", "cleaning_services"),
     ),
     "People": (

@@ -24,6 +24,7 @@ from orbit.launcher.terminal import LogBook, Terminal, ask
 _WEB, _WORKER, _SIDE, _STORE, _DATABASE = range(1, 6)
 _STAGE_OF_SERVER = {"valkey": _STORE, "postgres": _DATABASE}
 _WORKER_STOP_S = 30.0
+_SINKS_STOP_S = 15.0  # longer than a sink has to acknowledge
 _BAD_INPUT = 2
 
 
@@ -76,6 +77,7 @@ class Installation:
             self._start_servers(supervisor, directory)
             stack.enter_context(running.published(directory, self._published()))
             self._prepare(supervisor)
+            self._check_sinks(supervisor)
             text = self._start_rest(supervisor, directory, web)
             self._terminal.say(f"{text}\nLogs: {log}\nNext: docs/getting-started.md")
             supervisor.watch()
@@ -135,11 +137,22 @@ class Installation:
         url, elapsed_s = self._address.url, self._terminal.elapsed_s
         return banner.with_demo(url, elapsed_s, demo) if demo else banner.plain(url, elapsed_s)
 
+    @property
+    def _has_sinks(self) -> bool:
+        return bool(self._environment.get("ORBIT_SINKS")) and not self._options.web_only
+
+    def _check_sinks(self, supervisor: Supervisor) -> None:
+        """A file that cannot be used stops the start, as a bad setting does."""
+        if self._has_sinks:
+            supervisor.run([self._manage("sinks", "check")])
+
     def _start_tasks(self, supervisor: Supervisor) -> None:
         # One installation has one task worker, which has nobody to gossip with.
         worker = self._celery("worker", "--concurrency", "2", "--without-gossip", "--without-mingle")
         supervisor.start(worker, stage=_WORKER)
         supervisor.start(self._celery("beat", "--pidfile="), stage=_SIDE)
+        if self._has_sinks:
+            supervisor.start(replace(self._manage("sinks", "run"), stop_timeout_s=_SINKS_STOP_S), stage=_SIDE)
 
     def _start_demo(self, supervisor: Supervisor, directory: Path) -> banner.Demo:
         port = str(self._provider.port)

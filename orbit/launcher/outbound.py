@@ -24,6 +24,7 @@ ALLOWED = {
     "tenants/secrets/aws.py": "goes to AWS Secrets Manager by its SDK; a tenant names secrets, no address",
     "tenants/secrets/azure.py": "gets tokens from Azure by its SDK; a tenant names secrets in listed vaults",
     "tenants/secrets/http.py": "goes to the operator's Vault, Key Vaults and issuer of tokens",
+    "audit/sinks/forward.py": "goes to the log collector that the operator's file names; speaks no HTTP",
     "orbit/cli/client.py": "goes to the gateway whose address a person gave the command line",
     "orbit/launcher/installation.py": "asks the workers that it started whether they are ready",
     "orbit/demo/provider/process.py": "tests ask the demo provider that they started for its books",

@@ -148,6 +148,9 @@ ORBIT_DATA_KEY_DAYS = env.integer("ORBIT_DATA_KEY_DAYS", 30, low=1, high=3650)
 ORBIT_CHECKPOINT_DIR = Path(env.text("ORBIT_CHECKPOINT_DIR", str(ORBIT_DATA_DIR / "checkpoints")))
 ORBIT_CHECKPOINT_KEY = Path(env.text("ORBIT_CHECKPOINT_KEY", str(ORBIT_DATA_DIR / "checkpoint-key.pem")))
 
+# The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
+ORBIT_SINKS = env.text("ORBIT_SINKS")
+
 # One server, or the first servers of a cluster; Celery and Django's cache take one server only.
 REDIS_URL = env.store("REDIS_URL")
 ORBIT_BROKER_URL = env.plain_store("ORBIT_BROKER_URL", REDIS_URL)

@@ -11,6 +11,7 @@ import pytest
 from orbit.launcher import embedded, keys
 from orbit.launcher.addresses import Address
 from orbit.launcher.installation import Installation, Options
+from orbit.launcher.processes import Command
 from orbit.launcher.state import LauncherError
 
 
@@ -64,3 +65,30 @@ def test_secrets_of_the_demo_are_made_once_and_private(directory: Path) -> None:
     assert keys.of_demo(directory, {}) == made
     assert keys.of_demo(directory, {"ORBIT_MASTER_KEY": "mine"}) == {**made, "ORBIT_MASTER_KEY": "mine"}
     assert (directory / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+class Recorder:
+    """Notes what it would start or run."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[str, ...]] = []
+
+    def start(self, command: Command, *, stage: int) -> None:
+        self.started.append(command.argv[1:])
+
+    def run(self, commands: list[Command]) -> list[str]:
+        self.started += [command.argv[1:] for command in commands]
+        return [""]
+
+
+@pytest.mark.parametrize("file", ["", "/etc/orbit/sinks.yaml"])
+def test_sinks_are_checked_and_fed_where_there_is_a_file_of_them(
+    options: Options, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORBIT_SINKS", file)
+    recorder = Recorder()
+    installation = Installation(options)
+    installation._check_sinks(recorder)  # type: ignore[arg-type]
+    installation._start_tasks(recorder)  # type: ignore[arg-type]
+    found = [argv[1:] for argv in recorder.started if "sinks" in argv]
+    assert found == ([("sinks", "check"), ("sinks", "run")] if file else [])

@@ -34,6 +34,7 @@ from audit.models import (
     OutboxEntry,
     ShardPosition,
 )
+from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -74,7 +75,7 @@ from tenants.services import (
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
-NOBODYS = {ShardPosition, DeadLetter, Checkpoint, CheckpointKey}
+NOBODYS = {ShardPosition, DeadLetter, Checkpoint, CheckpointKey, Sink, SinkChange, SinkCursor, SinkDeadLetter}
 
 
 def _scoped_models() -> list[type[models.Model]]:

@@ -1,0 +1,28 @@
+"""The kinds of sink that there are. Each has passed the conformance suite: `tests/audit/sinks` walks this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit.sinks.base import ReadSecret, Sink
+from audit.sinks.config import SinkConfig
+from audit.sinks.forward import Forward, ForwardConfig
+from audit.sinks.lines import Lines, LinesConfig
+from audit.sinks.webhook import Webhook, WebhookConfig
+
+
+@dataclass(frozen=True)
+class Kind:
+    config: type[SinkConfig]
+    open: Callable[
+        [Any, ReadSecret], Sink
+    ]  # the kind's own configuration; secrets are read when it is opened
+
+
+KINDS: Mapping[str, Kind] = {
+    "forward": Kind(ForwardConfig, Forward),
+    "lines": Kind(LinesConfig, Lines),
+    "webhook": Kind(WebhookConfig, Webhook),
+}

@@ -1,0 +1,95 @@
+"""How the suite plays each kind of sink. A kind of `audit/sinks/registry.py` without a harness fails the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.audit.sinks.forward_server import PASSWORD, USER
+from tests.audit.sinks.harness import Harness, Served, lines_of
+
+
+class LinesHarness(Harness):
+    """The other side is a file that others read, rotate and take away."""
+
+    kind = "lines"
+    cannot = {
+        "ack_lost": "a write returns to whoever made it",
+        "blackholed": "a file system that hangs is the kernel's",
+        "slow": "see above",
+        "throttled": "a file has no such word",
+        "flapping": "it is there or it is not, which `refused` shows",
+        "poison": "a file takes every line",
+        "wrong_certificate": "nobody is connected to",
+    }
+
+    @property
+    def place(self) -> Any:
+        return self.folder / "place"
+
+    def settings(self) -> dict[str, Any]:
+        return {"path": str(self.place / "events.jsonl"), "rotate": {"bytes": 20_000, "keep": 10_000}}
+
+    def up(self) -> None:
+        aside = self.folder / "aside"
+        if aside.exists():
+            aside.rename(self.place)
+        else:
+            self.place.mkdir()
+
+    def down(self) -> None:
+        """A folder that is not there, such as one that is not mounted."""
+        if self.place.exists():
+            self.place.rename(self.folder / "aside")
+
+    def received(self) -> list[dict[str, Any]]:
+        where = self.place if self.place.exists() else self.folder / "aside"
+        closed = sorted(where.glob("events.jsonl.*"))
+        return [event for path in [*closed, where / "events.jsonl"] for event in lines_of(path)]
+
+
+class WebhookHarness(Served):
+    kind = "webhook"
+    module = "tests.audit.sinks.webhook_server"
+    old, new = ("whsec_" + letter * 44 for letter in "AB")
+
+    def arguments(self) -> Sequence[str]:
+        return (self.old,)
+
+    def secrets(self) -> dict[str, str]:
+        return {"env://HOOK_NEW": self.new, "env://HOOK_OLD": self.old}
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "url": f"https://127.0.0.1:{self.port}/hook",
+            "private": True,
+            "secrets": ["env://HOOK_NEW", "env://HOOK_OLD"],
+            "tls": {"ca_file": self.ca_file},
+        }
+
+
+class ForwardHarness(Served):
+    kind = "forward"
+    module = "tests.audit.sinks.forward_server"
+    cannot = {"throttled": "the protocol has no such word"}
+
+    def arguments(self) -> Sequence[str]:
+        return ("shared-key-of-a-test",)
+
+    def secrets(self) -> dict[str, str]:
+        return {"env://FORWARD_KEY": "shared-key-of-a-test", "env://FORWARD_PASSWORD": PASSWORD}
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "tls": {"ca_file": self.ca_file},
+            "shared_key": "env://FORWARD_KEY",
+            "username": USER,
+            "password": "env://FORWARD_PASSWORD",
+        }
+
+
+HARNESSES: dict[str, type[Harness]] = {
+    one.kind: one for one in (ForwardHarness, LinesHarness, WebhookHarness)
+}
