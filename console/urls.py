@@ -1,6 +1,7 @@
 from django.urls import path
 
 from console import keys, members, pages, requests, sessions, sign_in, start
+from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
 
@@ -68,6 +69,18 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/sign-in/domains/<uuid:domain_id>/remove/", sign_in.remove_domain, name="remove_domain"
+    ),
+    path("operator/", installation.overview, name="operator"),
+    path("operator/organizations/", installation.organizations_page, name="operator_organizations"),
+    path(
+        "operator/organizations/<uuid:organization_id>/freeze/",
+        installation.freeze,
+        name="freeze_organization",
+    ),
+    path(
+        "operator/organizations/<uuid:organization_id>/unfreeze/",
+        installation.unfreeze,
+        name="unfreeze_organization",
     ),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
     path("accounts/sessions/end-others/", sessions.end_others, name="end_other_sessions"),
