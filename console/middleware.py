@@ -44,7 +44,10 @@ class AccessMiddleware:
             return self.get_response(request)
         if request.path_info.startswith(OPERATED) and person.is_staff:
             if settings.ORBIT_STAFF_MFA and not second_factor.is_proved(request):
-                return second_factor.ask(request, "What operators see")
+                in_admin = request.path_info.startswith(ADMIN)
+                return second_factor.ask(
+                    request, "The operator’s admin" if in_admin else "The operator console"
+                )
             with access.operator():
                 return self.get_response(request)
         if person.approved_at is None and not request.path_info.startswith(ACCOUNTS):
