@@ -7,3 +7,6 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console import checks, receivers  # noqa: F401  (register themselves; settings are not ready before)
+        from console.installation import all_panels
+
+        all_panels.register()

@@ -19,12 +19,13 @@ from console.single_sign_on import SSO
 from orbit.lib import access
 
 ADMIN = "/admin/"
+OPERATED = (ADMIN, "/operator/")  # read as the operator
 WITHOUT_COOKIES = ("/api/v1/", "/identity/")  # the management API and where its tokens come from
 ACCOUNTS = "/accounts/"
 
 
 class AccessMiddleware:
-    """Admin pages of staff read as the operator; every other page sees the signed-in person's own rows.
+    """Admin pages and the operator console read as the operator, for staff; every other page sees the signed-in person's own rows.
 
     Staff need a second factor there where ORBIT_STAFF_MFA says so. Who still waits for an operator has but the account's own pages.
     A page of an organization narrows the scope to it after checking the membership.
@@ -41,9 +42,12 @@ class AccessMiddleware:
             return self.get_response(request)
         if request.path_info.startswith(SSO):  # asks a provider, so no transaction may wait for it
             return self.get_response(request)
-        if request.path_info.startswith(ADMIN) and person.is_staff:
+        if request.path_info.startswith(OPERATED) and person.is_staff:
             if settings.ORBIT_STAFF_MFA and not second_factor.is_proved(request):
-                return second_factor.ask(request, "The operator’s admin")
+                in_admin = request.path_info.startswith(ADMIN)
+                return second_factor.ask(
+                    request, "The operator’s admin" if in_admin else "The operator console"
+                )
             with access.operator():
                 return self.get_response(request)
         if person.approved_at is None and not request.path_info.startswith(ACCOUNTS):

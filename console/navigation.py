@@ -76,4 +76,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for title, items in GROUPS.items()
     ]
-    return [group for group in groups if group["items"]]
+    console = [
+        ("Installation", "operator", "monitor_heart"),
+        ("Organizations", "operator_organizations", "domain"),
+    ]
+    seen: list[dict[str, Any]] = []
+    if request.user.has_perm("tenants.view_organization"):
+        items = [{"title": title, "icon": icon, "link": reverse(name)} for title, name, icon in console]
+        seen = [{"title": "Operator console", "items": items}]
+    return [*seen, *(group for group in groups if group["items"])]

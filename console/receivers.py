@@ -1,4 +1,5 @@
-"""What happens around signing in: a line in the log for each, and the end of other sessions where the account changed.
+"""What happens around signing in: a line in the log for each, and the end of other sessions where the account changed; and
+mail about requests.
 
 Never the login that was tried: people type their password there.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from allauth.account import signals as account
 from allauth.account.adapter import get_adapter
@@ -14,10 +16,14 @@ from allauth.mfa import signals as mfa
 from django.contrib.auth import signals as auth
 from django.dispatch import receiver
 from django.http import HttpRequest
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from console import sessions
+from console.tasks import tell_of_request
 from tenants.models import Person
 from tenants.people import end_sessions
+from tenants.signals import request_changed
 
 logger = logging.getLogger("orbit.sign_in")
 
@@ -74,3 +80,12 @@ def _end_others(request: HttpRequest, person: Person) -> None:
         sessions.keep_only(request, person)
     else:  # by a link in a mail, opened where nobody is signed in
         end_sessions(person)
+
+
+@receiver(request_changed)
+def _request(organization_id: UUID, request_id: UUID, state: str, **_: Any) -> None:
+    """Mail takes its time, so a worker sends it. A queue that is away must not undo what was decided."""
+    try:
+        tell_of_request.delay(str(organization_id), str(request_id), state)
+    except (OperationalError, RedisError) as error:
+        logger.warning("request-not-told %s", type(error).__name__)

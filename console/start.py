@@ -6,7 +6,6 @@ Which step is next is read from what there is, so that one can leave at any poin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -22,11 +21,11 @@ from console import dashboard
 from console.access import organization_page, sign_in
 from console.snippets import snippets
 from console.starting_policies import BY_NAME, STARTING, Meaning, meaning
+from console.typical import first_priced
 from orbit.lib.errors import InputError
 from proxy.offered import offered
-from quotas import prices
 from tenants import kinds, services
-from tenants.models import ApiKey, Membership, ModelAlias, ModelTarget, Person, Project, ProviderAccount
+from tenants.models import ApiKey, Membership, ModelAlias, Person, Project, ProviderAccount
 from tenants.rights import Right, may
 from tenants.secrets import CredentialUnavailable, resolve
 
@@ -247,14 +246,8 @@ def _page(
 
 def _meanings(membership: Membership, done: Progress) -> list[Meaning]:
     """What the policies mean for the first model that has a price."""
-    targets = ModelTarget.objects.select_related("account", "alias").order_by("alias__created_at")
-    wanted = {
-        target.alias.alias: prices.Target(target.account.prices_as, target.model, target.account.name)
-        for target in targets
-    }
-    known = prices.in_force(set(wanted.values()), datetime.now(UTC))
-    model = next((alias for alias in done.models if wanted.get(alias) in known), None)
-    rates = known[wanted[model]] if model else None
+    found = first_priced(done.models)
+    model, rates = (found.model, found.rates) if found else (None, None)
     return [meaning(one, membership.organization.currency, model, rates) for one in STARTING]
 
 

@@ -64,7 +64,7 @@ def meaning(starting: Starting, currency: str, model: str | None, rates: Rates |
     answers = None
     if rates is not None:
         each = rates.cost_nano(TYPICAL_INPUT, TYPICAL_OUTPUT)
-        answers = _rounded(money.nano(starting.budget) // each) if each else None
+        answers = rounded(money.nano(starting.budget) // each) if each else None
     return Meaning(starting, sentences, model, answers)
 
 
@@ -72,7 +72,7 @@ def _whole(amount: str) -> str:
     return f"{int(float(amount)):,}"
 
 
-def _rounded(count: int) -> int:
+def rounded(count: int) -> int:
     """Down to two digits that count: it is a rule of thumb, and looks like one."""
     scale: int = 10 ** max(0, len(str(count)) - 2)
     return count // scale * scale

@@ -1,6 +1,9 @@
 from django.urls import path
 
-from console import contents, keys, members, pages, sessions, sign_in, start
+from console import contents, keys, members, pages, requests, sessions, sign_in, start
+from console.installation import pages as installation
+from console.policies import editor as policy_editor
+from console.policies import pages as policies
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -25,6 +28,31 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<uuid:key_id>/suspend/", keys.suspend, name="suspend_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/resume/", keys.resume, name="resume_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke_key"),
+    path("o/<slug:slug>/policies/", policies.policies_page, name="policies"),
+    path("o/<slug:slug>/policies-new/", policy_editor.new_policy, name="new_policy"),
+    path("o/<slug:slug>/policies-check/", policy_editor.check_policy, name="check_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/", policies.policy_page, name="policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/edit/", policy_editor.edit_policy, name="edit_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/compare/", policies.compare_page, name="compare_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/rollback/", policies.rollback, name="rollback_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/attach/", policies.attach, name="attach_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/detach/", policies.detach, name="detach_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/remove/", policies.remove, name="remove_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/trials/", policy_editor.begin_trial, name="begin_trial"),
+    path(
+        "o/<slug:slug>/policies/<slug:policy>/trials/<uuid:trial_id>/",
+        policy_editor.trial_page,
+        name="policy_trial",
+    ),
+    path(
+        "o/<slug:slug>/policies/<slug:policy>/trials/<uuid:trial_id>/stop/",
+        policy_editor.stop_trial,
+        name="stop_policy_trial",
+    ),
+    path("o/<slug:slug>/requests/", requests.requests_page, name="requests"),
+    path("o/<slug:slug>/requests/ask/", requests.ask, name="ask_for_more"),
+    path("o/<slug:slug>/requests/<uuid:request_id>/approve/", requests.approve, name="approve_request"),
+    path("o/<slug:slug>/requests/<uuid:request_id>/refuse/", requests.refuse, name="refuse_request"),
     path("o/<slug:slug>/members/", members.members_page, name="members"),
     path("o/<slug:slug>/members/invite/", members.invite, name="invite"),
     path("o/<slug:slug>/members/second-factor/", members.require_mfa, name="require_mfa"),
@@ -45,6 +73,18 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/sign-in/domains/<uuid:domain_id>/remove/", sign_in.remove_domain, name="remove_domain"
+    ),
+    path("operator/", installation.overview, name="operator"),
+    path("operator/organizations/", installation.organizations_page, name="operator_organizations"),
+    path(
+        "operator/organizations/<uuid:organization_id>/freeze/",
+        installation.freeze,
+        name="freeze_organization",
+    ),
+    path(
+        "operator/organizations/<uuid:organization_id>/unfreeze/",
+        installation.unfreeze,
+        name="unfreeze_organization",
     ),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
     path("accounts/sessions/end-others/", sessions.end_others, name="end_other_sessions"),

@@ -47,6 +47,11 @@ app.conf.update(
             "schedule": 2.0,
             "options": {"expires": 5},
         },
+        "show signs of life": {
+            "task": "console.tasks.beat",
+            "schedule": 5.0,
+            "options": {"expires": 5},
+        },
         "make partitions": {
             "task": "audit.tasks.make_partitions",
             "schedule": 3600.0,

@@ -8,18 +8,14 @@ from django.db import connection
 from django.http import Http404
 from rest_framework import serializers
 
-from orbit.lib.errors import InputError
-from proxy.context import Principal
-from proxy.explanation import Question, explain
+from proxy.explanation import Question, explain, principal_named
 from proxy.routes import TABLE
 from proxy.simulation import simulate
-from proxy.snapshot import load_organization, make_principal, record_of
 from quotas.api.limits import LimitShown
-from quotas.reports import keys_named
 from tenants.api.fields import Document, Strict, Text, Whole
 from tenants.api.problems import ProblemError
 from tenants.api.resources import Acting
-from tenants.models import ApiKey, Policy
+from tenants.models import Policy
 from tenants.rights import Right
 
 ENDPOINTS = sorted({route.endpoint for route in TABLE if route.method == "POST"})
@@ -79,16 +75,8 @@ class ExplainLimits(Acting):
     def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
         key = wanted.pop("key")
         question = Question(**wanted)
-        found = explain(self._principal(key), question)
+        found = explain(principal_named(self.organization.pk, key), question)
         return {"key": key, "model": question.model, "end_user": question.end_user, **found.as_json()}
-
-    def _principal(self, named: str) -> Principal:
-        """The key that works now, else the last that was called so."""
-        rows = ApiKey.objects.select_related("project").filter(pk__in=keys_named(named))
-        key = rows.filter(revoked_at=None).first() or rows.order_by("created_at").last()
-        if key is None:
-            raise InputError("key", f"there is no key {named!r}")
-        return make_principal(record_of(key), load_organization(self.organization.pk))
 
 
 class DraftBody(Strict):

@@ -8,15 +8,18 @@ from uuid import UUID
 
 from orbit.lib import access, money
 from orbit.lib.clock import from_us, rfc3339
-from orbit.lib.errors import Code, OrbitError
+from orbit.lib.errors import Code, InputError, OrbitError
 from proxy.admission import describe, shown
 from proxy.checks import check_policy, check_principal
 from proxy.context import Principal, Target
+from proxy.snapshot import load_organization, make_principal, record_of
 from proxy.targets import default_output, priced, ready, resolve, serving
 from quotas.forecast import Obstacle, obstacle, reported
 from quotas.limits import Amounts
 from quotas.needs import Need
+from quotas.reports import keys_named
 from quotas.status import LimitStatus, Reading, readings
+from tenants.models import ApiKey
 
 WRITING = ("chat/completions", "completions", "responses", "messages")  # endpoints whose answers are text
 
@@ -81,6 +84,15 @@ def explain(principal: Principal, question: Question) -> Explanation:
     limit = full.reading.limit
     message = f"{_would(full, 'would refuse')} {_when(full)}"
     return Explanation(_code(full), message, statuses, need, limit.name, full.room_at_us, reports)
+
+
+def principal_named(organization_id: UUID, named: str) -> Principal:
+    """The key PROJECT/NAME, or the one of an id: that works now, else the last that was called so. In the organization's scope."""
+    rows = ApiKey.objects.select_related("project").filter(pk__in=keys_named(named))
+    key = rows.filter(revoked_at=None).first() or rows.order_by("created_at").last()
+    if key is None:
+        raise InputError("key", f"there is no key {named!r}")
+    return make_principal(record_of(key), load_organization(organization_id))
 
 
 def _readings(principal: Principal, question: Question) -> list[Reading]:

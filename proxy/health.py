@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from redis import Redis
 
 from orbit.lib.redis import Link, StoreError, StoreUnavailable
 from proxy.context import Target
@@ -157,11 +160,29 @@ class Health:
                 self.conditions[name] = Condition(IN_A_ROW, until, broken=True, told=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An account, or one model of it, that is not called until a moment (seconds since the epoch)."""
+
+    account: str
+    model: str
+    until: float
+    broken: bool
+
+
+def rests(store: Redis, now: float) -> list[Rest]:
+    """What workers told each other, for who looks from outside. RedisError when the store is away."""
+    found: Any = store.zrange(keys.resting(SHARD), 0, KNOWN, withscores=True)
+    flat = [part for member, until in found for part in (member, until)]
+    told = [Rest(*name, until, broken) for name, (until, broken) in _read(flat).items() if until > now]
+    return sorted(told, key=lambda one: -one.until)
+
+
 def _member(name: Name, broken: bool) -> str:
     return "\n".join((*name, "broken" if broken else ""))
 
 
-def _read(reply: Iterable[bytes]) -> dict[Name, tuple[float, bool]]:
+def _read(reply: Iterable[Any]) -> dict[Name, tuple[float, bool]]:
     found: dict[Name, tuple[float, bool]] = {}
     members = iter(reply)
     for member, until in zip(members, members, strict=True):

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -344,6 +345,48 @@ def abandoned(folder: Path) -> list[Abandoned]:
         if lock is not None:
             found.append(Abandoned(folder, name, lock))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One journal from outside: whether its worker lives, and what lies on the disk."""
+
+    name: str
+    alive: bool
+    files: int
+    size: int
+    age_s: int  # of the newest file
+
+
+def standing(folder: Path, now: float | None = None) -> list[Standing]:
+    """Every journal of the folder. Looks only: a lock is let go at once, and what goes meanwhile is left out."""
+    moment, found = time.time() if now is None else now, []
+    for name in _names(folder):
+        stats = []
+        for path in _logs(folder, name):
+            with suppress(FileNotFoundError):
+                stats.append(path.stat())
+        newest = max((one.st_mtime for one in stats), default=moment)
+        size = sum(one.st_size for one in stats)
+        found.append(
+            Standing(name, _is_locked(folder, name), len(stats), size, max(0, round(moment - newest)))
+        )
+    return found
+
+
+def _is_locked(folder: Path, name: str) -> bool:
+    """Shared, so that two who look do not take each other for a worker."""
+    try:
+        lock = os.open(folder / f"{name}.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _contents(folder: Path, names: Iterable[str], shard: int | None) -> Contents:

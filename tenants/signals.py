@@ -6,3 +6,5 @@ from django.dispatch import Signal
 organization_changed = Signal()
 # organization_id, shard, key_id, generation: a key was issued, changed or revoked
 key_changed = Signal()
+# organization_id, request_id, state: somebody asked for more, or it was decided, or has ended
+request_changed = Signal()

@@ -29,6 +29,7 @@ from tenants.models import ApiKey, Policy
 from tenants.schema import policy_document
 from tenants.services.policies import find_policy
 
+TOLD_EVERY = 500  # events
 KEYS = 20_000  # of which the chains are kept at a time
 TRIES = 1000  # of one key and limit's refusals in a minute
 
@@ -42,12 +43,13 @@ def simulate(
     now: datetime | None = None,
     most_events: int | None = None,
     most_s: float | None = None,
+    told: Callable[[float], None] = lambda share: None,
 ) -> Simulation:
     """Runs the ledger's last days through the engine's scripts. Invalid when the draft is no policy, InputError
     when there is none to take the place of, or more to do than is allowed, RedisError when the store is away.
 
     Nothing of the organization is changed. What was admitted in the meantime and what is still on its way to the
-    ledger is left out.
+    ledger is left out. `told` hears now and then what share of the time is through, and may raise to end it.
     """
     until = now or datetime.now(UTC)
     since = bucket_start(until - timedelta(days=days))  # the sums of what went before end there
@@ -65,6 +67,8 @@ def simulate(
             replay.take(one)
             if most_events is not None and answer.events > most_events:
                 raise _too_much(f"has more than {most_events} events")
+            if answer.events % TOLD_EVERY == 0:
+                told(min(1.0, (one.admitted_us - to_us(since)) / max(1, to_us(until) - to_us(since))))
             if most_s is not None and time.perf_counter() - started > most_s:
                 raise _too_much(f"takes longer than {most_s:g} s")
         replay.end()

@@ -28,6 +28,7 @@ class RequestShown(serializers.Serializer[Any]):
     policy = serializers.CharField(source="policy.name")
     limit = serializers.CharField(help_text="empty where a model is asked for")
     amount = serializers.CharField()
+    granted = serializers.CharField(help_text="where less than the amount was approved")
     model = serializers.CharField(help_text="empty where a limit is to be raised")
     until = serializers.DateTimeField()
     reason = serializers.CharField()
@@ -103,6 +104,9 @@ class _Decision(ActingOn):
 
 
 class Approval(Strict):
+    amount = Text(
+        max_length=32, required=False, default="", allow_blank=True, help_text="less than was asked for"
+    )
     reason = Text(max_length=MOST_REASON, required=False, default="", allow_blank=True)
 
 

@@ -74,6 +74,9 @@ class PolicyRequest(models.Model):
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="requests")
     limit = models.CharField(max_length=63, blank=True)
     amount = models.CharField(max_length=32, blank=True)  # as the policy writes it
+    granted = models.CharField(
+        max_length=32, blank=True, default="", db_default=""
+    )  # where less than the amount was approved
     model = models.CharField(max_length=120, blank=True)
     until = models.DateTimeField()
     reason = models.CharField(max_length=500)

@@ -13,6 +13,10 @@ from tenants.schema import models_named, policy_document, values
 from tenants.services.saved import Actor, Change, Saved, changing, valid
 
 
+class Outdated(InputError):
+    """Somebody else revised the policy since the caller read it."""
+
+
 def find_policy(name: str | None) -> Policy | None:
     """The policy of the organization in scope; InputError when there is none of that name."""
     if name is None:
@@ -30,13 +34,23 @@ def document_in_force(policy: Policy) -> dict[str, Any]:
 
 
 def save_policy(
-    *, organization_id: UUID, name: str, document: Mapping[str, Any], actor: Actor, reason: str = ""
+    *,
+    organization_id: UUID,
+    name: str,
+    document: Mapping[str, Any],
+    actor: Actor,
+    reason: str = "",
+    based_on: int | None = None,
 ) -> Saved[Policy]:
-    """Puts a new revision in force when the document says something new. Invalid when it is no policy."""
+    """Puts a new revision in force when the document says something new. Invalid when it is no policy.
+
+    `based_on` is the revision that the caller read, 0 for none: Outdated when another is in force by now.
+    """
     valid("name", values.name, name)
     wanted = policy_document(document)
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = Policy.objects.filter(name=name).first()
+        _check_current(policy, name, based_on)
         if policy is not None:
             return revise(change, policy, wanted, reason)
         policy = Policy.objects.create(organization_id=organization_id, name=name)
@@ -46,16 +60,36 @@ def save_policy(
     return Saved(policy, created=True, fields=tuple(wanted))
 
 
+def _check_current(policy: Policy | None, name: str, based_on: int | None) -> None:
+    current = policy.revision if policy is not None else 0
+    if based_on is None or based_on == current:
+        return
+    if current == 0:
+        raise Outdated("policy", f"{name!r} is gone", "somebody removed it meanwhile")
+    if based_on == 0:
+        raise Outdated("name", f"there is a policy {name!r} already", "choose another name")
+    raise Outdated(
+        "revision", f"{name!r} is at revision {current} by now, not {based_on}", "look at what changed"
+    )
+
+
 def rollback_policy(
-    *, organization_id: UUID, name: str, number: int, actor: Actor, reason: str = ""
+    *,
+    organization_id: UUID,
+    name: str,
+    number: int,
+    actor: Actor,
+    reason: str = "",
+    based_on: int | None = None,
 ) -> Saved[Policy]:
     """Puts a new revision in force that says what an old one said; nothing changes when that is in force.
 
-    Invalid when what it said is no policy any more.
+    Invalid when what it said is no policy any more; `based_on` as in `save_policy`.
     """
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = find_policy(name)
         assert policy is not None
+        _check_current(policy, name, based_on)
         wanted = policy_document(find_revision(policy, number).document)
         gone = sorted(models_named(wanted) - set(ModelAlias.objects.values_list("alias", flat=True)))
         if gone:

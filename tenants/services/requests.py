@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 
+from orbit.lib import money
 from orbit.lib.clock import parse, rfc3339
 from orbit.lib.errors import InputError
 from tenants.models import ModelAlias, Policy, PolicyRequest
@@ -52,20 +53,22 @@ def _ask(
         _with(asked, document_in_force(row))
         asked.save(force_insert=True)
         change.act("request.open", policy, None, _told(asked) | {"reason": reason})
+        change.tell_request(asked)
     return asked
 
 
 def approve_request(
-    *, organization_id: UUID, request_id: UUID, actor: Actor, reason: str = ""
+    *, organization_id: UUID, request_id: UUID, actor: Actor, reason: str = "", amount: str = ""
 ) -> PolicyRequest:
     """Puts what was asked for in force, as a new revision. Invalid or InputError when that no longer can be.
 
-    PermissionDenied for the person who asked, in whatever role; if nobody else may, the operator does it.
+    An `amount` less than what was asked for is granted instead. PermissionDenied for the person who asked, in whatever role; if nobody else may, the operator does it.
     """
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         asked = _open(request_id)
         if _asked_by(change, asked):
             raise PermissionDenied("whoever asked for more does not approve it")
+        asked.granted = _less(asked, amount.strip())
         told = f"request of {asked.requested_by}: {asked.reason}"
         revise(change, asked.policy, _with(asked, document_in_force(asked.policy)), told)
         asked.revision = asked.policy.revision
@@ -91,6 +94,7 @@ def end_requests(*, organization_id: UUID, now: datetime, actor: str = "expiry")
             asked.state = State.ENDED
             asked.save(update_fields=["state"])
             change.act("request.end", asked.policy.name, None, _told(asked))
+            change.tell_request(asked)
         return len(over)
 
 
@@ -127,8 +131,24 @@ def _asked_by(change: Change, asked: PolicyRequest) -> bool:
 def _decide(change: Change, asked: PolicyRequest, state: State, reason: str, action: str) -> None:
     asked.state, asked.decision = state, reason[:500]
     asked.decided_by, asked.decided_at = change.actor[:254], datetime.now(UTC)
-    asked.save(update_fields=["state", "decision", "decided_by", "decided_at", "revision"])
+    asked.save(update_fields=["state", "decision", "decided_by", "decided_at", "revision", "granted"])
     change.act(action, asked.policy.name, None, _told(asked) | {"reason": reason})
+    change.tell_request(asked)
+
+
+def _less(asked: PolicyRequest, amount: str) -> str:
+    """What is granted where that is not all; the policy judges the amount itself, and that it is an increase."""
+    if amount in ("", asked.amount):
+        return ""
+    if asked.model:
+        raise InputError("amount", "a model is asked for, which has none", "leave it out")
+    try:
+        more = money.nano(amount) > money.nano(asked.amount)
+    except ValueError as error:
+        raise InputError("amount", str(error)) from None
+    if more:
+        raise InputError("amount", f"is more than was asked for, {asked.amount}", "change the policy itself")
+    return amount
 
 
 def _with(asked: PolicyRequest, document: dict[str, Any]) -> dict[str, Any]:
@@ -161,11 +181,14 @@ def _with_increase(asked: PolicyRequest, document: dict[str, Any]) -> dict[str, 
             f"{asked.limit!r} is raised to {now['limit']} until {now['until']}",
             "wait, or change the policy",
         )
-    amount = int(asked.amount) if found["meter"] != "cost" and asked.amount.isdecimal() else asked.amount
+    wanted = asked.granted or asked.amount
+    amount = int(wanted) if found["meter"] != "cost" and wanted.isdecimal() else wanted
     found["temporary"] = {"limit": amount, "until": rfc3339(asked.until)}
     return policy_document({**document, "limits": limits})
 
 
 def _told(asked: PolicyRequest) -> dict[str, Any]:
     what = {"model": asked.model} if asked.model else {"limit": asked.limit, "amount": asked.amount}
+    if asked.granted:
+        what["granted"] = asked.granted
     return {"request": asked.pk, **what, "until": asked.until, "requested_by": asked.requested_by}

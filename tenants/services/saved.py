@@ -19,9 +19,9 @@ from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
 from tenants.callers import Caller, standing
-from tenants.models import ApiKey, Membership, Organization
+from tenants.models import ApiKey, Membership, Organization, PolicyRequest
 from tenants.rights import ALL, Right
-from tenants.signals import key_changed, organization_changed
+from tenants.signals import key_changed, organization_changed, request_changed
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 ValueT = TypeVar("ValueT")
@@ -107,6 +107,15 @@ class Change:
             shard=self.organization.shard,
             key_id=key.id,
             generation=key.generation,
+        )
+
+    def tell_request(self, asked: PolicyRequest) -> None:
+        _send_after_commit(
+            request_changed,
+            PolicyRequest,
+            organization_id=self.organization.id,
+            request_id=asked.pk,
+            state=str(asked.state),
         )
 
 

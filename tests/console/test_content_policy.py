@@ -29,11 +29,15 @@ def directives(header: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (part.split() for part in header.split(";"))}
 
 
-def test_our_pages_run_no_inline_script_and_no_inline_style(tenant: Tenant) -> None:
+def test_our_pages_run_no_inline_script_and_no_inline_style(tenant: Tenant, staff: Client) -> None:
     call = tenant.call(datetime.now(UTC))
     member = tenant.client()
     answers = [Client().get(path) for path in ENTRANCE]
-    answers += [member.get(path) for path in [*ACCOUNT, tenant.path, f"{tenant.path}calls/{call.event_id}/"]]
+    mine = ["", f"calls/{call.event_id}/", *(f"policies/{one}" for one in ("", "default/", "default/edit/"))]
+    mine += ["policies-new/", "policies/default/compare/?from=1&to=1", "requests/?limit=budget"]
+    answers += [member.get(path) for path in [*ACCOUNT, *(f"{tenant.path}{one}" for one in mine)]]
+    answers += [staff.get(path) for path in ("/operator/", "/operator/organizations/")]
+    assert {answer.status_code for answer in answers} == {200, 404}
     for answer in answers:
         policy = directives(answer["Content-Security-Policy"])
         assert policy["default-src"] == ["'none'"]

@@ -24,7 +24,7 @@ from orbit.lib.clock import from_us
 from orbit.lib.errors import InputError
 from orbit.lib.ids import uuid7
 from orbit.lib.store import client
-from proxy.simulation import recorded, simulate
+from proxy.simulation import recorded, replay, simulate
 from quotas import sandbox
 from tenants.models import ApiKey
 from tenants.schema import Invalid
@@ -196,6 +196,27 @@ def test_stricter_draft_refuses_what_was_computed_by_hand(past: Past) -> None:
     ]
     assert (answer["events"], answer["calls"], answer["refused"]["calls"]) == (7, 7, 3)
     assert answer["not_judged"]["calls"] == 0
+
+
+def test_whoever_waits_hears_how_much_of_the_time_is_through_and_may_end_it(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "TOLD_EVERY", 1)
+    for hour in (0, 6, 12):
+        past.call(hour * 3600, hour * 3600 + 1, 1, 1)
+    past.try_out(TOKENS)
+    shares: list[float] = []
+
+    def told(share: float) -> None:
+        shares.append(round(share, 3))
+        if len(shares) == 2:
+            raise KeyboardInterrupt
+
+    where: dict[str, Any] = {"organization_id": past.tenant.id, "policy": "default"}
+    with pytest.raises(KeyboardInterrupt):
+        simulate(**where, draft={"limits": [TOKENS]}, days=1.5, now=from_us(NOW), told=told)
+    assert shares == [0.0, round(6 / 36, 3)]
+    assert leftovers() == []
 
 
 def test_every_meter_and_window_is_tried(past: Past) -> None:

@@ -266,3 +266,40 @@ def test_by_command(organization: Organization, ask: Ask) -> None:
     assert (told["state"], told["decided_by"], told["revision"]) == ("approved", "boss@example.com", 2)
     again = run("policy", "refuse", path, "--request", asked["request"], "--reason", "no")
     assert (again.code, "approved already" in again.err) == (2, True)
+
+
+def test_less_may_be_approved_than_was_asked_for(organization: Organization, ask: Ask) -> None:
+    asked = ask(limit="budget", amount="800.00")
+    done = approve_request(
+        organization_id=organization.id, request_id=asked.pk, actor="boss@example.com", amount="600.00"
+    )
+    assert (done.amount, done.granted) == ("800.00", "600.00")
+    assert done.revision is not None
+    with access.scope(organization_id=organization.id):
+        limits = PolicyRevision.objects.get(number=done.revision, policy=done.policy).document["limits"]
+        act = OutboxEntry.objects.order_by("id").last()
+    assert limits[0]["temporary"]["limit"] == "600.00"
+    assert act is not None
+    assert act.event["detail"]["after"]["granted"] == "600.00"
+
+
+@pytest.mark.parametrize(
+    ("amount", "says"),
+    [("900.00", "more than was asked"), ("much", "amount"), ("500.00", "more than the limit")],
+)
+def test_another_amount_that_cannot_be_granted_is_refused(
+    organization: Organization, ask: Ask, amount: str, says: str
+) -> None:
+    asked = ask(limit="budget", amount="800.00")
+    with pytest.raises((InputError, Invalid), match=says):
+        approve_request(
+            organization_id=organization.id, request_id=asked.pk, actor="boss@example.com", amount=amount
+        )
+    with access.scope(organization_id=organization.id):
+        assert PolicyRequest.objects.get(pk=asked.pk).state == "open"
+
+
+def test_a_model_is_approved_as_a_whole(organization: Organization, ask: Ask) -> None:
+    asked = ask(model="dear")
+    with pytest.raises(InputError, match="a model is asked for"):
+        approve_request(organization_id=organization.id, request_id=asked.pk, actor="boss", amount="1")

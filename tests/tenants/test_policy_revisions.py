@@ -15,6 +15,7 @@ from tenants.comparison import compare
 from tenants.models import Organization, Policy, PolicyRevision
 from tenants.schema import policy_document
 from tenants.services import delete_policy, rollback_policy, save_policy
+from tenants.services.policies import Outdated
 from tests.tenants.conftest import Apply, run
 
 RPM = {"name": "rpm", "meter": "requests", "per": "minute", "limit": 600}
@@ -189,3 +190,27 @@ def test_rollback_by_command(organization: Organization) -> None:
 @pytest.mark.parametrize("path", ["nowhere", "nowhere/default", "{slug}/other"])
 def test_policy_that_is_not_there_is_bad_input(organization: Organization, path: str) -> None:
     assert run("policy", "history", path.format(slug=organization.slug)).code == 2
+
+
+def test_whoever_read_an_older_revision_is_told_and_changes_nothing(organization: Organization) -> None:
+    saved(organization, RPM)
+    saved(organization, DAILY)
+    where: dict[str, Any] = {
+        "organization_id": organization.id,
+        "name": "default",
+        "actor": "late@example.com",
+    }
+    document = {"limits": [BUDGET]}
+    with pytest.raises(Outdated, match="revision 2 by now, not 1"):
+        save_policy(**where, document=document, based_on=1)
+    with pytest.raises(Outdated, match="already"):
+        save_policy(**where, document=document, based_on=0)
+    with pytest.raises(Outdated, match="revision 2"):
+        rollback_policy(**where, number=1, based_on=1)
+    with access.scope(organization_id=organization.id):
+        assert Policy.objects.get().revision == 2
+    assert save_policy(**where, document=document, based_on=2).row.revision == 3
+    delete_policy(organization_id=organization.id, name="default", actor="test")
+    with pytest.raises(Outdated, match="is gone"):
+        save_policy(**where, document=document, based_on=3)
+    assert save_policy(**where, document=document, based_on=0).created

@@ -131,7 +131,10 @@ COMMANDS: tuple[AnyCommand, ...] = (
             Option("reason", "why", required=True),
         ),
     ),
-    Command("requests approve", "put it in force until its end", "POST", _REQUESTS + "/{request_id}/approve", (REASON,)),
+    Command(
+        "requests approve", "put it in force until its end", "POST", _REQUESTS + "/{request_id}/approve",
+        (Option("amount", "less than was asked for"), REASON),
+    ),
     Command(
         "requests refuse", "say no, and why", "POST", _REQUESTS + "/{request_id}/refuse",
         (Option("reason", "why", required=True),),

@@ -1,0 +1,41 @@
+"""What pages have done in the background: drafts tried on past calls, mail about requests, a sign of life."""
+
+from __future__ import annotations
+
+from smtplib import SMTPException
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+
+from console import pulse, request_mail
+from console.policies import trials
+
+AGAIN_S = 2
+
+
+@shared_task(name="console.tasks.try_draft", bind=True, max_retries=None, time_limit=300)
+def try_draft(self: Any, organization_id: str, trial_id: str) -> None:
+    """One trial of a draft; those that wait for their turn come back for it."""
+    if not trials.run(UUID(organization_id), trial_id):
+        raise self.retry(countdown=AGAIN_S)
+
+
+@shared_task(
+    name="console.tasks.tell_of_request",
+    bind=True,
+    max_retries=5,
+    time_limit=60,
+)
+def tell_of_request(self: Any, organization_id: str, request_id: str, state: str) -> int:
+    """Mails whom a request is for; returns how many."""
+    try:
+        return request_mail.tell(UUID(organization_id), UUID(request_id), state)
+    except (OSError, SMTPException) as error:
+        raise self.retry(countdown=30 * 2**self.request.retries) from error
+
+
+@shared_task(name="console.tasks.beat", time_limit=10, bind=True)
+def beat(self: Any) -> None:
+    """Shows operators that the schedule runs, the queue carries and a worker works."""
+    pulse.note(self.request.hostname or "worker")
