@@ -1,6 +1,7 @@
 from django.urls import path
 
 from console import keys, members, pages, sessions, sign_in, start
+from console.calls import pages as calls
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -14,7 +15,9 @@ urlpatterns = [
     path("o/<slug:slug>/start/policy/", start.start_policy, name="start_policy"),
     path("o/<slug:slug>/start/key/", start.start_key, name="start_key"),
     path("o/<slug:slug>/start/calls/<uuid:event_id>/", start.start_call, name="start_call"),
-    path("o/<slug:slug>/calls/<uuid:event_id>/", pages.call_page, name="call"),
+    path("o/<slug:slug>/calls/", calls.calls_page, name="calls"),
+    path("o/<slug:slug>/calls/csv/", calls.calls_file, name="calls_file"),
+    path("o/<slug:slug>/calls/<uuid:event_id>/", calls.call_page, name="call"),
     path("o/<slug:slug>/keys/", keys.keys_page, name="keys"),
     path("o/<slug:slug>/keys/issue/", keys.issue, name="issue_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/rotate/", keys.rotate, name="rotate_key"),

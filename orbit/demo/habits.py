@@ -28,7 +28,7 @@ class Habit:
     weekend: float = 0.3  # of a working day
     grows_from: float = 0.5  # of `per_day`, on the first day
     first_day: int = 0
-    last_day: int = DAYS
+    last_day: int = DAYS + 1
     users: int = 0  # end users that its application names
     streamed: float = 0.0
     client: str = "OpenAI/Python 2.8.1"
