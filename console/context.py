@@ -18,6 +18,7 @@ from tenants.rights import Right, may
 SECTIONS = (
     ("dashboard", "Dashboard", Right.USAGE_READ),
     ("calls", "Calls", Right.ORGANIZATION_READ),
+    ("playground", "Playground", Right.ORGANIZATION_READ),
     ("keys", "Keys", Right.KEYS_READ),
     ("members", "Members", Right.MEMBERS_READ),
     ("start", "Set up", Right.ORGANIZATION_READ),

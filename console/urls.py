@@ -1,6 +1,6 @@
 from django.urls import path
 
-from console import keys, members, pages, sessions, sign_in, start
+from console import keys, members, pages, playground, sessions, sign_in, start
 from console.calls import pages as calls
 
 urlpatterns = [
@@ -18,6 +18,10 @@ urlpatterns = [
     path("o/<slug:slug>/calls/", calls.calls_page, name="calls"),
     path("o/<slug:slug>/calls/csv/", calls.calls_file, name="calls_file"),
     path("o/<slug:slug>/calls/<uuid:event_id>/", calls.call_page, name="call"),
+    path("o/<slug:slug>/playground/", playground.playground_page, name="playground"),
+    path("o/<slug:slug>/playground/key/", playground.playground_key, name="playground_key"),
+    path("o/<slug:slug>/playground/end/", playground.playground_end, name="playground_end"),
+    path("o/<slug:slug>/playground/code/", playground.playground_code, name="playground_code"),
     path("o/<slug:slug>/keys/", keys.keys_page, name="keys"),
     path("o/<slug:slug>/keys/issue/", keys.issue, name="issue_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/rotate/", keys.rotate, name="rotate_key"),

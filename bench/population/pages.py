@@ -94,6 +94,7 @@ def _of_organizations() -> Iterator[Page]:
     yield Page("a call", [f"/o/{slug}/calls/{calls[slug].pk}/" for slug in slugs], slugs)
     for name, query in CALLS.items():
         yield Page(f"calls: {name}", [f"/o/{slug}/calls/?{query}" for slug in slugs], slugs)
+    yield Page("playground", [f"/o/{slug}/playground/" for slug in slugs], slugs)
     yield Page("organizations", ["/organizations/"], slugs[:1])
 
 
