@@ -38,22 +38,22 @@ class Habit:
 
 HABITS = (
     Habit(
-        PROJECT, KEY, 230, PEOPLE, ((MODEL, 12), ("gpt-4o", 4), (ASSISTANT, 4)), 850, 190, weekend=0.55,
+        PROJECT, KEY, 190, PEOPLE, ((MODEL, 12), ("gpt-4o", 4), (ASSISTANT, 4)), 850, 190, weekend=0.55,
         users=90, streamed=0.85, client="OpenAI/JS 6.9.1", network="203.0.113",
         tags=(("feature", ("answer", "summary", "handover")), ("channel", ("web", "app", "mail"))),
     ),
     Habit(PROJECT, "staging", 14, OFFICE, ((MODEL, 3), (ASSISTANT, 1)), 600, 120, weekend=0.05, users=4, streamed=0.6),
     Habit(
-        "search", KEY, 120, PEOPLE, (("text-embedding-3-small", 8), (MODEL, 3)), 140, 60, weekend=0.6,
+        "search", KEY, 96, PEOPLE, (("text-embedding-3-small", 8), (MODEL, 3)), 140, 60, weekend=0.6,
         network="203.0.113", tags=(("feature", ("query", "rerank")),),
     ),
-    Habit("search", "indexer", 55, NIGHT, (("text-embedding-3-small", 1),), 5200, 0, weekend=1.0, grows_from=0.8, tags=(("job", ("nightly",)),)),
+    Habit("search", "indexer", 46, NIGHT, (("text-embedding-3-small", 1),), 5200, 0, weekend=1.0, grows_from=0.8, tags=(("job", ("nightly",)),)),
     Habit(
-        RESEARCH, "notebooks", 46, OFFICE, (("gpt-5", 4), ("claude-sonnet-4-6", 4), ("gpt-4o", 2)), 2100, 620, weekend=0.1,
+        RESEARCH, "notebooks", 44, OFFICE, (("gpt-5", 4), ("claude-sonnet-4-6", 4), ("gpt-4o", 2)), 2100, 620, weekend=0.1,
         grows_from=0.4, first_day=9, streamed=0.5, client="python-httpx/0.28.1", tags=(("team", ("papers", "pricing")),),
     ),
     Habit(
-        RESEARCH, "evaluation", 40, NIGHT, (("claude-sonnet-4-6", 1), ("gpt-5", 1)), 900, 260, weekend=0.2,
+        RESEARCH, "evaluation", 34, NIGHT, (("claude-sonnet-4-6", 1), ("gpt-5", 1)), 900, 260, weekend=0.2,
         first_day=20, last_day=DAYS - 6, client="Anthropic/Python 0.84.0",
     ),
 )  # fmt: skip
