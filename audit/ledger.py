@@ -7,7 +7,7 @@ writer that dies leaves nothing half done and a second one waits outside.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -93,6 +93,23 @@ def _write(store: Redis, shard: int, size: int, *, with_acts: bool = True) -> in
     if entries:
         _trim(store, shard, entries[-1][0])
     return len(entries) + len(acts)
+
+
+def write_past(shard: int, sent: Sequence[Mapping[str, Any]]) -> int | None:
+    """Events of a time from which no stream exists, in the writer's own way; how many the ledger had not yet.
+
+    They are shaped as workers send them, with `admitted_at` and `settled_at` as text. None while another writer is at it.
+    Counters know nothing of them: rebuild the shard afterwards (`quotas.recovery`).
+    """
+    with access.ledger():
+        position = _position(shard)
+        if position is None:
+            return None
+        rows = list(_new([(events.row(one), False) for one in sent]))
+        _insert(rows, shard, position)
+        position.written_at = datetime.now(UTC)
+        position.save(update_fields=["shard_seq", "written_at"])
+    return len(rows)
 
 
 def _position(shard: int) -> ShardPosition | None:

@@ -19,6 +19,8 @@ from tenants.rights import Right, may
 # Pages of an organization, by the name of their address, and the right that each takes.
 SECTIONS = (
     ("dashboard", "Dashboard", Right.USAGE_READ),
+    ("calls", "Calls", Right.ORGANIZATION_READ),
+    ("playground", "Playground", Right.ORGANIZATION_READ),
     ("keys", "Keys", Right.KEYS_READ),
     ("policies", "Policies", Right.ORGANIZATION_READ),
     ("requests", "Requests", Right.ORGANIZATION_READ),

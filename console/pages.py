@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zoneinfo
-from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,10 +12,9 @@ from django.views.decorators.http import require_safe
 
 from console import chart, dashboard, limits, mail, sign_up, single_sign_on
 from console.access import is_local_development, organization_page, sign_in
-from console.call import sections
 from tenants import services
 from tenants.models import Membership, Person
-from tenants.rights import Right, may
+from tenants.rights import Right
 
 REFRESH_S = 4
 
@@ -81,24 +79,6 @@ def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse
     fragment = "#live" if request.headers.get("HX-Request") else ""
     with timezone.override(zoneinfo.ZoneInfo(organization.time_zone)):
         return render(request, f"console/dashboard.html{fragment}", shown)
-
-
-@require_safe
-@organization_page(Right.CALLS_READ)
-def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> HttpResponse:
-    organization = membership.organization
-    call = dashboard.one_call(organization.pk, event_id)
-    if call is None:
-        raise Http404
-    shown = {
-        "organization": organization,
-        "call": call,
-        "sections": sections(call),
-        "corrections": dashboard.corrections(organization.pk, call),
-        "may_read_content": may(membership, Right.CONTENTS_READ),
-    }
-    with timezone.override(zoneinfo.ZoneInfo(organization.time_zone)):
-        return render(request, "console/call.html", shown)
 
 
 @require_safe

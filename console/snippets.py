@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import pprint
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 PLACEHOLDER = "YOUR_KEY"
 
@@ -23,6 +28,43 @@ def snippets(public_url: str, key: str, model: str) -> list[Snippet]:
             text = text.replace(f"[[{word}]]", value)
         made.append(Snippet(name, title, text.strip()))
     return made
+
+
+def as_code(public_url: str, body: Mapping[str, Any]) -> list[Snippet]:
+    """One chat completion with these parameters, the key left out: it is read from the environment."""
+    plain = {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+    curl = shlex.quote(json.dumps(plain, indent=2, ensure_ascii=False))
+    python = "".join(
+        f"    {name}={_python(value)},\n" for name, value in plain.items() if name.isidentifier()
+    )
+    script = json.dumps(plain, indent=2, ensure_ascii=False)
+    return [
+        Snippet(
+            "curl",
+            "curl",
+            f'curl {public_url}/v1/chat/completions \\\n  -H "Authorization: Bearer $ORBIT_API_KEY" \\\n'
+            f'  -H "Content-Type: application/json" \\\n  -d {curl}',
+        ),
+        Snippet(
+            "python",
+            "OpenAI, Python",
+            f"# pip install openai\nimport os\n\nfrom openai import OpenAI\n\n"
+            f'client = OpenAI(base_url="{public_url}/v1", api_key=os.environ["ORBIT_API_KEY"])\n'
+            f"answer = client.chat.completions.create(\n{python})\nprint(answer.choices[0].message.content)",
+        ),
+        Snippet(
+            "javascript",
+            "OpenAI, JavaScript",
+            f'// npm install openai\nimport OpenAI from "openai";\n\n'
+            f'const client = new OpenAI({{ baseURL: "{public_url}/v1", apiKey: process.env.ORBIT_API_KEY }});\n'
+            f"const answer = await client.chat.completions.create({script});\n"
+            "console.log(answer.choices[0].message.content);",
+        ),
+    ]
+
+
+def _python(value: Any) -> str:
+    return pprint.pformat(value, width=90, sort_dicts=False).replace("\n", "\n    ")
 
 
 _TEXTS = (

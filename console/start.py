@@ -17,8 +17,8 @@ from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console import dashboard
 from console.access import organization_page, sign_in
+from console.calls import reading
 from console.snippets import snippets
 from console.starting_policies import BY_NAME, STARTING, Meaning, meaning
 from console.typical import first_priced
@@ -201,13 +201,13 @@ def start_key(request: HttpRequest, membership: Membership) -> HttpResponse:
 
 
 @require_safe
-@organization_page(Right.CALLS_READ)
+@organization_page(Right.ORGANIZATION_READ)
 def start_call(request: HttpRequest, membership: Membership, event_id: UUID) -> HttpResponse:
     """Figures of a call that was tried; 204 until the ledger has it."""
-    call = dashboard.one_call(membership.organization_id, event_id)
+    call = reading.call(membership, event_id)
     if call is None:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    figures = ("input_tokens", "output_tokens", "cost_nano", "currency", "model", "status")
+    figures = ("input_tokens", "output_tokens", "cost_nano", "currency", "model", "status", "duration_ms")
     return JsonResponse({name: getattr(call, name) for name in figures})
 
 

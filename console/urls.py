@@ -1,6 +1,7 @@
 from django.urls import path
 
-from console import contents, keys, members, pages, requests, sessions, sign_in, start
+from console import contents, keys, members, pages, playground, requests, sessions, sign_in, start
+from console.calls import pages as calls
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
@@ -17,11 +18,17 @@ urlpatterns = [
     path("o/<slug:slug>/start/policy/", start.start_policy, name="start_policy"),
     path("o/<slug:slug>/start/key/", start.start_key, name="start_key"),
     path("o/<slug:slug>/start/calls/<uuid:event_id>/", start.start_call, name="start_call"),
-    path("o/<slug:slug>/calls/<uuid:event_id>/", pages.call_page, name="call"),
     path("o/<slug:slug>/calls/<uuid:event_id>/content/", contents.call_content, name="call_content"),
     path("o/<slug:slug>/contents/", contents.contents_page, name="contents"),
     path("o/<slug:slug>/contents/erase/", contents.erase, name="erase_contents"),
     path("o/<slug:slug>/contents/destroy/", contents.destroy, name="destroy_contents"),
+    path("o/<slug:slug>/calls/", calls.calls_page, name="calls"),
+    path("o/<slug:slug>/calls/csv/", calls.calls_file, name="calls_file"),
+    path("o/<slug:slug>/calls/<uuid:event_id>/", calls.call_page, name="call"),
+    path("o/<slug:slug>/playground/", playground.playground_page, name="playground"),
+    path("o/<slug:slug>/playground/key/", playground.playground_key, name="playground_key"),
+    path("o/<slug:slug>/playground/end/", playground.playground_end, name="playground_end"),
+    path("o/<slug:slug>/playground/code/", playground.playground_code, name="playground_code"),
     path("o/<slug:slug>/keys/", keys.keys_page, name="keys"),
     path("o/<slug:slug>/keys/issue/", keys.issue, name="issue_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/rotate/", keys.rotate, name="rotate_key"),

@@ -135,14 +135,15 @@ def amounts(rates: Rates) -> dict[str, Any]:
     return made
 
 
-def seed(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+def seed(pairs: set[tuple[str, str]], since: datetime | None = None) -> set[tuple[str, str]]:
     """Brings the package's prices of these (provider, model) pairs into the book: today's, and those it announces.
 
+    `since`: those of an earlier day, and what followed.
     Returns the pairs whose prices changed. A pair that has a price added by hand is left as it is.
     """
     from quotas import genai  # slow and heavy: never in a web worker's start
 
-    now, book, changed = datetime.now(UTC), _book(pairs), set[tuple[str, str]]()
+    now, book, changed = since or datetime.now(UTC), _book(pairs), set[tuple[str, str]]()
     for pair in sorted(pairs):
         rows = book.get(pair, [])
         wanted = genai.timeline(*pair, now)

@@ -74,6 +74,12 @@ def close(shard: int) -> None:
     client().hdel(keys.meta(shard), "epoch")
 
 
+def reopen(shard: int, journals: Path) -> None:
+    """Drops the shard's counters, so that each starts from what the ledger says by now."""
+    epoch: Any = client().hget(keys.meta(shard), "epoch")
+    rebuild(shard, (epoch or b"").decode(), journals)
+
+
 def booked(organization_id: str, lease_id: str) -> Booked | None:
     """What the ledger says of a call; None when it has no event of it."""
     with access.scope(organization_id=UUID(organization_id)):

@@ -47,6 +47,17 @@ LISTS = (
     "usage?by=project,day",
     "contract-prices",
 )
+# The list of calls: what is found at once, what is rare, what is nowhere, what is long ago.
+CALLS = {
+    "all": "",
+    "of a model": "model=gpt-4o",
+    "failed": "status=provider_failed",
+    "nowhere": "end_user=nobody",
+    "of a tag": "tag=a%3Db",
+    "refused": "kind=refusal",
+    "the last day": "last=24h&status=settled",
+    "a day long ago": "since=2026-09-20&until=2026-09-21",
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,9 @@ def _of_organizations() -> Iterator[Page]:
     yield Page("dashboard", [f"/o/{slug}/" for slug in slugs], slugs)
     yield Page("members", [f"/o/{slug}/members/" for slug in slugs], slugs)
     yield Page("a call", [f"/o/{slug}/calls/{calls[slug].pk}/" for slug in slugs], slugs)
+    for name, query in CALLS.items():
+        yield Page(f"calls: {name}", [f"/o/{slug}/calls/?{query}" for slug in slugs], slugs)
+    yield Page("playground", [f"/o/{slug}/playground/" for slug in slugs], slugs)
     yield Page("organizations", ["/organizations/"], slugs[:1])
 
 

@@ -39,6 +39,12 @@ def compact(value: int | None) -> str:
 
 
 @register.filter
+def compact_unit(count: int) -> str:
+    """Of what a price is for so many: 1,000,000 to million."""
+    return {1_000_000: "million", 1_000: "thousand", 3_600: "hour"}.get(count, whole(count))
+
+
+@register.filter
 def money(value_nano: int | None, currency: str | None = "USD") -> str:
     """Two places, and three significant figures of what is small: $1,234.50, $0.0123, $0.000123."""
     if not isinstance(value_nano, int):

@@ -80,6 +80,8 @@ class Installation:
             self._check_sinks(supervisor)
             text = self._start_rest(supervisor, directory, web)
             self._terminal.say(f"{text}\nLogs: {log}\nNext: docs/getting-started.md")
+            if self._options.demo:  # takes seconds, which nobody has to wait for
+                supervisor.begin(self._manage("demo_history"), stage=_SIDE)
             supervisor.watch()
         except StopAsked:
             self._terminal.say(f"Stopping; streams have {self._options.drain_s} s. Ctrl-C again kills.")

@@ -43,6 +43,7 @@ class Child:
     output: bytearray = field(default_factory=bytearray)
     backoff_s: float = _FIRST_BACKOFF_S
     restart_at: float | None = None
+    aside: bool = False  # runs once, and nobody waits for it
 
     @property
     def alive(self) -> bool:
@@ -83,6 +84,14 @@ class Supervisor:
         self._listen(child)
         return child
 
+    def begin(self, command: Command, *, stage: int) -> Child:
+        """A child that runs once beside the others, and whose failure is told and no more."""
+        process = self._spawn(command, errors=subprocess.PIPE)
+        child = Child(command, stage, False, process, time.monotonic(), aside=True)
+        self._children.append(child)
+        self._listen(child)
+        return child
+
     def run(self, commands: Sequence[Command]) -> list[str]:
         """Runs the commands side by side to their end; returns what each wrote to its standard output."""
         steps = []
@@ -111,9 +120,11 @@ class Supervisor:
             return
         if self._times_asked:
             raise StopAsked
-        for child in self._children:
+        for child in list(self._children):
             if child.keep:
                 self._keep(child)
+            elif child.aside and not child.alive:
+                self._leave(child)
 
     def watch(self) -> None:
         """Until we are asked to stop."""
@@ -143,6 +154,12 @@ class Supervisor:
             if child.alive:
                 self._terminal.say(f"{child.command.name} did not stop in time and was killed.")
             self._forget(child)
+
+    def _leave(self, child: Child) -> None:
+        self._children.remove(child)
+        self._forget(child)
+        if child.process.returncode:
+            self._note(f"{child.command.name} {_ending(child.process.returncode)}.")
 
     def _keep(self, child: Child) -> None:
         now = time.monotonic()

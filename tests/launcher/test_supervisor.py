@@ -25,7 +25,9 @@ time.sleep(60)
 """
 
 
-def _supervise(run_script: Run, logs: Path, children: dict[str, str]) -> subprocess.Popen[str]:
+def _supervise(
+    run_script: Run, logs: Path, children: dict[str, str], aside: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     return run_script(f"""
         import json, os, pathlib, sys
         from orbit.launcher import state
@@ -42,6 +44,9 @@ def _supervise(run_script: Run, logs: Path, children: dict[str, str]) -> subproc
         for stage, (name, code) in enumerate(json.loads({json.dumps(children)!r}).items()):
             argv = (sys.executable, "-c", code)
             supervisor.start(Command(name, argv, dict(os.environ), pathlib.Path("/")), stage=stage)
+        for name, code in json.loads({json.dumps(aside or {})!r}).items():
+            argv = (sys.executable, "-c", code)
+            supervisor.begin(Command(name, argv, dict(os.environ), pathlib.Path("/")), stage=0)
         try:
             supervisor.watch()
         except StopAsked:
@@ -86,6 +91,20 @@ def test_killed_supervisor_leaves_no_process(run_script: Run, tmp_path: Path) ->
     eventually(lambda: len(_pids(tmp_path, "one")) == 1)
     kill(supervisor.pid)
     eventually(lambda: not _any_lives(*_pids(tmp_path, "one")))
+
+
+def test_what_runs_aside_runs_once_and_only_its_failure_is_told(run_script: Run, tmp_path: Path) -> None:
+    done, fails = tmp_path / "done", "import sys; print('ERROR it broke', file=sys.stderr); sys.exit(3)"
+    counts = f"open({str(done)!r}, 'a').write('x')"
+    supervisor = _supervise(run_script, tmp_path, {"one": _FAMILY}, {"counts": counts, "fails": fails})
+    log = tmp_path / "orbit.log"
+    eventually(lambda: log.exists() and "fails ended with code 3." in log.read_text() and done.exists())
+    supervisor.terminate()
+    said, _ = supervisor.communicate(timeout=10)
+    assert "fails | ERROR it broke" in said
+    assert "counts" not in said
+    assert done.read_text() == "x"
+    assert not _any_lives(*_pids(tmp_path, "one"))
 
 
 def test_second_ctrl_c_kills_what_does_not_stop(run_script: Run, tmp_path: Path) -> None:

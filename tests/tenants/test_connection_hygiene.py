@@ -20,7 +20,7 @@ from django.core.asgi import get_asgi_application
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
-from console import dashboard
+from console.calls import reading
 from orbit.lib import access
 from tests.console.conftest import Tenant, make_tenant
 
@@ -157,13 +157,13 @@ async def _mixed(signed: list[Signed], requests: int, at_once: int, watch: Watch
 def failing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """The page of a call fails in the middle of its transaction."""
     caplog.set_level("CRITICAL", "django.request")
-    find: Callable[..., Any] = dashboard.one_call
+    find: Callable[..., Any] = reading.call
 
     def broken(*args: Any) -> Any:
         find(*args)
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(dashboard, "one_call", broken)
+    monkeypatch.setattr(reading, "call", broken)
 
 
 @pytest.mark.usefixtures("pooled", "failing")
