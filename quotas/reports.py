@@ -40,7 +40,7 @@ def usage_report(
             "since", f"is more than {longest.days} days before the end", "ask for less at a time"
         )
     found = totals.totals(
-        since, until, by, time_zone=organization.time_zone, only=_ids(only or {}), most_rows=most_rows
+        since, until, by, time_zone=organization.time_zone, only=ids_of(only or {}), most_rows=most_rows
     )
     names = names_of(by, found.rows)
     return {
@@ -70,7 +70,7 @@ def _round_up(moment: datetime) -> datetime:
     return start if start == moment else start + QUARTER
 
 
-def _ids(only: Mapping[str, str]) -> dict[str, list[Any]]:
+def ids_of(only: Mapping[str, str]) -> dict[str, list[Any]]:
     """The columns of rollups and their values that names stand for."""
     finders: dict[str, Callable[[str], list[Any]]] = {
         "project": _project,

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from django.test import Client, RequestFactory
 
-from audit.models import Event
+from audit.models import ChainHead, Event
 from orbit.lib import access
 from orbit.lib.ids import uuid7
 from tenants.models import Membership, Organization, Person, Policy, PolicyRevision, Project
@@ -140,6 +140,9 @@ class Tenant:
         )
         with access.ledger():
             event.save(force_insert=True)
+            ChainHead.objects.update_or_create(
+                pk=self.organization.pk, defaults={"seq": seq, "hash": event.hash}
+            )
         self.events.append(event)
         return event
 
