@@ -53,8 +53,12 @@ class Point:
     label: str  # on the axis; "" where there is no room
 
     @property
-    def end_x(self) -> float:
-        return round(self.place_x + self.place_width, 2)
+    def bar_x(self) -> float:
+        return round(self.place_x + self.place_width * _GAP / 2, 2)
+
+    @property
+    def bar_end_x(self) -> float:
+        return round(self.place_x + self.place_width * (1 - _GAP / 2), 2)
 
 
 @dataclass(frozen=True, slots=True)

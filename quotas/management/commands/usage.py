@@ -38,6 +38,10 @@ class Command(OperatorCommand):
             raise InputError(
                 "--by", f"{unknown[0]!r} is unknown.", f"Choose from {', '.join(totals.GROUPS)}."
             )
+        try:
+            totals.together(by, {})
+        except InputError as error:
+            raise InputError("--by", f"{error.message}.", f"{error.suggestion}.".capitalize()) from None
         with access.operator():
             organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:
