@@ -45,7 +45,17 @@ LISTS = (
     "limits",
     "usage",
     "usage?by=project,day",
+    "usage?by=code",
     "contract-prices",
+)
+
+DASHBOARDS = (
+    "",
+    "?range=today",
+    "?range=30d&by=key",
+    "?range=month&by=model",
+    "?range=30d&by=end_user",
+    "?range=30d&model=gpt-4o",
 )
 
 
@@ -78,7 +88,11 @@ def _of_organizations() -> Iterator[Page]:
         one.slug: Event.objects.filter(organization_id=one.pk, kind="call").order_by("-admitted_at")[:1][0]
         for one in places
     }
-    yield Page("dashboard", [f"/o/{slug}/" for slug in slugs], slugs)
+    for query in DASHBOARDS:
+        yield Page(f"dashboard {query}".strip(), [f"/o/{slug}/{query}" for slug in slugs], slugs)
+    yield Page("my usage", [f"/o/{slug}/mine/" for slug in slugs], slugs)
+    csv = "csv/?of=key&range=last-month"
+    yield Page(f"dashboard {csv}", [f"/o/{slug}/{csv}" for slug in slugs], slugs)
     yield Page("members", [f"/o/{slug}/members/" for slug in slugs], slugs)
     yield Page("a call", [f"/o/{slug}/calls/{calls[slug].pk}/" for slug in slugs], slugs)
     yield Page("organizations", ["/organizations/"], slugs[:1])

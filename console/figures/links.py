@@ -29,6 +29,12 @@ class Links:
         return f"{self.page}?{urlencode(query)}" if query else self.page
 
     def calls(self, since: datetime, until: datetime, **found_by: str) -> str:
+        """Empty where nothing may be seen, or no address holds exactly the calls that are meant."""
+        if self.asked.mine and "key" not in {**self.asked.narrowed, **found_by}:
+            own = self.asked.only["key_id"]
+            if len(own) != 1:
+                return ""
+            found_by["key"] = str(own[0])
         if not self.sees_calls:
             return ""
         span = {"since": rfc3339(since), "until": rfc3339(until)}

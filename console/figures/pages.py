@@ -160,10 +160,10 @@ def _text(of: str, asked: Asking, currency: str) -> str:
     course = reading.course(asked)
     if of in charts.KINDS:
         return csv_file.of_chart(of, course.moments, asked, currency)
-    if of in reading.DIMENSIONS:
+    if of in asked.dimensions:
         asked = replace(asked, by=of)
         return csv_file.of_groups(asked.dimensions[of], reading.groups(asked, course.whole, None), currency)
     if of in (facets.CODE, facets.LIMIT):
         return csv_file.of_groups(of, reading.reasons(asked, of), currency)
-    known = ", ".join((*charts.KINDS, *reading.DIMENSIONS, facets.CODE, facets.LIMIT))
+    known = ", ".join((*charts.KINDS, *asked.dimensions, facets.CODE, facets.LIMIT))
     raise InputError("of", f"{of!r} is not known; choose one of {known}")

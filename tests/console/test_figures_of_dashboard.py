@@ -319,6 +319,31 @@ def test_my_usage_is_of_ones_own_keys_alone(berlin: Tenant) -> None:
     assert client.get("/").headers["Location"] == f"{berlin.path}mine/"
 
 
+def test_links_of_my_usage_lead_to_calls_of_ones_own_keys(berlin: Tenant) -> None:
+    person, at = joined(berlin, "developer"), datetime(2026, 10, 25, 8, tzinfo=UTC)
+    mine = key_of(berlin, "mine", person)
+    berlin.bucket(at, mine, requests=5)
+    client = signed_in(person)
+
+    def links() -> list[dict[str, list[str]]]:
+        shown = page(client, f"{berlin.path}mine/", **CUSTOM, by="key")
+        found = re.findall(r'href="([^"]*/calls/\?[^"]*)"', shown)
+        return [parse_qs(urlsplit(link).query) for link in found]
+
+    assert len(links()) > 25
+    assert {link["key"][0] for link in links()} == {str(mine)}
+    other = key_of(berlin, "second", person)
+    berlin.bucket(at, other, requests=1)
+    assert {link["key"][0] for link in links()} == {str(mine), str(other)}  # of the rows; hours have no link
+    assert len(links()) < 25
+
+
+def test_csv_of_what_is_not_summed_together_says_what_there_is(berlin: Tenant) -> None:
+    answer = berlin.client().get(f"{berlin.path}mine/csv/", {"of": "tag"})
+    assert answer.status_code == 400
+    assert answer.content.decode().startswith("of: 'tag' is not known; choose one of spend")
+
+
 def test_who_has_no_key_of_their_own_is_told_how_one_becomes_theirs(berlin: Tenant) -> None:
     used(berlin)
     assert "A key is yours when" in page(berlin.client(), f"{berlin.path}mine/", **CUSTOM)
