@@ -19,6 +19,7 @@ from tenants.rights import Right, may
 # Pages of an organization, by the name of their address, and the right that each takes.
 SECTIONS = (
     ("dashboard", "Dashboard", Right.USAGE_READ),
+    ("my_usage", "My usage", Right.ORGANIZATION_READ),
     ("calls", "Calls", Right.ORGANIZATION_READ),
     ("playground", "Playground", Right.ORGANIZATION_READ),
     ("keys", "Keys", Right.KEYS_READ),

@@ -76,6 +76,12 @@ def day(organization: Organization, now: datetime) -> Day:
     return Day(starts_at, ends_at, total, hours)
 
 
+def today(organization: Organization, now: datetime) -> datetime:
+    """When the calendar day of `now` began."""
+    zone = ZoneInfo(organization.time_zone)
+    return _midnight(now.astimezone(zone).date(), zone)
+
+
 def _midnight(on: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(on, time(), zone).astimezone(UTC)
 

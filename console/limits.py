@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from redis.exceptions import RedisError
 
 from quotas.limits import SMOOTH_US
-from quotas.status import LimitStatus, organization_limits
+from quotas.status import LimitStatus, key_limits, organization_limits
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +44,10 @@ class Limits:
     each_user: list[LimitStatus]
 
 
-def limits(organization_id: UUID) -> Limits | None:
-    """Spent, held and free of the limits; None while the store does not answer."""
+def limits(organization_id: UUID, own: Iterable[UUID] | None = None) -> Limits | None:
+    """Spent, held and free of the limits, or of those on some keys alone; None while the store does not answer."""
     try:
-        statuses = organization_limits(organization_id)
+        statuses = organization_limits(organization_id) if own is None else key_limits(organization_id, own)
     except (RedisError, OSError) as error:
         logger.warning("limits are not reachable: %s", type(error).__name__)
         return None

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import zoneinfo
-
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console import chart, dashboard, limits, mail, sign_up, single_sign_on
-from console.access import is_local_development, organization_page, sign_in
+from console import mail, sign_up, single_sign_on
+from console.access import is_local_development, sign_in
 from tenants import services
 from tenants.models import Membership, Person
-from tenants.rights import Right
-
-REFRESH_S = 4
+from tenants.rights import Right, may
 
 
 @require_safe
@@ -29,7 +23,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("invitation", *invited)
     memberships = _memberships(request)
     if len(memberships) == 1:
-        return redirect("dashboard", memberships[0].organization.slug)
+        only = memberships[0]
+        return redirect("dashboard" if may(only, Right.USAGE_READ) else "my_usage", only.organization.slug)
     return _organizations(request)
 
 
@@ -52,33 +47,6 @@ def _memberships(request: HttpRequest) -> list[Membership]:
     rows = Membership.objects.select_related("organization", "custom_role").order_by("organization__name")
     vouched = single_sign_on.vouched(request)
     return list(rows.filter(organization_id=vouched.organization_id) if vouched else rows)
-
-
-@require_safe
-@organization_page(Right.USAGE_READ)
-def dashboard_page(request: HttpRequest, membership: Membership) -> HttpResponse:
-    organization = membership.organization
-    now = timezone.now()
-    day = dashboard.day(organization, now)
-    calls = dashboard.latest_calls(organization.pk)
-    shown = {
-        "organization": organization,
-        "now": now,
-        "day": day,
-        "charts": [
-            ("Calls", chart.bars(day.hours, "requests")),
-            ("Cost", chart.bars(day.hours, "cost_nano")),
-        ],
-        "limits": limits.limits(organization.pk),
-        "bar_scale": limits.SCALE,
-        "calls": calls,
-        "refresh_s": REFRESH_S,
-        "public_url": settings.ORBIT_PUBLIC_URL,
-        "model": None if calls else dashboard.first_model(organization.pk),
-    }
-    fragment = "#live" if request.headers.get("HX-Request") else ""
-    with timezone.override(zoneinfo.ZoneInfo(organization.time_zone)):
-        return render(request, f"console/dashboard.html{fragment}", shown)
 
 
 @require_safe

@@ -2,6 +2,7 @@ from django.urls import path
 
 from console import contents, keys, members, pages, playground, requests, sessions, sign_in, start
 from console.calls import pages as calls
+from console.figures import pages as figures
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
@@ -10,7 +11,10 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("organizations/", pages.organizations, name="organizations"),
     path("organizations/new/", start.new_organization, name="new_organization"),
-    path("o/<slug:slug>/", pages.dashboard_page, name="dashboard"),
+    path("o/<slug:slug>/", figures.dashboard_page, name="dashboard"),
+    path("o/<slug:slug>/csv/", figures.dashboard_csv, name="dashboard_csv"),
+    path("o/<slug:slug>/mine/", figures.my_usage_page, name="my_usage"),
+    path("o/<slug:slug>/mine/csv/", figures.my_usage_csv, name="my_usage_csv"),
     path("o/<slug:slug>/start/", start.start, name="start"),
     path("o/<slug:slug>/start/account/", start.start_account, name="start_account"),
     path("o/<slug:slug>/start/demo/", start.start_demo, name="start_demo"),

@@ -13,7 +13,21 @@ from django.db.models.functions import Now
 
 from orbit.lib.access import ScopedManager
 from quotas import rates
+from quotas.buckets import DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal
 from tenants.models import Organization
+
+__all__ = [
+    "ContractPrice",
+    "DirtyBucket",
+    "FacetValue",
+    "ModelFacts",
+    "Price",
+    "TokenPadding",
+    "UsageBucket",
+    "UsageDay",
+    "UsageFacet",
+    "UsageTotal",
+]
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -183,68 +197,3 @@ class TokenPadding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model_prefix}"
-
-
-class UsageBucket(models.Model):
-    """Sums of a quarter of an hour (UTC), kept by the ledger's writer in its own transaction."""
-
-    id = models.BigAutoField(primary_key=True)
-    organization_id = models.UUIDField()
-    starts_at = models.DateTimeField()
-    project_id = models.UUIDField()
-    key_id = models.UUIDField()
-    account_id = models.UUIDField(null=True)
-    model = models.CharField(max_length=120)
-    currency = models.CharField(max_length=3)
-    requests = models.BigIntegerField(default=0)
-    refused = models.BigIntegerField(default=0)
-    failed = models.BigIntegerField(default=0)
-    input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    cost_nano = models.BigIntegerField(default=0)
-    estimated_requests = models.BigIntegerField(default=0)
-
-    objects = ScopedManager["UsageBucket"]()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=[
-                    "organization_id",
-                    "starts_at",
-                    "project_id",
-                    "key_id",
-                    "account_id",
-                    "model",
-                    "currency",
-                ],
-                name="usage_bucket",
-                nulls_distinct=False,
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["project_id", "starts_at"], name="usage_of_project"),
-            models.Index(fields=["key_id", "starts_at"], name="usage_of_key"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.starts_at:%F %H:%M}"
-
-
-class DirtyBucket(models.Model):
-    """A quarter of an hour whose sums must be made again: `manage.py rollups rebuild`."""
-
-    id = models.BigAutoField(primary_key=True)
-    organization_id = models.UUIDField()
-    starts_at = models.DateTimeField()
-    reason = models.TextField()
-
-    objects = ScopedManager["DirtyBucket"]()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization_id", "starts_at"], name="dirty_bucket"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.starts_at:%F %H:%M}"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from orbit.lib import clock, money
 from orbit.lib.errors import InputError
-from quotas import usage
+from quotas import totals, usage
 from quotas.rollups import QUARTER, bucket_start
+from quotas.sums import OBJECTS
 from tenants.models import ApiKey, Organization, Project, ProviderAccount
 
 
@@ -28,7 +29,7 @@ def usage_report(
     """Totals of a span, and a row for each group of `by`. Within the organization's scope.
 
     Without `since` the span begins with the calendar month of the organization's time zone; both ends are widened to
-    whole quarters of an hour. `only` names what to sum, by the words of `usage.GROUPS` without `day`. InputError
+    whole quarters of an hour. `only` names what to sum, by the words of `sums.OBJECTS`. InputError
     when it names what there is not, when the span is longer than `longest`, and when there were more than `most_rows`.
     """
     now = datetime.now(UTC)
@@ -38,10 +39,10 @@ def usage_report(
         raise InputError(
             "since", f"is more than {longest.days} days before the end", "ask for less at a time"
         )
-    found = usage.totals(
-        since, until, by, time_zone=organization.time_zone, only=_ids(only or {}), most_rows=most_rows
+    found = totals.totals(
+        since, until, by, time_zone=organization.time_zone, only=ids_of(only or {}), most_rows=most_rows
     )
-    names = _names(by, found.rows)
+    names = names_of(by, found.rows)
     return {
         "organization": organization.slug,
         "currency": organization.currency,
@@ -50,15 +51,13 @@ def usage_report(
         "until": clock.rfc3339(until),
         "complete_until": clock.rfc3339(usage.complete_until(organization.shard, now)),
         "totals": _figures(found.totals),
-        "rows": [
-            {name: _shown(name, row[usage.GROUPS[name]], names) for name in by} | _figures(row)
-            for row in found.rows
-        ],
+        "rows": [{name: shown(row[name], names) for name in by} | _figures(row) for row in found.rows],
     }
 
 
-def _figures(row: Mapping[str, int]) -> dict[str, Any]:
-    return {name: row[name] for name in usage.TOTALS} | {"cost": money.amount(row["cost_nano"])}
+def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    counted = {name: row[name] for name in totals.SHOWN}
+    return counted | {"cost": money.amount(row["cost_nano"])} | totals.times(dict(row))
 
 
 def _month_start(now: datetime, time_zone: str) -> datetime:
@@ -71,7 +70,7 @@ def _round_up(moment: datetime) -> datetime:
     return start if start == moment else start + QUARTER
 
 
-def _ids(only: Mapping[str, str]) -> dict[str, list[Any]]:
+def ids_of(only: Mapping[str, str]) -> dict[str, list[Any]]:
     """The columns of rollups and their values that names stand for."""
     finders: dict[str, Callable[[str], list[Any]]] = {
         "project": _project,
@@ -84,7 +83,7 @@ def _ids(only: Mapping[str, str]) -> dict[str, list[Any]]:
         values = finders[name](text)
         if not values:
             raise InputError(name, f"there is no {name} {text!r}")
-        found[usage.GROUPS[name]] = values
+        found[OBJECTS[name]] = values
     return found
 
 
@@ -107,13 +106,13 @@ def keys_named(text: str) -> list[UUID]:
         raise InputError("key", f"{text!r} is no key", "write PROJECT/NAME or the key's id") from None
 
 
-def _names(by: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[UUID, str]:
+def names_of(by: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[UUID, str]:
     """Readable names of the ids that rows are grouped by."""
     found: dict[UUID, str] = {}
     if "project" in by:
         found.update(Project.objects.values_list("pk", "slug"))
     if "key" in by:
-        keys = ApiKey.objects.filter(pk__in={row["key_id"] for row in rows})
+        keys = ApiKey.objects.filter(pk__in={row["key"] for row in rows})
         named = keys.values_list("pk", "project__slug", "name")
         found.update({pk: f"{slug}/{name}" for pk, slug, name in named})
     if "account" in by:
@@ -121,7 +120,8 @@ def _names(by: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[UUID, s
     return found
 
 
-def _shown(name: str, value: Any, names: Mapping[UUID, str]) -> str | None:
+def shown(value: Any, names: Mapping[UUID, str]) -> str | None:
+    """What a row is grouped by, as it is read."""
     if isinstance(value, UUID):
         return names.get(value, str(value))
-    return f"{value:%Y-%m-%d}" if name == "day" else value
+    return f"{value:%Y-%m-%d}" if isinstance(value, date) else value

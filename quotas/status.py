@@ -135,6 +135,13 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
     return attached.statuses(attached.every())
 
 
+def key_limits(organization_id: UUID, key_ids: Iterable[UUID]) -> list[LimitStatus]:
+    """Those on single keys, of the usable ones among the given. RedisError when the store is away."""
+    attached = Attached(Organization.objects.get(pk=organization_id))
+    keys = usable_keys().filter(pk__in=list(key_ids)).defer("digest").order_by("name")[:MOST_KEYS]
+    return attached.statuses(attached.of_keys(keys))
+
+
 def every_limit(organization: Organization) -> list[Limit]:
     """As `organization_limits` lists them, in the organization's scope."""
     return strictest(Attached(organization).every(), time.time_ns() // 1000)

@@ -1,76 +1,27 @@
-"""What was used: sums over the rollups, for reports and for counters that start anew."""
+"""What was used of a limit, for counters that start anew, and up to when the ledger is complete."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import connections
-from django.db.models import Case, F, Min, QuerySet, Sum, When
-from django.db.models.functions import Coalesce, TruncDay
+from django.db.models import Case, F, Min, Sum, When
+from django.db.models.functions import Coalesce
 
 from audit.ledger import correction_id
 from audit.models import Event, OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.clock import from_us, to_us
-from orbit.lib.errors import InputError
 from orbit.lib.store import client
 from quotas import keys
 from quotas.limits import ANY_USER, NOBODY, Amounts, Limit, Window, user_digest
 from quotas.models import DirtyBucket, UsageBucket
-from quotas.rollups import bucket_start
 
 LONGEST_CALL = timedelta(days=1)  # a call that ended in a span began no longer before it
-TOTALS = ("requests", "refused", "input_tokens", "output_tokens", "cost_nano", "estimated_requests")
-GROUPS = {"project": "project_id", "key": "key_id", "model": "model", "account": "account_id", "day": "day"}
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Totals of a span and one row for each group; `rows` name the group by id."""
-
-    totals: dict[str, int]
-    rows: list[dict[str, Any]]
-
-
-def totals(
-    since: datetime,
-    until: datetime,
-    by: Sequence[str] = (),
-    *,
-    time_zone: str = "UTC",
-    only: Mapping[str, Sequence[Any]] | None = None,
-    most_rows: int | None = None,
-) -> Usage:
-    """Sums of the organization in scope over [since, until), both rounded down to a quarter of an hour.
-
-    `by` takes project, key, model, account and day (of `time_zone`); `only` names columns and the values to sum.
-    InputError when there were more than `most_rows`.
-    """
-    wanted = {f"{column}__in": values for column, values in (only or {}).items()}
-    buckets = UsageBucket.objects.filter(
-        starts_at__gte=bucket_start(since), starts_at__lt=bucket_start(until), **wanted
-    )
-    figures = {name: Sum(name, default=0) for name in (*TOTALS, "failed")}
-    whole = buckets.aggregate(**figures)
-    if not by:
-        return Usage(whole, [])
-    grouped = _with_day(buckets, time_zone) if "day" in by else buckets
-    fields = [GROUPS[name] for name in by]
-    rows = grouped.order_by().values(*fields).annotate(**figures).order_by(*fields)
-    found = list(rows if most_rows is None else rows[: most_rows + 1])
-    if most_rows is not None and len(found) > most_rows:
-        raise InputError("by", f"makes more than {most_rows} rows", "ask for less time, or for one project")
-    return Usage(whole, found)
-
-
-def _with_day(buckets: QuerySet[UsageBucket], time_zone: str) -> QuerySet[UsageBucket]:
-    return buckets.annotate(day=TruncDay("starts_at", tzinfo=ZoneInfo(time_zone)))
 
 
 def complete_until(shard: int, now: datetime) -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import chain, islice
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from django.db import connection as django_connection
@@ -17,13 +17,18 @@ from psycopg import sql
 
 from bench.population.plan import Plan, Size
 from bench.population.traffic import COLUMNS, Traffic
+from quotas import rollups
+from quotas.rollups import KEY, QUARTERS, SUMS, Table
 from tenants.models import Person
 
 FORCED = "SELECT relname FROM pg_class WHERE relforcerowsecurity AND relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
-BUCKETS = (
-    "organization_id", "starts_at", "project_id", "key_id", "account_id", "model", "currency", "requests", "refused",
-    "failed", "input_tokens", "output_tokens", "cost_nano", "estimated_requests",
-)  # fmt: skip
+# What else the writer keeps is summed from the quarters; refusals name one code and one limit.
+SUMMED = sql.SQL(", ").join(map(sql.Identifier, SUMS))
+ADDED = sql.SQL(", ").join(sql.SQL("sum({})").format(sql.Identifier(name)) for name in SUMS)
+DAYS = "organization_id, date_trunc('day', starts_at, 'UTC'), project_id, key_id, account_id, model, currency"
+TOTALS = "organization_id, starts_at, currency"
+CODES = "organization_id, 'code', starts_at, project_id, 'rate_limited', currency"
+LIMITS = "organization_id, 'limit', starts_at, project_id, 'rpm', currency"
 
 Say = Callable[[str], None]
 
@@ -42,6 +47,7 @@ def fill(owner_url: str, size: Size, say: Say) -> None:
         _partitions(owner, plan)
         traffic = Traffic(plan)
         _events(owner, traffic, say)
+        _sum_up(owner)
         _ends(owner, traffic)
     say(f"{traffic.written:,} events, {time.monotonic() - began:.0f} s")
     with psycopg.connect(owner_url, autocommit=True) as owner:
@@ -123,7 +129,7 @@ def _partitions(owner: psycopg.Connection[Any], plan: Plan) -> None:
 
 def _events(owner: psycopg.Connection[Any], traffic: Traffic, say: Say) -> None:
     into_events = _copy("audit_event", COLUMNS)
-    into_buckets = _copy("quotas_usagebucket", BUCKETS)
+    into_buckets = _copy(QUARTERS.name, (*KEY, *SUMS))
     quarters, said = traffic.quarters(), 0
     while some := list(islice(quarters, 96)):  # a day
         for statement, at in ((into_events, 0), (into_buckets, 1)):
@@ -140,6 +146,31 @@ def _copy(table: str, columns: Iterable[str]) -> sql.Composed:
     return sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
+
+
+def _sum_up(owner: psycopg.Connection[Any]) -> None:
+    whole: tuple[tuple[Table, LiteralString, LiteralString], ...] = (
+        (rollups.DAYS, DAYS, "true"),
+        (rollups.TOTALS, TOTALS, "true"),
+        (rollups.FACETS, CODES, "refused > 0"),
+        (rollups.FACETS, LIMITS, "refused > 0"),
+    )
+    for table, chosen, where in whole:
+        groups = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(table.key)))
+        owner.execute(
+            sql.SQL(
+                "INSERT INTO {} ({}, {}) SELECT {}, {} FROM quotas_usagebucket WHERE {} GROUP BY {}"
+            ).format(
+                sql.Identifier(table.name),
+                sql.SQL(", ").join(map(sql.Identifier, table.key)),
+                SUMMED,
+                sql.SQL(chosen),
+                ADDED,
+                sql.SQL(where),
+                groups,
+            )
+        )
+    owner.commit()
 
 
 def _ends(owner: psycopg.Connection[Any], traffic: Traffic) -> None:

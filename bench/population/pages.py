@@ -45,6 +45,7 @@ LISTS = (
     "limits",
     "usage",
     "usage?by=project,day",
+    "usage?by=code",
     "contract-prices",
 )
 # The list of calls: what is found at once, what is rare, what is nowhere, what is long ago.
@@ -58,6 +59,15 @@ CALLS = {
     "the last day": "last=24h&status=settled",
     "a day long ago": "since=2026-09-20&until=2026-09-21",
 }
+
+DASHBOARDS = (
+    "",
+    "?range=today",
+    "?range=30d&by=key",
+    "?range=month&by=model",
+    "?range=30d&by=end_user",
+    "?range=30d&model=gpt-4o",
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,11 @@ def _of_organizations() -> Iterator[Page]:
         one.slug: Event.objects.filter(organization_id=one.pk, kind="call").order_by("-admitted_at")[:1][0]
         for one in places
     }
-    yield Page("dashboard", [f"/o/{slug}/" for slug in slugs], slugs)
+    for query in DASHBOARDS:
+        yield Page(f"dashboard {query}".strip(), [f"/o/{slug}/{query}" for slug in slugs], slugs)
+    yield Page("my usage", [f"/o/{slug}/mine/" for slug in slugs], slugs)
+    csv = "csv/?of=key&range=last-month"
+    yield Page(f"dashboard {csv}", [f"/o/{slug}/{csv}" for slug in slugs], slugs)
     yield Page("members", [f"/o/{slug}/members/" for slug in slugs], slugs)
     yield Page("a call", [f"/o/{slug}/calls/{calls[slug].pk}/" for slug in slugs], slugs)
     for name, query in CALLS.items():

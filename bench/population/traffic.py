@@ -19,6 +19,8 @@ import orjson
 
 from audit.chain import START
 from bench.population.plan import MODELS, Place, Plan, UsedKey, Weighted
+from quotas.histogram import unit
+from quotas.rollups import SUMS
 
 QUARTER = timedelta(minutes=15)
 QUARTER_US = 900_000_000
@@ -29,15 +31,15 @@ COLUMNS = (
     "event_id", "v", "kind", "organization_id", "organization", "seq", "shard", "shard_seq", "request_id",
     "admitted_at", "settled_at", "recorded_at", "project_id", "project", "key_id", "key", "account_id", "account",
     "surface", "endpoint", "stream", "model", "upstream_model", "status", "code", "http_status", "finish_reason",
-    "usage_source", "input_tokens", "output_tokens", "cost_nano", "currency", "price_version", "duration_ms", "count",
-    "limit", "detail", "prev_hash", "hash",
+    "usage_source", "input_tokens", "output_tokens", "cost_nano", "currency", "price_version", "duration_ms",
+    "first_token_ms", "count", "limit", "detail", "prev_hash", "hash",
 )  # fmt: skip
 _APART = {"seq", "shard", "shard_seq", "detail", "prev_hash", "hash"}
 _PLAIN = [name for name in COLUMNS if name not in _APART]
 _take = itemgetter(*_PLAIN)
 _NOTHING = dict.fromkeys(_PLAIN)
 
-Bucket = list[int]  # requests, refused, failed, input, output, cost, estimated
+Bucket = list[int]  # in the order of quotas.rollups.SUMS
 
 
 @dataclass(slots=True)
@@ -161,13 +163,14 @@ def _calls(
     model, input_nano, output_nano = MODELS[min(2, int(chance.expovariate(1.5)))]
     account = str(place.account.id)
     identity = (str(place.row.id), key.project_id, key.id, account, model, "USD")
-    sums = buckets.setdefault(identity, [0] * 7)
+    sums = buckets.setdefault(identity, [0] * len(SUMS))
     address = f"10.{chance.randrange(256)}.{chance.randrange(256)}.7"
     for _ in range(count):
         us, duration = chance.randrange(QUARTER_US), 200 + int(chance.expovariate(1 / 900))
         taken, given = 20 + int(chance.expovariate(1 / 900)), 1 + int(chance.expovariate(1 / 250))
         draw = chance.random()
         failed, estimated = draw < 0.01, 0.01 <= draw < 0.02
+        first = 80 + duration // 5 if draw > 0.5 else None
         cost = 0 if failed else taken * input_nano + given * output_nano
         if failed:
             taken = given = 0
@@ -179,6 +182,7 @@ def _calls(
             status="provider_failed" if failed else "settled", http_status=502 if failed else 200,
             finish_reason=None if failed else "stop", usage_source="estimated" if estimated else "provider",
             input_tokens=taken, output_tokens=given, cost_nano=cost, currency="USD", price_version="genai-prices 1", duration_ms=duration,
+            first_token_ms=first,
         )  # fmt: skip
         detail = {
             "client_ip": address,
@@ -193,7 +197,8 @@ def _calls(
                 }
             ],
         }
-        for at, more in enumerate((1, 0, failed, taken, given, cost, estimated)):
+        times = (0 if failed else unit(duration), 0 if first is None else unit(first))
+        for at, more in enumerate((1, 0, failed, taken, given, cost, estimated, 0, *times)):
             sums[at] += more
         yield us, place, {name: value for name, value in event.items() if value is not None}, detail
 
@@ -206,7 +211,9 @@ def _refusal(
         chance, "refusal", place, start, us,
         project_id=key.project_id, project=key.project, key_id=key.id, key=key.name, code="rate_limited", limit="rpm", count=count,
     )  # fmt: skip
-    buckets.setdefault((str(place.row.id), key.project_id, key.id, "\\N", "", ""), [0] * 7)[1] += count
+    buckets.setdefault((str(place.row.id), key.project_id, key.id, "\\N", "", ""), [0] * len(SUMS))[1] += (
+        count
+    )
     return us, place, event, {"since": _rfc3339(start, us), "until": _rfc3339(start, us + 60_000_000)}
 
 

@@ -125,6 +125,8 @@ ORBIT_INTROSPECTION_JWTS = env.flag("ORBIT_INTROSPECTION_JWTS")
 ORBIT_INTROSPECTION_CACHE_S = env.integer("ORBIT_INTROSPECTION_CACHE_S", 30, high=60)
 # Organizations that one person may found.
 ORBIT_ORGANIZATIONS_PER_PERSON = env.integer("ORBIT_ORGANIZATIONS_PER_PERSON", 3, high=10_000)
+# End users, and tags, that rollups tell apart in an organization in a day; all others are summed as one.
+ORBIT_ROLLUP_VALUES = env.integer("ORBIT_ROLLUP_VALUES", 1_000, low=1, high=100_000)
 # Who joins by an organization's own provider: by ORBIT_SIGN_UP, all (open), or all and they wait (approval).
 ORBIT_SSO_JOIN = env.choice("ORBIT_SSO_JOIN", ("sign-up", "open", "approval"))
 # After how many seconds a session's provider is asked again; 0 is at every request.

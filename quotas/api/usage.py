@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from orbit.lib.errors import InputError
-from quotas import usage
+from quotas import totals
 from quotas.reports import usage_report
 from tenants.api.endpoint import OrganizationEndpoint
 from tenants.api.fields import Moment, Strict, Text
@@ -24,11 +24,21 @@ ONLY = ("project", "key", "model", "account")
 class FiguresShown(serializers.Serializer[Any]):
     requests = serializers.IntegerField()
     refused = serializers.IntegerField()
+    failed = serializers.IntegerField(help_text="requests that a provider did not answer")
     input_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
     cost_nano = serializers.IntegerField(help_text="in billionths of the currency")
     cost = serializers.CharField(help_text="the same as a decimal number")
     estimated_requests = serializers.IntegerField(help_text="requests whose tokens no provider told")
+    unpriced_requests = serializers.IntegerField(
+        help_text="requests without a price, whose cost is not known"
+    )
+    duration_p50_ms = serializers.IntegerField(
+        allow_null=True, help_text="of answered requests, to within a tenth; null: there were none"
+    )
+    duration_p95_ms = serializers.IntegerField(allow_null=True)
+    first_token_p50_ms = serializers.IntegerField(allow_null=True, help_text="of streamed requests")
+    first_token_p95_ms = serializers.IntegerField(allow_null=True)
 
 
 class UsageRowShown(FiguresShown):
@@ -38,6 +48,14 @@ class UsageRowShown(FiguresShown):
     key = serializers.CharField(required=False, allow_null=True, help_text="PROJECT/NAME")
     model = serializers.CharField(required=False, allow_null=True)
     account = serializers.CharField(required=False, allow_null=True, help_text="null: no provider was asked")
+    end_user = serializers.CharField(
+        required=False, allow_null=True, help_text="null: none was named; `(other)`: see ORBIT_ROLLUP_VALUES"
+    )
+    tag = serializers.CharField(
+        required=False, allow_null=True, help_text="NAME=VALUE; a request counts under each of its tags"
+    )
+    code = serializers.CharField(required=False, help_text="of requests that failed or were refused")
+    limit = serializers.CharField(required=False, help_text="of requests that were refused")
     day = serializers.CharField(required=False, help_text="in the organization's time zone")
 
     def to_representation(self, instance: Any) -> Any:
@@ -61,7 +79,10 @@ class UsageAsked(Strict):
     )
     until = Moment(required=False, help_text="default: now")
     by = Text(
-        required=False, default="", allow_blank=True, help_text=f"a comma list of {', '.join(usage.GROUPS)}"
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text=f"a comma list of {', '.join(totals.GROUPS)}; end_user, tag, code and limit go with project and day alone",
     )
     project = Text(required=False, max_length=63, help_text="only its usage")
     key = Text(required=False, max_length=127, help_text="only its usage; PROJECT/NAME or its id")
@@ -71,8 +92,8 @@ class UsageAsked(Strict):
     def validate_by(self, text: str) -> list[str]:
         by = [one for one in text.split(",") if one]
         for one in by:
-            if one not in usage.GROUPS:
-                suggestion = values.nearest(one, usage.GROUPS) or f"one of: {', '.join(usage.GROUPS)}"
+            if one not in totals.GROUPS:
+                suggestion = values.nearest(one, totals.GROUPS) or f"one of: {', '.join(totals.GROUPS)}"
                 raise serializers.ValidationError(f"{one!r} is not known; {suggestion}")
         return list(dict.fromkeys(by))
 

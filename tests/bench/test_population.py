@@ -85,10 +85,21 @@ def test_every_chain_holds_and_ends_at_its_head(filled: psycopg.Connection[Row])
 
 
 def test_rollups_are_those_of_the_events(filled: psycopg.Connection[Row]) -> None:
-    kept = _all(filled, "SELECT * FROM quotas_usagebucket")
-    assert rollups.sums(_events(filled)) == {
-        tuple(row[name] for name in rollups.KEY): {name: row[name] for name in rollups.SUMS} for row in kept
-    }
+    events = _events(filled)
+    assert _kept(filled, rollups.QUARTERS) == rollups.sums(events)
+    assert _kept(filled, rollups.FACETS) == rollups.by_facet(events)
+
+
+def test_coarser_rollups_are_those_of_the_writer(filled: psycopg.Connection[Row]) -> None:
+    by_object = rollups.sums(_events(filled))
+    by_day, whole = rollups.coarser(by_object)
+    assert _kept(filled, rollups.DAYS) == by_day
+    assert _kept(filled, rollups.TOTALS) == whole
+
+
+def _kept(connection: psycopg.Connection[Row], table: rollups.Table) -> rollups.Sums:
+    rows = _all(connection, f"SELECT * FROM {table.name}")
+    return {tuple(row[name] for name in table.key): [int(row[name]) for name in rollups.SUMS] for row in rows}
 
 
 def test_row_level_security_is_forced_again(filled: psycopg.Connection[Row]) -> None:

@@ -13,11 +13,11 @@ from uuid import UUID
 import pytest
 from django.test import Client, RequestFactory
 
-from audit.models import Event
+from audit.models import ChainHead, Event
 from orbit.lib import access
 from orbit.lib.ids import uuid7
-from quotas.models import UsageBucket
 from tenants.models import Membership, Organization, Person, Policy, PolicyRevision, Project
+from tests.rollups import plant
 
 DOCUMENT = {
     "allow": {"models": ["*"], "endpoints": ["*"], "ip_ranges": []},
@@ -140,6 +140,9 @@ class Tenant:
         )
         with access.ledger():
             event.save(force_insert=True)
+            ChainHead.objects.update_or_create(
+                pk=self.organization.pk, defaults={"seq": seq, "hash": event.hash}
+            )
         self.events.append(event)
         return event
 
@@ -147,17 +150,8 @@ class Tenant:
         with access.scope(organization_id=self.organization.pk):
             Membership.objects.filter(person=person).delete()
 
-    def bucket(self, starts_at: datetime, key_id: UUID | None = None, **measures: int) -> None:
-        with access.ledger():
-            UsageBucket.objects.create(
-                organization_id=self.organization.pk,
-                starts_at=starts_at,
-                project_id=self.project.pk,
-                key_id=key_id or uuid7(),
-                model="fast",
-                currency="USD",
-                **measures,
-            )
+    def bucket(self, starts_at: datetime, key_id: UUID | None = None, **more: Any) -> None:
+        plant(self.organization.pk, starts_at, self.project.pk, key_id or uuid7(), **more)
 
 
 def make_tenant(owner: Person | None = None, **fields: Any) -> Tenant:

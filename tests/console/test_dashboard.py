@@ -74,7 +74,7 @@ def test_figures_are_those_of_sql_over_the_rollups(tenant: Tenant, other: Tenant
         total.cost_nano,
         total.estimated_requests,
     )
-    page = tenant.client().get(tenant.path).content.decode()
+    page = tenant.client().get(f"{tenant.path}?range=today").content.decode()
     for shown in ("105", "15.3K", "15K in, 300 out", "$0.00185", "4.8%", "9.5% of calls"):
         assert shown in page, shown
 
@@ -185,7 +185,7 @@ def test_number_of_queries_does_not_grow_with_the_calls(tenant: Tenant) -> None:
         tenant.bucket(quarter(now), requests=1)
     many = queries(tenant.path), queries(f"{tenant.path}calls/{call.event_id}/")
     assert few == many
-    assert many[0] <= 25
+    assert many[0] <= 34
     assert many[1] <= 14
 
 

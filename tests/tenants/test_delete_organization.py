@@ -15,7 +15,15 @@ from django.utils import timezone
 from audit.models import ChainHead, CheckpointHead, Event, OutboxEntry
 from orbit.lib import access
 from orbit.lib.errors import InputError
-from quotas.models import ContractPrice, DirtyBucket, UsageBucket
+from quotas.models import (
+    ContractPrice,
+    DirtyBucket,
+    FacetValue,
+    UsageBucket,
+    UsageDay,
+    UsageFacet,
+    UsageTotal,
+)
 from tenants import services
 from tenants.models import ApiKey, Membership, Organization, Person
 from tenants.services import deletion
@@ -24,7 +32,8 @@ from tests.tenants.conftest import Apply, run
 from tests.tenants.test_isolation import MODELS, full  # noqa: F401  (a fixture)
 
 # The books, and what they are read by.
-KEPT = {ChainHead, CheckpointHead, ContractPrice, DirtyBucket, Event, OutboxEntry, UsageBucket, Organization}
+ROLLUPS = {DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal}
+KEPT = {ChainHead, CheckpointHead, ContractPrice, Event, OutboxEntry, Organization, *ROLLUPS}
 
 Full = Callable[[str], UUID]
 

@@ -38,7 +38,7 @@ from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
-from quotas.models import DirtyBucket, UsageBucket
+from quotas.models import DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal
 from tenants.models import (
     ApiKey,
     FormerSecretUse,
@@ -218,13 +218,13 @@ def _fill_ledger(organization_id: UUID, slug: str) -> None:
         DirtyBucket.objects.create(organization_id=organization_id, starts_at=now, reason="test")
         FormerSecretUse.objects.create(organization_id=organization_id, secret_id=uuid4(), used_at=now)
         KeyUse.objects.create(organization_id=organization_id, key_id=uuid4(), used_at=now)
-        UsageBucket.objects.create(
-            organization_id=organization_id,
-            starts_at=now,
-            project_id=uuid4(),
-            key_id=uuid4(),
-            model="fast",
-            currency="USD",
+        where: dict[str, Any] = {"organization_id": organization_id, "starts_at": now, "currency": "USD"}
+        for table in (UsageBucket, UsageDay):
+            table.objects.create(**where, project_id=uuid4(), key_id=uuid4(), model="fast")
+        UsageTotal.objects.create(**where)
+        UsageFacet.objects.create(**where, project_id=uuid4(), facet="end_user", value="ada")
+        FacetValue.objects.create(
+            organization_id=organization_id, day=now.date(), facet="end_user", value="ada"
         )
         Event.objects.create(
             event_id=uuid4(),

@@ -9,7 +9,7 @@ from typing import Any
 
 from orbit.lib import access, clock
 from orbit.lib.errors import InputError
-from quotas import usage
+from quotas import totals
 from quotas.reports import usage_report
 from tenants.management.cli import OperatorCommand
 from tenants.models import Organization
@@ -27,15 +27,21 @@ class Command(OperatorCommand):
             "--until", metavar="TIME", help="default: now; rounded up to a quarter of an hour"
         )
         parser.add_argument(
-            "--by", default="", metavar="LIST", help=f"comma list of {', '.join(usage.GROUPS)}"
+            "--by", default="", metavar="LIST", help=f"comma list of {', '.join(totals.GROUPS)}"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, **options: Any) -> None:
         by = [one for one in options["by"].split(",") if one]
-        unknown = [one for one in by if one not in usage.GROUPS]
+        unknown = [one for one in by if one not in totals.GROUPS]
         if unknown:
-            raise InputError("--by", f"{unknown[0]!r} is unknown.", f"Choose from {', '.join(usage.GROUPS)}.")
+            raise InputError(
+                "--by", f"{unknown[0]!r} is unknown.", f"Choose from {', '.join(totals.GROUPS)}."
+            )
+        try:
+            totals.together(by, {})
+        except InputError as error:
+            raise InputError("--by", f"{error.message}.", f"{error.suggestion}.".capitalize()) from None
         with access.operator():
             organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:

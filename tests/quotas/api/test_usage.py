@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from orbit.lib import access
 from quotas.api import usage
-from quotas.models import UsageBucket
 from quotas.rollups import bucket_start
 from tenants.models import ApiKey, Project, ProviderAccount
 from tests.conftest import MakeTenant, Tenant
 from tests.management import client_of
+from tests.rollups import plant
 from tests.tenants.conftest import run
 
 
@@ -31,20 +31,18 @@ def used(make_tenant: MakeTenant) -> Tenant:
         of_web = ApiKey.objects.get(organization_id=made.id, project__slug="web")
         account = ProviderAccount.objects.get(organization_id=made.id)
     for key, model, requests in ((of_app, "fast", 2), (of_app, "slow", 1), (of_web, "fast", 4)):
-        with access.ledger():
-            UsageBucket.objects.create(
-                organization_id=made.id,
-                starts_at=bucket_start(timezone.now()),
-                project_id=key.project_id,
-                key_id=key.pk,
-                account_id=account.pk,
-                model=model,
-                currency="USD",
-                requests=requests,
-                input_tokens=10 * requests,
-                output_tokens=requests,
-                cost_nano=1_500_000 * requests,
-            )
+        plant(
+            made.id,
+            bucket_start(timezone.now()),
+            key.project_id,
+            key.pk,
+            account_id=account.pk,
+            model=model,
+            requests=requests,
+            input_tokens=10 * requests,
+            output_tokens=requests,
+            cost_nano=1_500_000 * requests,
+        )
     return made
 
 
@@ -89,6 +87,9 @@ def test_usage_of_one_project_key_model_or_account_is_summed_alone(used: Tenant)
     ("query", "field"),
     [
         ({"by": "project,colour"}, "by"),
+        ({"by": "end_user,key"}, "by"),
+        ({"by": "tag,code"}, "by"),
+        ({"by": "code", "model": "fast"}, "by"),
         ({"since": "2026-11-01"}, "since"),  # without a zone
         ({"since": "2026-11-02T00:00:00Z", "until": "2026-11-01T00:00:00Z"}, "until"),
         ({"since": "2025-01-01T00:00:00Z", "until": "2026-11-01T00:00:00Z"}, "since"),

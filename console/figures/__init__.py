@@ -1,0 +1,1 @@
+"""The dashboard: what was used in a span, drawn, broken down, compared, foretold and downloaded."""

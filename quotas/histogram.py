@@ -1,0 +1,60 @@
+"""How long calls took, as counts of logarithmic bins that add up: pure.
+
+A histogram is one whole number: the count of bin i is its i-th digit to the base of 10^12. Adding two numbers adds all of
+their bins, so that Postgres keeps a histogram in one `numeric` column and merges any number of them with `sum()`.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator
+
+DIGITS = 12  # more calls than one bin of any sum will see
+BASE = 10**DIGITS
+_FIRST_MS, _PER_OCTAVE, _BINS = (
+    8,
+    4,
+    66,
+)  # up to eleven minutes; each bin is a fifth wider than the one before
+
+# The longest time that each bin holds, in milliseconds. One more bin holds whatever took longer.
+BOUNDS: tuple[int, ...] = tuple(
+    round(_FIRST_MS * math.pow(2, number / _PER_OCTAVE)) for number in range(_BINS)
+)
+_UNITS: tuple[int, ...] = tuple(BASE**number for number in range(_BINS + 1))
+
+
+def unit(ms: int) -> int:
+    """The histogram of one call."""
+    return _UNITS[bisect_left(BOUNDS, ms)]
+
+
+def counts(histogram: int) -> Iterator[int]:
+    while histogram:
+        histogram, count = divmod(histogram, BASE)
+        yield count
+
+
+def total(histogram: int) -> int:
+    return sum(counts(histogram))
+
+
+def percentile(histogram: int, part: float) -> int | None:
+    """By nearest rank, in milliseconds: right to within the width of its bin. None of nothing."""
+    whole = total(histogram)
+    rank, seen = max(1.0, part * whole), 0
+    for number, count in enumerate(counts(histogram)):
+        if count and seen + count >= rank:
+            return _inside(number, (rank - seen) / count)
+        seen += count
+    return None
+
+
+def _inside(number: int, share: float) -> int:
+    """So far into a bin, whose times are taken to be spread evenly over its logarithm."""
+    if number >= len(BOUNDS):
+        return BOUNDS[-1]
+    high = BOUNDS[number]
+    low = BOUNDS[number - 1] if number else 1
+    return round(low * math.pow(high / low, share))

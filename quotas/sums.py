@@ -1,0 +1,143 @@
+"""Sums read from the rollups, each from the smallest table that has them.
+
+Of the organization as a whole there is one row a quarter; of spans of days, whole days of UTC are read as such and only the
+ends by the quarter, so that the days of every time zone come out right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+from django.db import connections
+from psycopg import sql
+
+from orbit.lib import access
+from quotas import facets
+from quotas.rollups import DAYS, FACETS, HISTOGRAMS, QUARTERS, SUMS, TOTALS, Table, day_start
+
+OBJECTS = {"project": "project_id", "key": "key_id", "model": "model", "account": "account_id"}
+FACET_NAMES = (facets.END_USER, facets.TAG, facets.CODE, facets.LIMIT)
+
+Only = Mapping[str, Sequence[Any]]  # columns, and the values of which one must be there
+Row = dict[str, Any]  # by the names that it is grouped by, and of SUMS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Sums over [since, until), which are quarters of an hour, for each group of `by`.
+
+    `by` takes OBJECTS, `day` (a date in the time zone), `hour` (counted from `since`) and one of FACET_NAMES; together
+    with the latter, and in its `only`, of the objects only the project. `most` are the greatest by `order`.
+    """
+
+    since: datetime
+    until: datetime
+    by: tuple[str, ...] = ()
+    only: Only = field(default_factory=dict)
+    time_zone: str = "UTC"
+    order: str = ""
+    most: int | None = None
+
+    @property
+    def facet(self) -> str | None:
+        return next((name for name in self.by if name in facets.ALL), None)
+
+    @property
+    def by_time(self) -> bool:
+        return "day" in self.by or "hour" in self.by
+
+
+class _Statement:
+    """SQL, and the values for it in the order of their places."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def value(self, value: Any, kind: LiteralString) -> sql.Composable:
+        self.values.append(value)
+        return sql.SQL("%s::" + kind)
+
+    def group(self, asked: Asked, name: str) -> sql.Composable:
+        if name == "day":
+            return sql.SQL("(starts_at AT TIME ZONE {})::date").format(self.value(asked.time_zone, "text"))
+        if name == "hour":
+            return sql.SQL("date_bin('1 hour', starts_at, {})").format(self.value(asked.since, "timestamptz"))
+        return sql.Identifier("value" if name in facets.ALL else OBJECTS[name])
+
+    def rows(self, table: Table, asked: Asked, since: datetime, until: datetime) -> sql.Composable:
+        """Of the organization in scope; row-level security says so once more."""
+        tests = [
+            sql.SQL("organization_id = {}").format(self.value(access.organization_id(), "uuid")),
+            sql.SQL("starts_at >= {}").format(self.value(since, "timestamptz")),
+            sql.SQL("starts_at < {}").format(self.value(until, "timestamptz")),
+        ]
+        if table is FACETS:
+            tests.append(sql.SQL("facet = {}").format(self.value(asked.facet, "text")))
+        for column, wanted in asked.only.items():
+            kind: LiteralString = "text[]" if column == "model" else "uuid[]"
+            tests.append(
+                sql.SQL("{} = ANY({})").format(sql.Identifier(column), self.value(list(wanted), kind))
+            )
+        columns = [column for column in table.key if column not in ("organization_id", "facet", "currency")]
+        return sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, (*columns, *SUMS))),
+            sql.Identifier(table.name),
+            sql.SQL(" AND ").join(tests),
+        )
+
+
+def read(asked: Asked) -> list[Row]:
+    """One row of zeros when there is nothing and nothing to group by."""
+    statement = _Statement()
+    groups = [statement.group(asked, name) for name in asked.by]
+    parts = [statement.rows(*part) for part in _parts(asked)]
+    figures = [sql.SQL("coalesce(sum({0}), 0) AS {0}").format(sql.Identifier(name)) for name in SUMS]
+    places = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(groups)))
+    query = sql.SQL("SELECT {} FROM ({}) AS part").format(
+        sql.SQL(", ").join([*groups, *figures]), sql.SQL(" UNION ALL ").join(parts)
+    )
+    if groups:
+        query += sql.SQL(" GROUP BY {0} ORDER BY {1}{0}").format(
+            places, sql.SQL("{} DESC, ").format(sql.Identifier(asked.order)) if asked.order else sql.SQL("")
+        )
+    if asked.most is not None:
+        query += sql.SQL(" LIMIT {}").format(sql.Literal(asked.most))
+    with connections["default"].cursor() as cursor:
+        cursor.execute(query, statement.values)
+        names = (*asked.by, *SUMS)
+        return [_row(names, found) for found in cursor.fetchall()]
+
+
+def _row(names: Sequence[str], found: Sequence[Any]) -> Row:
+    row = dict(zip(names, found, strict=True))
+    return row | {name: int(row[name]) for name in SUMS}
+
+
+def _parts(asked: Asked) -> list[tuple[Table, Asked, datetime, datetime]]:
+    """Which rows of which tables make up the span."""
+    since, until = asked.since, asked.until
+    if asked.facet is not None:
+        return [(FACETS, asked, since, until)]
+    if not asked.only and not set(asked.by) & set(OBJECTS):
+        return [(TOTALS, asked, since, until)]
+    first, last = day_start(since + timedelta(days=1, microseconds=-1)), day_start(until)
+    if asked.by_time or first >= last:
+        return [(QUARTERS, asked, since, until)]
+    parts = [(QUARTERS, asked, since, first), (DAYS, asked, first, last), (QUARTERS, asked, last, until)]
+    return [part for part in parts if part[2] < part[3]]
+
+
+def added(rows: Sequence[Row]) -> Row:
+    """All rows as one."""
+    return {name: sum(row[name] for row in rows) for name in SUMS}
+
+
+def without(whole: Row, part: Row) -> Row:
+    """What is left. Histograms, too: none of their counts is greater in a part than in the whole."""
+    return {name: whole[name] - part[name] for name in SUMS}
+
+
+__all__ = ["FACET_NAMES", "HISTOGRAMS", "OBJECTS", "SUMS", "Asked", "Only", "Row", "added", "read", "without"]
