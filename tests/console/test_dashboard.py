@@ -185,7 +185,7 @@ def test_number_of_queries_does_not_grow_with_the_calls(tenant: Tenant) -> None:
         tenant.bucket(quarter(now), requests=1)
     many = queries(tenant.path), queries(f"{tenant.path}calls/{call.event_id}/")
     assert few == many
-    assert many[0] <= 34
+    assert many[0] <= 35  # one of them counts the requests that wait for this member
     assert many[1] <= 14
 
 

@@ -196,12 +196,14 @@ def test_what_both_views_changed_since_is_all_there() -> None:
     ahead = rfc3339(datetime.now(UTC) + timedelta(days=1))
     text["limits"][0]["temporary"] = {"limit": "400.00", "until": ahead}  # no field of the form
     text["caps"] = {"max_output_tokens": 77}
+    text["unpriced_models"] = "refuse"  # a price in the form, which nobody touched
     given = {**fields_of(base), "limit-0-limit": "310.00", "models": "dear"}
     made = policy_document(form.merged(base, text, given))
     assert made["limits"][0]["limit"] == "310.00"
     assert made["limits"][0]["temporary"]["limit"] == "400.00"
     assert made["caps"]["max_output_tokens"] == 77
     assert made["allow"]["models"] == ["dear"]
+    assert made["unpriced_models"] == "refuse"
 
 
 def test_limits_are_added_with_a_name_of_their_own_and_taken_out() -> None:
