@@ -23,6 +23,7 @@ from django.test import Client
 from django.urls import reverse
 from psycopg import sql
 
+from audit.models import Content
 from console.urls import urlpatterns
 from orbit.demo.provider.process import ProviderHandle
 from orbit.lib import access
@@ -92,6 +93,8 @@ def test_secrets_are_nowhere(planted: Planted, caplog: pytest.LogCaptureFixture)
     caplog.set_level("DEBUG")
     tenant = planted.tenant
     assert tenant.events()  # all that was on its way is in the ledger
+    with access.operator():
+        assert Content.objects.filter(organization_id=tenant.id).exists()  # else prompts were not stored
     controls = dict(zip(CONTROLS, (tenant.slug, str(tenant.id)), strict=True))
     search = Search(planted.secrets | controls)
     look_at_tables(search)
