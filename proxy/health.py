@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from orbit.lib.redis import Link, StoreError, StoreUnavailable
 from proxy.context import Target
@@ -141,7 +142,7 @@ class Health:
                 if told is not None:
                     await at.call("ZADD", key, f"{told[0]:.3f}", _member(name, told[1]))
             await at.call("ZREMRANGEBYSCORE", key, "-inf", f"{self.clock():.3f}")
-            self._hear(_read(await at.call("ZRANGE", key, 0, KNOWN, "WITHSCORES")))
+            self._hear(read_shared(await at.call("ZRANGE", key, 0, KNOWN, "WITHSCORES")))
         except (StoreUnavailable, StoreError) as error:
             self.news = {**news, **self.news}
             logger.debug("what rests is not shared: %s", error)
@@ -161,7 +162,7 @@ def _member(name: Name, broken: bool) -> str:
     return "\n".join((*name, "broken" if broken else ""))
 
 
-def _read(reply: Iterable[bytes]) -> dict[Name, tuple[float, bool]]:
+def read_shared(reply: Iterable[Any]) -> dict[Name, tuple[float, bool]]:
     found: dict[Name, tuple[float, bool]] = {}
     members = iter(reply)
     for member, until in zip(members, members, strict=True):
