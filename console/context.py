@@ -17,10 +17,16 @@ from tenants.rights import Right, may
 # Pages of an organization, by the name of their address, and the right that each takes.
 SECTIONS = (
     ("dashboard", "Dashboard", Right.USAGE_READ),
+    ("projects", "Projects", Right.ORGANIZATION_READ),
     ("keys", "Keys", Right.KEYS_READ),
+    ("models", "Models", Right.ORGANIZATION_READ),
+    ("accounts", "Providers", Right.ORGANIZATION_READ),
     ("members", "Members", Right.MEMBERS_READ),
     ("start", "Set up", Right.ORGANIZATION_READ),
 )
+_PLACE = "o/<slug:slug>/"
+# Where a page's address begins otherwise than its section is named.
+_BELOW = {"providers": "accounts", "sign-in": "members"}
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -28,8 +34,18 @@ def console(request: HttpRequest) -> dict[str, Any]:
     return {
         "development_outbox": mail.is_outbox() and is_local_development(request),
         "open_pages": [(name, title) for name, title, right in SECTIONS if member and may(member, right)],
+        "open_section": _section(request),
         "passkeys_work": _has_a_name(request),
     }
+
+
+def _section(request: HttpRequest) -> str:
+    """Of the pages in the navigation the one that this page is, or is below of."""
+    match = request.resolver_match
+    if match is None or not match.route.startswith(_PLACE):
+        return ""
+    first, _, _ = match.route.removeprefix(_PLACE).partition("/")
+    return _BELOW.get(first, first) or "dashboard"
 
 
 def _has_a_name(request: HttpRequest) -> bool:
