@@ -41,8 +41,9 @@ def gone(request: HttpRequest, membership: Membership, what: str, to: str) -> Ht
 
 
 def reason_of(request: HttpRequest) -> str:
-    return request.POST.get("reason", "").strip()[:MOST_REASON]
+    return request.POST.get("reason", "").replace("\x00", "").strip()[:MOST_REASON]
 
 
 def typed(request: HttpRequest, *names: str) -> dict[str, str]:
-    return {name: request.POST.get(name, "").strip() for name in names}
+    """Without NUL, which the database does not take."""
+    return {name: request.POST.get(name, "").replace("\x00", "").strip() for name in names}

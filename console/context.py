@@ -22,11 +22,13 @@ SECTIONS = (
     ("models", "Models", Right.ORGANIZATION_READ),
     ("accounts", "Providers", Right.ORGANIZATION_READ),
     ("members", "Members", Right.MEMBERS_READ),
+    ("api_access", "API access", Right.ORGANIZATION_READ),
+    ("settings", "Settings", Right.ORGANIZATION_READ),
     ("start", "Set up", Right.ORGANIZATION_READ),
 )
 _PLACE = "o/<slug:slug>/"
 # Where a page's address begins otherwise than its section is named.
-_BELOW = {"providers": "accounts", "sign-in": "members"}
+_BELOW = {"providers": "accounts", "sign-in": "members", "api-access": "api_access"}
 
 
 def console(request: HttpRequest) -> dict[str, Any]:

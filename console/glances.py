@@ -96,3 +96,15 @@ def of_all(organization: Organization, now: datetime | None = None) -> Glance:
         calls=Sum("requests", default=0), failed=Sum("failed", default=0), refused=Sum("refused", default=0)
     )
     return Glance(day_calls=sums["calls"], day_failed=sums["failed"], day_refused=sums["refused"])
+
+
+def month_spend(organization: Organization, keys: Any, now: datetime | None = None) -> Glance:
+    """Of these keys together, this month alone; `keys` may be a question of its own."""
+    since = month_start(organization, now or datetime.now(UTC))
+    buckets = UsageBucket.objects.filter(
+        organization_id=organization.pk, starts_at__gte=since, key_id__in=keys
+    )
+    sums = buckets.aggregate(
+        calls=Sum("requests", default=0), failed=Sum("failed", default=0), cost=Sum("cost_nano", default=0)
+    )
+    return Glance(calls=sums["calls"], failed=sums["failed"], cost_nano=sums["cost"])

@@ -22,7 +22,7 @@ Typed = dict[str, Any]
 
 def read(post: QueryDict) -> Typed:
     typed: Typed = {
-        name: post.get(name, "").strip()
+        name: post.get(name, "").replace("\x00", "").strip()
         for name in ("policy", "models", "ip_ranges", "expires_at", "rotate_after_days")
     }
     return typed | {"endpoints": post.getlist("endpoints")}

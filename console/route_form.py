@@ -74,10 +74,12 @@ class Typed:
 def read(post: QueryDict) -> Typed:
     """Lines in which nothing is named are left out."""
     columns = (post.getlist("account"), post.getlist("model"), post.getlist("weight"))
-    lines = [Line(*(text.strip() for text in line)) for line in zip(*columns, strict=False)]
-    fallbacks = [one.strip() for one in post.getlist("fallback")]
+    lines = [
+        Line(*(text.replace("\x00", "").strip() for text in line)) for line in zip(*columns, strict=False)
+    ]
+    fallbacks = [one.replace("\x00", "").strip() for one in post.getlist("fallback")]
     return Typed(
-        {name: post.get(name, "").strip() for name in (*_TEXTS, *_NUMBERS)},
+        {name: post.get(name, "").replace("\x00", "").strip() for name in (*_TEXTS, *_NUMBERS)},
         tuple(line for line in lines if line.model or (line.account and len(lines) == 1)),
         tuple(one for one in fallbacks if one),
     )

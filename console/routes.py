@@ -69,7 +69,7 @@ def new(request: HttpRequest, membership: Membership) -> HttpResponse:
         return _form(request, membership, None, route_form.empty(*begun))
     typed = route_form.read(request.POST)
     try:
-        if ModelAlias.objects.filter(alias=typed.fields["alias"].replace("\x00", "")).exists():
+        if ModelAlias.objects.filter(alias=typed.fields["alias"]).exists():
             raise InputError("alias", f"{typed.fields['alias']!r} is taken", "change that model instead")
         made = services.save_model(**where(membership), **typed.route()).row
     except InputError as error:
