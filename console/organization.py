@@ -170,7 +170,7 @@ def _deleting(organization: Organization) -> str:
     projects = Project.objects.filter(archived_at=None).count()
     return (
         f"{keys:,} key{'' if keys == 1 else 's'} of {projects:,} project{'' if projects == 1 else 's'} "
-        f"are refused from the next call on; {calls_a_day(of_all(organization))}."
+        f"{'is' if keys == 1 else 'are'} refused from the next call on; {calls_a_day(of_all(organization))}."
     )
 
 

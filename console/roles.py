@@ -29,7 +29,7 @@ def roles_page(request: HttpRequest, membership: Membership) -> HttpResponse:
         "own": [(role, role.rights <= membership.rights) for role in own],
         "columns": [name for name, _ in columns],
         "lines": [
-            (right, MEANINGS[right], [(name, right in rights) for name, rights in columns]) for right in Right
+            (right, _meaning(right), [(name, right in rights) for name, rights in columns]) for right in Right
         ],
         "may_write": may(membership, Right.ROLES_WRITE),
     }
@@ -93,6 +93,11 @@ def delete(request: HttpRequest, membership: Membership, role_id: UUID) -> HttpR
     return redirect("roles", membership.organization.slug)
 
 
+def _meaning(right: Right) -> str:
+    """As the printed table has it, which is Markdown."""
+    return MEANINGS[right].replace("`", "")
+
+
 def _wanted(words: list[str]) -> list[str]:
     if not words:
         raise InputError("rights", "are none", "tick at least one")
@@ -113,7 +118,7 @@ def _form(
         "role": role,
         "name": name,
         "rights": [
-            (right, MEANINGS[right], right.value in words, right in membership.rights) for right in Right
+            (right, _meaning(right), right.value in words, right in membership.rights) for right in Right
         ],
         "changeable": role is None or role.rights <= membership.rights,
         "holders": Membership.objects.filter(custom_role=role).count() if role else 0,

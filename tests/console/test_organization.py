@@ -135,7 +135,7 @@ def test_deletion_says_what_it_meets_and_wants_the_name(tenant: Tenant, client: 
     tenant.bucket(bucket_start(datetime.now(UTC)), requests=3)
     path = f"{tenant.path}settings/"
     page = client.get(path).content.decode()
-    assert "1 key of 1 project are refused from the next call on; 3 calls came in the last 24 hours." in page
+    assert "1 key of 1 project is refused from the next call on; 3 calls came in the last 24 hours." in page
     client.post(f"{path}delete/", {"confirm": "something else"})
     assert _now(tenant).deleted_at is None
     client.post(f"{path}delete/", {"confirm": tenant.organization.slug})
