@@ -22,36 +22,41 @@ SECTIONS = (
     ("my_usage", "My usage", Right.ORGANIZATION_READ),
     ("calls", "Calls", Right.ORGANIZATION_READ),
     ("playground", "Playground", Right.ORGANIZATION_READ),
+    ("projects", "Projects", Right.ORGANIZATION_READ),
     ("keys", "Keys", Right.KEYS_READ),
+    ("models", "Models", Right.ORGANIZATION_READ),
+    ("accounts", "Providers", Right.ORGANIZATION_READ),
     ("policies", "Policies", Right.ORGANIZATION_READ),
     ("requests", "Requests", Right.ORGANIZATION_READ),
     ("members", "Members", Right.MEMBERS_READ),
     ("contents", "Contents", Right.CONTENTS_ERASE),
+    ("api_access", "API access", Right.ORGANIZATION_READ),
+    ("settings", "Settings", Right.ORGANIZATION_READ),
     ("start", "Set up", Right.ORGANIZATION_READ),
 )
-
-# Pages that lie below one of these, by the section that is marked then.
-BELOW = {
-    "policy": "policies",
-    "new_policy": "policies",
-    "edit_policy": "policies",
-    "check_policy": "policies",
-    "compare_policy": "policies",
-    "begin_trial": "policies",
-    "ask_for_more": "requests",
-}
+_PLACE = "o/<slug:slug>/"
+# Where a page's address begins otherwise than its section is named.
+_BELOW = {"providers": "accounts", "sign-in": "members", "api-access": "api_access", "mine": "my_usage"}
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
     member: Membership | None = getattr(request, "membership", None)
-    page = request.resolver_match.url_name if request.resolver_match else ""
     return {
         "development_outbox": mail.is_outbox() and is_local_development(request),
-        "current_section": BELOW.get(page or "", page),
         "requests_to_answer": SimpleLazyObject(lambda: to_answer(member) if member else 0),
         "open_pages": [(name, title) for name, title, right in SECTIONS if member and may(member, right)],
+        "open_section": _section(request),
         "passkeys_work": _has_a_name(request),
     }
+
+
+def _section(request: HttpRequest) -> str:
+    """Of the pages in the navigation the one that this page is, or is below of."""
+    match = request.resolver_match
+    if match is None or not match.route.startswith(_PLACE):
+        return ""
+    first, _, _ = match.route.removeprefix(_PLACE).partition("/")
+    return _BELOW.get(first, first) or "dashboard"
 
 
 def _has_a_name(request: HttpRequest) -> bool:

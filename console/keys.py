@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from console import key_form
 from console.access import organization_page
+from console.glances import NOTHING, Glance, glances
+from console.key_page import policies
+from orbit.lib.admin import as_id
 from orbit.lib.errors import InputError
-from quotas.models import UsageBucket
 from tenants import services
 from tenants.key_list import Selection, selected, state
+from tenants.key_search import found_keys
 from tenants.models import ApiKey, Membership, Organization, Project
 from tenants.rights import Right, may
 
@@ -36,6 +39,7 @@ class Row:
     calls: int
     failed: int
     cost_nano: int
+    did: Glance
 
 
 @require_safe
@@ -48,7 +52,9 @@ def keys_page(request: HttpRequest, membership: Membership) -> HttpResponse:
 @organization_page(Right.KEYS_ISSUE)
 def issue(request: HttpRequest, membership: Membership) -> HttpResponse:
     """Shows the key, this once."""
-    typed = {name: request.POST.get(name, "").strip() for name in ("project", "name", "owner")}
+    typed: dict[str, Any] = {
+        name: request.POST.get(name, "").strip() for name in ("project", "name", "owner")
+    } | key_form.read(request.POST)
     try:
         _, text = services.issue_key(
             organization_id=membership.organization_id,
@@ -56,6 +62,7 @@ def issue(request: HttpRequest, membership: Membership) -> HttpResponse:
             project=typed["project"],
             name=typed["name"],
             owner=typed["owner"] or None,
+            **key_form.wanted(typed, membership.organization),
         )
     except InputError as error:
         return _page(request, membership, wrong=error, typed=typed)
@@ -65,7 +72,7 @@ def issue(request: HttpRequest, membership: Membership) -> HttpResponse:
 @require_POST
 @organization_page(Right.KEYS_WRITE)
 def rotate(request: HttpRequest, membership: Membership, key_id: UUID) -> HttpResponse:
-    """Shows the new secret, this once. The old one works on for a day."""
+    """Shows the new secret, this once. The old one works on for as long as was asked."""
     where: dict[str, Any] = {"organization_id": membership.organization_id, "actor": membership}
     if not may(membership, Right.KEYS_ISSUE):
         messages.error(
@@ -73,7 +80,7 @@ def rotate(request: HttpRequest, membership: Membership, key_id: UUID) -> HttpRe
         )
         return redirect("keys", membership.organization.slug)
     try:
-        rotated = services.rotate_key(**where, key_id=key_id)
+        rotated = services.rotate_key(**where, key_id=key_id, overlap=_overlap(request))
     except InputError as error:
         messages.error(request, f"That did not work: {error.message}.")
         return redirect("keys", membership.organization.slug)
@@ -88,6 +95,7 @@ def suspend(request: HttpRequest, membership: Membership, key_id: UUID) -> HttpR
     return _done(
         request,
         membership,
+        key_id,
         lambda where: services.suspend_key(**where, key_id=key_id, reason=reason),
         "The key is refused from its next call on, until it is resumed.",
     )
@@ -99,6 +107,7 @@ def resume(request: HttpRequest, membership: Membership, key_id: UUID) -> HttpRe
     return _done(
         request,
         membership,
+        key_id,
         lambda where: services.resume_key(**where, key_id=key_id),
         "The key works again.",
     )
@@ -111,19 +120,35 @@ def revoke(request: HttpRequest, membership: Membership, key_id: UUID) -> HttpRe
     return _done(
         request,
         membership,
+        key_id,
         lambda where: services.revoke_key(**where, key_id=key_id, reason=reason),
         "The key was revoked.",
     )
 
 
+def _overlap(request: HttpRequest) -> timedelta:
+    hours = request.POST.get("overlap", "24")
+    if hours not in dict(key_form.OVERLAPS):
+        raise InputError("overlap", "is none of these")
+    return timedelta(hours=int(hours))
+
+
 def _done(
-    request: HttpRequest, membership: Membership, do: Callable[[dict[str, Any]], object], said: str
+    request: HttpRequest,
+    membership: Membership,
+    key_id: UUID,
+    do: Callable[[dict[str, Any]], object],
+    said: str,
 ) -> HttpResponse:
+    """Back to the list, or to the key's own page where the form stood there."""
     try:
         do({"organization_id": membership.organization_id, "actor": membership})
         messages.success(request, said)
     except InputError as error:
         messages.error(request, f"That did not work: {error.message}.")
+    else:
+        if request.POST.get("from") == "key":
+            return redirect("key", membership.organization.slug, key_id)
     return redirect("keys", membership.organization.slug)
 
 
@@ -134,7 +159,7 @@ def _page(
     secret: str = "",
     of: str = "",
     wrong: InputError | None = None,
-    typed: dict[str, str] | None = None,
+    typed: dict[str, Any] | None = None,
 ) -> HttpResponse:
     organization = membership.organization
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "project", "after")}
@@ -151,6 +176,9 @@ def _page(
         "projects": list(
             Project.objects.filter(archived_at=None).order_by("slug").values_list("slug", flat=True)[:200]
         ),
+        "policies": policies(),
+        "endpoints": key_form.CHOICES,
+        "may_attach": may(membership, Right.POLICIES_ATTACH),
         "may_issue": may(membership, Right.KEYS_ISSUE),
         "may_change": may(membership, Right.KEYS_WRITE),
         "may_revoke": may(membership, Right.KEYS_REVOKE),
@@ -168,8 +196,12 @@ def _page(
 
 def _found(asked: dict[str, str]) -> tuple[list[ApiKey], bool]:
     """Keys that are not revoked, the newest first, and whether there are more."""
-    name = asked["q"] and (asked["q"] if "*" in asked["q"] else f"*{asked['q']}*")
-    rows = selected(Selection(project=asked["project"] or None, name=name or None)).order_by("-id")
+    text = asked["q"]
+    named = "@" in text or "…" in text or as_id(text) is not None
+    name = None if named or not text else text if "*" in text else f"*{text}*"
+    rows = selected(Selection(project=asked["project"] or None, name=name)).order_by("-id")
+    if named:
+        rows = found_keys(rows, text)
     if asked["after"]:
         try:
             rows = rows.filter(pk__lt=UUID(asked["after"]))
@@ -180,18 +212,10 @@ def _found(asked: dict[str, str]) -> tuple[list[ApiKey], bool]:
 
 
 def _rows(organization: Organization, keys: Sequence[ApiKey]) -> list[Row]:
-    """With the calls, failures and cost of this calendar month where the organization is."""
-    now = datetime.now(ZoneInfo(organization.time_zone))
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    buckets = UsageBucket.objects.filter(
-        organization_id=organization.pk, starts_at__gte=month, key_id__in=[key.pk for key in keys]
-    )
-    sums = buckets.order_by().values("key_id")
-    sums = sums.annotate(calls=Sum("requests"), failures=Sum("failed"), cost=Sum("cost_nano"))
-    found = {one["key_id"]: one for one in sums}
-    nothing = {"calls": 0, "failures": 0, "cost": 0}
+    """With what each did this calendar month where the organization is, and in the last day."""
+    found = glances(organization, "key_id", [key.pk for key in keys])
     return [
-        Row(key, state(key), one["calls"], one["failures"], one["cost"])
+        Row(key, state(key), did.calls, did.failed, did.cost_nano, did)
         for key in keys
-        for one in (found.get(key.pk, nothing),)
+        for did in (found.get(key.pk, NOTHING),)
     ]

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -18,10 +19,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console import second_factor, sign_up
 from console.access import organization_page
+from console.glances import NOTHING
+from console.member import spend_of
 from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import CustomRole, Invitation, Membership, Person
 from tenants.rights import BUILT_IN, Right, may
+
+SHOWN = 50  # on one page
+INVITATIONS = 200
 
 
 class NotSent(Exception):
@@ -52,8 +58,12 @@ def _send(invitation: Invitation, token: str) -> None:
 @require_safe
 @organization_page(Right.MEMBERS_READ)
 def members_page(request: HttpRequest, membership: Membership) -> HttpResponse:
-    members = Membership.objects.select_related("person", "custom_role").order_by("person__email")
+    asked = {name: request.GET.get(name, "").strip().replace("\x00", "") for name in ("q", "after")}
+    found = list(_found(asked)[: SHOWN + 1])
+    members = found[:SHOWN]
     may_require = may(membership, Right.ORGANIZATION_WRITE)
+    may_see = may(membership, Right.KEYS_READ) and may(membership, Right.USAGE_READ)
+    spend = spend_of(membership.organization, [one.person_id for one in members]) if may_see else {}
     with_factor = second_factor.who_has_one([one.person_id for one in members]) if may_require else None
     shown = {
         "organization": membership.organization,
@@ -63,18 +73,29 @@ def members_page(request: HttpRequest, membership: Membership) -> HttpResponse:
                 one,
                 one.rights <= membership.rights and not one.is_managed,
                 with_factor is None or one.person_id in with_factor,
+                spend.get(one.person_id, NOTHING),
             )
             for one in members
         ],
+        "more": members[-1].person.email if len(found) > SHOWN else "",
+        "asked": asked,
+        "may_see": may_see,
         "may_require": may_require,
         "proved": may_require and second_factor.is_proved(request),
-        "invitations": services.open_invitations().order_by("email"),
+        "invitations": services.open_invitations().order_by("email")[:INVITATIONS],
         "roles": grantable(membership),
         "may_invite": may(membership, Right.MEMBERS_INVITE),
         "may_change": may(membership, Right.MEMBERS_WRITE),
         "may_sign_in": may(membership, Right.SIGN_IN_WRITE),
     }
     return render(request, "console/members.html", shown)
+
+
+def _found(asked: dict[str, str]) -> QuerySet[Membership]:
+    rows = Membership.objects.select_related("person", "custom_role").order_by("person__email")
+    if asked["q"]:
+        rows = rows.filter(Q(person__email__icontains=asked["q"]) | Q(person__name__icontains=asked["q"]))
+    return rows.filter(person__email__gt=asked["after"]) if asked["after"] else rows
 
 
 def grantable(membership: Membership) -> list[str]:

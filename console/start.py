@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console.access import organization_page, sign_in
 from console.calls import reading
+from console.offers import SHOWN, offered_by, prices_as, remember, remembered, suggested
 from console.snippets import snippets
 from console.starting_policies import BY_NAME, STARTING, Meaning, meaning
 from console.typical import first_priced
@@ -27,15 +28,7 @@ from proxy.offered import offered
 from tenants import kinds, services
 from tenants.models import ApiKey, Membership, ModelAlias, Person, Project, ProviderAccount
 from tenants.rights import Right, may
-from tenants.secrets import CredentialUnavailable, resolve
 
-# Of what a provider offers, what most people begin with; where it offers none of these, its first few.
-FAVOURITES = (
-    "gpt-5", "gpt-5-mini", "gpt-4o", "gpt-4o-mini", "claude-sonnet-4-6", "claude-haiku-4-5",
-    "mistral-large-latest", "deepseek-chat", "llama-3.3-70b-versatile",
-)  # fmt: skip
-FIRST = 3
-SHOWN = 200  # models to choose from by ticking; others are typed
 DEMO_MODELS = ("gpt-4o-mini", "gpt-4o")
 DEMO_CREDENTIAL = "sk-demo-orbit-gateway"  # it takes any
 PROJECT = "first-project"
@@ -112,7 +105,7 @@ def start_account(request: HttpRequest, membership: Membership) -> HttpResponse:
     kind, secret = request.POST.get("kind", ""), request.POST.get("secret", "").strip()
     base_url = request.POST.get("base_url", "").strip()
     try:
-        wanted = services.checked_account(kind=kind, base_url=base_url, prices_as=_prices_as(kind))
+        wanted = services.checked_account(kind=kind, base_url=base_url, prices_as=prices_as(kind))
         found = offered(kind=kind, base_url=wanted["base_url"], secret=secret)
         name = _free_name(kind)
         credential = services.NewCredential(value=secret) if secret else None
@@ -120,7 +113,7 @@ def start_account(request: HttpRequest, membership: Membership) -> HttpResponse:
     except InputError as error:
         typed = {"kind": kind, "base_url": base_url}
         return _page(request, membership, Wrong("account", error.path, _words(error), typed))
-    _remember(request, name, found)
+    remember(request, name, found)
     return redirect("start", membership.organization.slug)
 
 
@@ -150,7 +143,7 @@ def start_models(request: HttpRequest, membership: Membership) -> HttpResponse:
         if account is None:
             raise InputError("models", "need a provider account first")
         if "ask" in request.POST:
-            _remember(request, account.name, _offered_by(account))
+            remember(request, account.name, offered_by(account))
             return redirect("start", membership.organization.slug)
         names = [*request.POST.getlist("models"), *typed.replace(",", " ").split()]
         if not names:
@@ -223,7 +216,7 @@ def _page(
 ) -> HttpResponse:
     done = progress(membership)
     step = wrong.step if wrong else done.step
-    offers = _remembered(request, done.account)
+    offers = remembered(request, done.account)
     shown = {
         "organization": membership.organization,
         "progress": done,
@@ -231,7 +224,7 @@ def _page(
         "wrong": wrong,
         "kinds": kinds.choices(),
         "demo": demo_provider_url() is not None,
-        "offers": [(one, one in _suggested(offers)) for one in offers[:SHOWN]],
+        "offers": [(one, one in suggested(offers)) for one in offers[:SHOWN]],
         "policies": _meanings(membership, done) if step == "policy" else [],
         "rights": {right.name.lower(): may(membership, right) for right in Right},
         "key": key,
@@ -255,35 +248,6 @@ def _first_project() -> str | None:
     return (
         Project.objects.filter(archived_at=None).order_by("created_at").values_list("slug", flat=True).first()
     )
-
-
-def _offered_by(account: ProviderAccount) -> tuple[str, ...]:
-    try:
-        secret = resolve(account)
-    except CredentialUnavailable as error:
-        raise InputError("credential", error.reason) from None
-    return offered(kind=account.kind, base_url=account.base_url, secret=secret.reveal() if secret else "")
-
-
-def _suggested(offers: list[str]) -> list[str]:
-    return [one for one in offers if one in FAVOURITES] or offers[:FIRST]
-
-
-def _remember(request: HttpRequest, account: str, names: tuple[str, ...]) -> None:
-    request.session["offered"] = {account: list(names[:SHOWN])}
-
-
-def _remembered(request: HttpRequest, account: ProviderAccount | None) -> list[str]:
-    """What the newest account was found to offer, in this session."""
-    found: dict[str, list[str]] = request.session.get("offered", {})
-    names = found.get(account.name, []) if account else []
-    return sorted(names, key=lambda one: (one not in FAVOURITES, one))
-
-
-def _prices_as(kind: str) -> str:
-    """Servers of one's own have no list of prices: theirs are under the kind's own name, until somebody sets them."""
-    facts = kinds.BY_NAME.get(kind)
-    return (facts.prices_as if facts else None) or "openai"
 
 
 def _free_name(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""What pages have done in the background: drafts tried on past calls, mail about requests, a sign of life."""
+"""What pages have done in the background: drafts tried on past calls, files, mail about requests, a sign of life."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from console import pulse, request_mail
+from console import exports, pulse, request_mail
 from console.policies import trials
 
 AGAIN_S = 2
@@ -19,6 +19,12 @@ def try_draft(self: Any, organization_id: str, trial_id: str) -> None:
     """One trial of a draft; those that wait for their turn come back for it."""
     if not trials.run(UUID(organization_id), trial_id):
         raise self.retry(countdown=AGAIN_S)
+
+
+@shared_task(name="console.tasks.make_export", time_limit=300)
+def make_export(organization_id: str, person_id: int, export_id: str) -> str:
+    """May run twice: the second time it finds the file made."""
+    return exports.make(UUID(organization_id), person_id, export_id)
 
 
 @shared_task(

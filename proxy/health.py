@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from redis import Redis
-
 from orbit.lib.redis import Link, StoreError, StoreUnavailable
 from proxy.context import Target
 from quotas import keys
@@ -144,7 +142,7 @@ class Health:
                 if told is not None:
                     await at.call("ZADD", key, f"{told[0]:.3f}", _member(name, told[1]))
             await at.call("ZREMRANGEBYSCORE", key, "-inf", f"{self.clock():.3f}")
-            self._hear(_read(await at.call("ZRANGE", key, 0, KNOWN, "WITHSCORES")))
+            self._hear(read_shared(await at.call("ZRANGE", key, 0, KNOWN, "WITHSCORES")))
         except (StoreUnavailable, StoreError) as error:
             self.news = {**news, **self.news}
             logger.debug("what rests is not shared: %s", error)
@@ -160,29 +158,11 @@ class Health:
                 self.conditions[name] = Condition(IN_A_ROW, until, broken=True, told=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """An account, or one model of it, that is not called until a moment (seconds since the epoch)."""
-
-    account: str
-    model: str
-    until: float
-    broken: bool
-
-
-def rests(store: Redis, now: float) -> list[Rest]:
-    """What workers told each other, for who looks from outside. RedisError when the store is away."""
-    found: Any = store.zrange(keys.resting(SHARD), 0, KNOWN, withscores=True)
-    flat = [part for member, until in found for part in (member, until)]
-    told = [Rest(*name, until, broken) for name, (until, broken) in _read(flat).items() if until > now]
-    return sorted(told, key=lambda one: -one.until)
-
-
 def _member(name: Name, broken: bool) -> str:
     return "\n".join((*name, "broken" if broken else ""))
 
 
-def _read(reply: Iterable[Any]) -> dict[Name, tuple[float, bool]]:
+def read_shared(reply: Iterable[Any]) -> dict[Name, tuple[float, bool]]:
     found: dict[Name, tuple[float, bool]] = {}
     members = iter(reply)
     for member, until in zip(members, members, strict=True):

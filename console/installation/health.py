@@ -15,7 +15,7 @@ from console.installation.panels import BAD, GOOD, NONE, WARN, Fact, Look, Readi
 from console.pulse import pulses
 from console.templatetags.figures import compact, share
 from orbit.lib.store import client, servers
-from proxy.health import rests
+from proxy.resting import rests
 from quotas.journal import Standing, standing
 from quotas.models import DirtyBucket, UsageBucket
 from tenants.models import ProviderAccount

@@ -26,6 +26,7 @@ class ProviderAccount(models.Model):
     credential_ref = models.CharField(max_length=500, blank=True)
     credential_sealed = models.BinaryField(null=True, blank=True, editable=False)
     credential_hint = models.CharField(max_length=24, blank=True, editable=False)
+    credential_at = models.DateTimeField(null=True, blank=True, editable=False)  # since when it is this one
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["ProviderAccount"]()
@@ -38,6 +39,11 @@ class ProviderAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_credential(self) -> bool:
+        """Sealed here or by reference. What is sealed always has a hint."""
+        return bool(self.credential_ref or self.credential_hint)
 
 
 class ModelAlias(models.Model):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
 from orbit.lib.errors import InputError
 from tenants import kinds
@@ -73,6 +74,8 @@ def save_account(
         if credential is not None and credential.ref and another and not by_operator:
             _check_belongs(credential.ref, change.organization)
         renewed = _renew_credential(account, credential, void=moved)
+        if renewed:
+            account.credential_at = timezone.now() if _credential_shown(account) else None
         if not created and not new and not renewed:
             return Saved(account, created=False)
         for attribute, value in new.items():

@@ -14,7 +14,8 @@ from orbit.lib.errors import InputError
 from tenants import keys
 from tenants.found_keys import find_key
 from tenants.key_list import described, state
-from tenants.models import ApiKey, FormerSecret
+from tenants.models import ApiKey, FormerSecret, Membership
+from tenants.rights import Right
 from tenants.services.issued_keys import raise_generation, revoke
 from tenants.services.saved import Change, changing
 
@@ -29,6 +30,7 @@ class Owner:
     works: bool
     replaced: bool
     ended: bool
+    key_id: str = ""
 
     @property
     def path(self) -> str:
@@ -39,9 +41,10 @@ class Owner:
         return {"path": self.path, "organization": self.organization, "secret": secret, "key": self.key}
 
 
-def look_up_key(text: str, *, actor: str, end: bool = False, reason: str = "") -> Owner | None:
+def look_up_key(text: str, *, actor: str | Membership, end: bool = False, reason: str = "") -> Owner | None:
     """The owner of a secret of any organization; an act in its ledger tells of the look-up. None when there is none.
 
+    A member finds those of their own organization alone, and ends one by the right to revoke.
     With `end` the secret is ended: today's with its key, one that a rotation replaced alone. InputError, which does
     not repeat the text, when it is no key at all.
     """
@@ -55,7 +58,12 @@ def look_up_key(text: str, *, actor: str, end: bool = False, reason: str = "") -
     if found is None:
         return None
     key_id, organization_id = found
-    with changing(organization_id, actor) as change:
+    right = None
+    if isinstance(actor, Membership):
+        if actor.organization_id != organization_id:
+            return None
+        right = Right.KEYS_REVOKE if end else Right.KEYS_READ
+    with changing(organization_id, actor, right) as change:
         key = ApiKey.objects.select_related("project", "policy", "use", "person", "service_account").get(
             pk=key_id
         )
@@ -74,6 +82,7 @@ def look_up_key(text: str, *, actor: str, end: bool = False, reason: str = "") -
             works,
             former is not None,
             end and lives,
+            str(key.pk),
         )
 
 

@@ -67,7 +67,7 @@ def test_a_page_asks_so_many_questions_and_no_more(
 ) -> None:
     for number in range(5):
         _issue(tenant, f"key-{number}")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         client.get(_path(tenant))
 
 
