@@ -67,8 +67,8 @@ class Chart:
     title: str
     layers: Sequence[Layer]
     points: list[Point]
-    lines: list[tuple[str, str]]  # tone and path, of a chart of lines
-    grid: list[tuple[float, str]]  # height and what it stands for
+    paths: list[tuple[str, str]]  # classes and paths: all that is drawn, in few elements
+    grid: list[tuple[str, str]]  # height and what it stands for
     is_empty: bool
     has_before: bool
     width: int = WIDTH
@@ -146,10 +146,10 @@ def drawn(name: str, moments: Sequence[Moment], step: str, currency: str) -> Cha
                 label=_on_axis(moment, step) if at % max(1, -(-len(moments) // _LABELS)) == 0 else "",
             )
         )
-    lines = [(layer.tone, _path(points, layer.tone)) for layer in layers] if is_lines else []
-    grid = [(_y(part, scale), shown(part)) for part in (scale, scale // 2)] if top else []
+    paths = _lines(points, layers) if is_lines else _blocks(points, layers)
+    grid = [(str(_y(part, scale)), shown(part)) for part in (scale, scale // 2)] if top else []
     has_before = any(one is not None for one in before)
-    return Chart(name, title, layers, points, lines, grid, not top, has_before)
+    return Chart(name, title, layers, points, paths, grid, not top, has_before)
 
 
 def _reader(name: str, currency: str) -> Callable[[int], str]:
@@ -185,15 +185,31 @@ def _dots(row: Sequence[int | None], layers: Sequence[Layer], x: float, scale: i
     ]
 
 
-def _path(points: Sequence[Point], tone: str) -> str:
-    """From point to point; a gap where there was none."""
-    path, drawing = [], False
-    for point in points:
-        mark = next((one for one in point.marks if one.tone == tone), None)
-        if mark is not None:
-            path.append(f"{'L' if drawing else 'M'}{mark.x} {mark.y}")
-        drawing = mark is not None
-    return " ".join(path)
+def _blocks(points: Sequence[Point], layers: Sequence[Layer]) -> list[tuple[str, str]]:
+    """All bars of a tone in one path, and all marks of the period before in another."""
+    drawn = []
+    for layer in layers:
+        marks = [mark for point in points for mark in point.marks if mark.tone == layer.tone]
+        path = "".join(f"M{one.x} {one.y}h{one.width}v{one.height}h-{one.width}z" for one in marks)
+        drawn.append((f"chart-{layer.tone}", path))
+    earlier = [point for point in points if point.before_y is not None]
+    before = "".join(f"M{one.bar_x} {one.before_y}H{one.bar_end_x}" for one in earlier)
+    return [*drawn, ("chart-before", before)]
+
+
+def _lines(points: Sequence[Point], layers: Sequence[Layer]) -> list[tuple[str, str]]:
+    """From point to point, with a gap where there was none; and a dot at each."""
+    drawn = []
+    for layer in layers:
+        line, dots, drawing = [], [], False
+        for point in points:
+            mark = next((one for one in point.marks if one.tone == layer.tone), None)
+            if mark is not None:
+                line.append(f"{'L' if drawing else 'M'}{mark.x} {mark.y}")
+                dots.append(f"M{mark.x} {mark.y}h0")
+            drawing = mark is not None
+        drawn += [(f"chart-line-{layer.tone}", "".join(line)), (f"chart-dots-{layer.tone}", "".join(dots))]
+    return drawn
 
 
 def _y(value: int, scale: int) -> float:

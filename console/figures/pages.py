@@ -21,7 +21,8 @@ from console import dashboard, limits
 from console.access import organization_page
 from console.figures import charts, csv_file, reading, spans, view
 from console.figures.links import Links
-from console.figures.reading import Asking
+from console.figures.reading import Asking, Course
+from console.figures.view import LinkedChart
 from console.limits import Limits
 from orbit.lib.errors import InputError
 from quotas import facets
@@ -103,10 +104,7 @@ def _shown(asked: Asking, links: Links, organization: Organization, now: datetim
         "links": links,
         "tiles": view.tiles(course.whole, course.before, organization.currency),
         "whole": course.whole,
-        "charts": [
-            view.chart(charts.drawn(name, course.moments, asked.span.step, organization.currency), links)
-            for name in charts.KINDS
-        ],
+        "charts": _charts(course, links, asked.span.step, organization.currency),
         "rows": view.rows(groups, asked, links),
         "ranges": view.ranges(links),
         "dimensions": view.dimensions(links),
@@ -126,6 +124,12 @@ def _shown(asked: Asking, links: Links, organization: Organization, now: datetim
         "public_url": settings.ORBIT_PUBLIC_URL,
         "model": None if calls else dashboard.first_model(organization.pk),
     }
+
+
+def _charts(course: Course, links: Links, step: str, currency: str) -> list[LinkedChart]:
+    hrefs = [links.calls(moment.starts_at, moment.ends_at) for moment in course.moments]
+    drawn = [charts.drawn(name, course.moments, step, currency) for name in charts.KINDS]
+    return [view.chart(one, hrefs, links.csv(one.name)) for one in drawn]
 
 
 def _state(request: HttpRequest, organization: Organization, standing: Limits | None, now: datetime) -> str:

@@ -192,13 +192,10 @@ def rows(groups: Sequence[Group], asked: Asking, links: Links) -> list[ShownRow]
     return found
 
 
-def chart(drawn: Chart, links: Links) -> LinkedChart:
-    def of(point: Point) -> str:
-        return links.calls(point.moment.starts_at, point.moment.ends_at)
-
-    return LinkedChart(
-        drawn, [LinkedPoint(point, of(point)) for point in drawn.points], links.csv(drawn.name)
-    )
+def chart(drawn: Chart, hrefs: Sequence[str], csv: str) -> LinkedChart:
+    """Each point with the address of its calls."""
+    points = [LinkedPoint(point, href) for point, href in zip(drawn.points, hrefs, strict=True)]
+    return LinkedChart(drawn, points, csv)
 
 
 def reasons(groups: Sequence[Group], links: Links, facet: str) -> list[Reason]:

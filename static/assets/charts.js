@@ -6,12 +6,12 @@
 
   function readOut(point) {
     const chart = point.closest("[data-chart]");
-    chart.querySelector("[data-readout]").textContent = point.dataset.said;
+    chart.querySelector("[data-readout]").textContent = point.getAttribute("aria-label");
   }
 
   function nothing(chart) {
     const focused = chart.querySelector(".chart-point:focus");
-    chart.querySelector("[data-readout]").textContent = focused ? focused.dataset.said : "";
+    chart.querySelector("[data-readout]").textContent = focused ? focused.getAttribute("aria-label") : "";
   }
 
   for (const name of ["pointerover", "focusin"]) {

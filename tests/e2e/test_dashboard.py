@@ -116,7 +116,7 @@ def test_charts_by_keyboard(busy: Tenant, new_page: NewPage) -> None:
     href = str(points.last.get_attribute("href"))
     assert href.startswith(f"{busy.path}calls/?since=")
     points.nth(10).locator(".chart-place").hover()
-    expect(chart.locator("[data-readout]")).to_have_text(str(points.nth(10).get_attribute("data-said")))
+    expect(chart.locator("[data-readout]")).to_have_text(str(points.nth(10).get_attribute("aria-label")))
 
 
 def test_narrow_and_download(busy: Tenant, new_page: NewPage) -> None:
