@@ -6,7 +6,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("audit", "0004_find_events")]
+    dependencies: ClassVar = [("audit", "0009_sinks")]
     operations: ClassVar = [
         migrations.RunSQL(
             "CREATE INDEX audit_event_refusals ON audit_event (organization_id, admitted_at DESC) WHERE kind = 'refusal';",

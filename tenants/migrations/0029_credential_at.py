@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0027_oauth_clients")]
+    dependencies = [("tenants", "0028_data_keys")]
 
     operations = [
         migrations.AddField(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("tenants", "0027_oauth_clients")]
+    dependencies: ClassVar = [("tenants", "0029_credential_at")]
 
     operations: ClassVar = [
         migrations.AddField(
