@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.replay import replay
 from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
 from orbit.lib.money import amount
 
@@ -109,5 +110,24 @@ class ShardPositionAdmin(ReadOnlyAdmin):
 class DeadLetterAdmin(ReadOnlyAdmin):
     """The payload is an event that was refused: it may hold anything, so the list shows the reason alone."""
 
-    list_display = ("id", "shard", "stream_id", "reason", "created_at")
+    list_display = ("id", "about", "reason", "created_at", "tries", "tried_at", "replayed_at")
+    list_filter = (("replayed_at", admin.EmptyFieldListFilter),)
     ordering = ("-id",)
+    actions = ("replay",)
+    search_fields = ("pk",)
+    search_help_text = "An organization's id"
+    id_fields = ("about",)
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("audit.replay_deadletter"))
+
+    @admin.action(description="Give to the ledger again", permissions=["replay"])
+    def replay(self, request: HttpRequest, rows: QuerySet[DeadLetter]) -> None:
+        written = 0
+        for letter in rows.filter(replayed_at=None).order_by("pk"):
+            refused = replay(letter.pk, actor=request.user.get_username())
+            self.log_change(request, letter, "replayed" if refused is None else "replayed in vain")
+            written += refused is None
+            if refused is not None:
+                self.message_user(request, f"Dead letter {letter.pk} stays: {refused}", messages.WARNING)
+        self.message_user(request, f"{written} written to the ledger.", messages.SUCCESS)

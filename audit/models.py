@@ -128,14 +128,21 @@ class ShardPosition(models.Model):
 
 
 class DeadLetter(models.Model):
-    """An event that the writer could not put into the ledger, with the reason."""
+    """An entry that the writer could not put into the ledger, with the reason. It stays after it was replayed."""
 
     id = models.BigAutoField(primary_key=True)
     shard = models.SmallIntegerField()
     stream_id = models.CharField(max_length=40)
+    about = models.UUIDField(null=True)  # the organization that the entry names, so far as it can be read
     payload = models.TextField()
-    reason = models.TextField()
+    reason = models.TextField()  # of the last try
     created_at = models.DateTimeField(db_default=Now())
+    tries = models.IntegerField(db_default=0)  # to replay it
+    tried_at = models.DateTimeField(null=True)
+    replayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        permissions: ClassVar = [("replay_deadletter", "Can replay dead letters")]
 
     def __str__(self) -> str:
         return f"dead letter {self.pk}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import time
+
 from celery import shared_task
 from django.db import connections
 from redis.exceptions import RedisError
@@ -11,21 +14,33 @@ from audit.models import OutboxEntry, ShardPosition
 from orbit.lib import access
 from orbit.lib.store import client, each
 
-ROUNDS = 100  # of one run; what is left, the next run takes
+logger = logging.getLogger(__name__)
+
+RUN_S = 20  # of one run; what is left, the next run takes
 
 
 @shared_task(name="audit.tasks.write_ledger", time_limit=120)
 def write_ledger() -> int:
-    """Moves waiting events of every shard into the ledger."""
-    store = client()
+    """Moves waiting events of every shard into the ledger.
+
+    Each round gives every waiting shard one batch, so that nobody waits behind another shard's flood. Runs
+    that overlap take different shards, since each is one writer's.
+    """
+    ends = time.monotonic() + RUN_S
     moved = 0
-    for shard in waiting_shards():
-        for _ in range(ROUNDS):
-            one = ledger.write_shard(store, shard)
-            moved += one
-            if one < ledger.BATCH:
-                break
-    return moved
+    while True:
+        this_round = sum(map(_write_one, waiting_shards()))
+        moved += this_round
+        if not this_round or time.monotonic() > ends:
+            return moved
+
+
+def _write_one(shard: int) -> int:
+    try:
+        return ledger.write_shard(client(), shard)
+    except Exception:  # the other shards' events must not wait for it
+        logger.exception("shard %s is not written", shard)
+        return 0
 
 
 @shared_task(name="audit.tasks.make_partitions", time_limit=120)

@@ -41,6 +41,11 @@ def stream(shard: int) -> str:
     return f"orbit:{{{shard}}}:events"
 
 
+def writing(shard: int) -> str:
+    """Hash: what the ledger's writer is at, see `audit.attempts`."""
+    return f"orbit:{{{shard}}}:writing"
+
+
 def refused(shard: int) -> str:
     """Hash: refusals of each minute, by code, limit and key."""
     return f"orbit:{{{shard}}}:refused"

@@ -1,4 +1,4 @@
-"""`manage.py ledger export`: an organization's events in the order of its chain."""
+"""`manage.py ledger`: an organization's events in the order of its chain; what could not be written."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from audit.models import Event
 from audit.tasks import drained
 from orbit.lib import access, clock
 from orbit.lib.errors import InputError
+from orbit.management import dead_letters
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 from tenants.models import Organization
 
@@ -23,7 +24,7 @@ KINDS = [kind.value for kind in Event.Kind]
 
 
 class Command(OperatorCommand):
-    help = "Read the ledger."
+    help = "The ledger: read it, and look after it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -38,8 +39,16 @@ class Command(OperatorCommand):
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
         export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        dead_letters.add_arguments(actions)
 
     def handle(self, **options: Any) -> None:
+        work = {"dead-letters": dead_letters.handle}.get(options["action"])
+        if work is not None:
+            work(self, options)
+        else:
+            self._export(options)
+
+    def _export(self, options: dict[str, Any]) -> None:
         with access.operator():
             organization = Organization.objects.filter(slug=options["organization"]).first()
             if organization is None:
