@@ -9,7 +9,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.models import (
+    ChainHead,
+    DeadLetter,
+    DroppedMonth,
+    Event,
+    Incident,
+    OutboxEntry,
+    ShardPosition,
+    Skeleton,
+)
 from audit.replay import replay
 from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
 from orbit.lib.money import amount
@@ -104,6 +113,31 @@ class ShardPositionAdmin(ReadOnlyAdmin):
     list_display = ("shard", "stream_id", "shard_seq", "written_at")
     ordering = ("shard",)
     list_per_page = 64
+
+
+@admin.register(Skeleton)
+class SkeletonAdmin(LedgerAdmin):
+    list_display = ("event_id", "organization_id", "seq", "kind", "admitted_at")
+    fields = readonly_fields = ("event_id", "organization_id", "seq", "kind", "admitted_at")
+    ordering = ("-event_id",)
+    sortable_by = ()
+    id_fields = ("event_id", "organization_id")
+    search_help_text = "An event's or an organization's id"
+
+
+@admin.register(DroppedMonth)
+class DroppedMonthAdmin(LedgerAdmin):
+    list_display = ("month", "retention", "organization_id", "events", "first_seq", "last_seq", "dropped_at")
+    ordering = ("-id",)
+    id_fields = ("organization_id",)
+    search_help_text = "An organization's id"
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "ended_at", "kind", "worst", "words")
+    list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter))
+    ordering = ("-id",)
 
 
 @admin.register(DeadLetter)

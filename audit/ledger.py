@@ -16,13 +16,15 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from redis import Redis
+from redis.exceptions import RedisError
 
-from audit import attempts, chain, dead_letters, events, shaping
+from audit import attempts, backlog, chain, dead_letters, events, retention, shaping
 from audit.attempts import Note
 from audit.events import COLUMNS, Row
 from audit.models import ChainHead, OutboxEntry, ShardPosition
 from audit.projections import registry
 from audit.shaping import Entry, correction_id
+from audit.streams import stream_key
 from orbit.lib import access
 from orbit.lib.store import each
 
@@ -31,22 +33,21 @@ __all__ = ["correction_id", "positions", "stream_key", "write_shard"]
 logger = logging.getLogger(__name__)
 
 LOCK = 0x0B17  # first half of the advisory lock; the second is the shard
-BATCH = 500
+BATCH = 2000
 # Entries of the stream and acts of one try. What the database refuses is looked for in ever smaller ones.
-SIZES = ((BATCH, BATCH), (60, 60), (8, 8))
+SIZES = ((BATCH, BATCH), (150, 150), (12, 12))
 KEEP_BEHIND_MS = 10 * 60 * 1000  # how far behind the committed position the stream is trimmed
+PRESSED_MS = (
+    30 * 1000
+)  # the same while the store is nearly full; readers who began before still find what they look for
 
-NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+STORED = (*COLUMNS, "retention")
+NAMES = sql.SQL(", ").join(map(sql.Identifier, STORED))
 CREATE_INCOMING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE public.audit_event INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
 COPY_INCOMING = sql.SQL("COPY incoming ({}) FROM STDIN").format(NAMES)
 INSERT = sql.SQL("INSERT INTO public.audit_event ({0}) SELECT {0} FROM incoming ORDER BY shard_seq").format(
     NAMES
 )
-
-
-def stream_key(shard: int) -> str:
-    """The same key as `quotas.keys.stream`; a test holds them equal, since imports do not point that way."""
-    return f"orbit:{{{shard}}}:events"
 
 
 def positions() -> dict[int, str]:
@@ -63,7 +64,7 @@ def write_shard(store: Redis, shard: int) -> int:
     """
     for entries, acts in SIZES:
         try:
-            return _write(store, shard, entries, acts)
+            return _made(store, shard, entries, acts)
         except (DataError, IntegrityError) as error:
             logger.warning("shard %s: smaller steps after %s", shard, type(error).__name__)
     return _one(store, shard, 1, 0) + _one(store, shard, 0, 1)
@@ -72,9 +73,18 @@ def write_shard(store: Redis, shard: int) -> int:
 def _one(store: Redis, shard: int, entries: int, acts: int) -> int:
     """One entry or act, which is buried if the database refuses it."""
     try:
-        return _write(store, shard, entries, acts)
+        return _made(store, shard, entries, acts)
     except (DataError, IntegrityError) as error:
         return _write(store, shard, entries, acts, refused=error)
+
+
+def _made(store: Redis, shard: int, entries: int, acts: int) -> int:
+    """Makes partitions where there are none yet: by itself, so that nobody waits for a lock with another in hand."""
+    try:
+        return _write(store, shard, entries, acts)
+    except retention.Absent as absent:
+        retention.make(absent.leaves)
+    return _write(store, shard, entries, acts)
 
 
 def _write(store: Redis, shard: int, entries: int, acts: int, *, refused: DatabaseError | None = None) -> int:
@@ -159,9 +169,14 @@ def _read(store: Redis, shard: int, after: str, size: int) -> tuple[list[Entry],
 
 
 def _trim(store: Redis, shard: int, committed: str) -> None:
-    behind = int(committed.split("-")[0]) - KEEP_BEHIND_MS
-    if behind > 0:
-        store.xtrim(stream_key(shard), minid=f"{behind}-0", approximate=True)
+    """Of what the ledger has, never by length."""
+    try:
+        kept_ms = PRESSED_MS if backlog.pressed() else KEEP_BEHIND_MS
+        behind = int(committed.split("-")[0]) - kept_ms
+        if behind > 0:
+            store.xtrim(stream_key(shard), minid=f"{behind}-0", approximate=True)
+    except RedisError as error:  # the rows are written; the next batch trims
+        logger.warning("the stream of shard %s is not trimmed: %s", shard, type(error).__name__)
 
 
 def _move(place: Place, entries: Sequence[Entry], acts: Sequence[OutboxEntry]) -> None:
@@ -189,13 +204,16 @@ def insert(rows: Sequence[Row], place: Place) -> None:
     """Appends rows to their chains and to the shard; the caller saves the place."""
     if not rows:
         return
+    for row in rows:  # acts of the ledger's own have no policy that would say
+        row.setdefault("retention", retention.default())
+    retention.require(rows)
     _link(rows, place)
     connection = connections["ledger"]
     with connection.cursor() as cursor:
         cursor.execute(CREATE_INCOMING)
         with connection.wrap_database_errors, cursor.cursor.copy(COPY_INCOMING) as copy:
             for row in rows:
-                copy.write_row([Jsonb(row[name]) if name == "detail" else row[name] for name in COLUMNS])
+                copy.write_row([Jsonb(row[name]) if name == "detail" else row[name] for name in STORED])
         cursor.execute(INSERT)
     for projection in registry.projections.values():
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 
-from audit.models import Event
+from audit.models import DroppedMonth, Event
 
 SCANNED = 20_000  # entries looked at for one page: tens of milliseconds
 
@@ -32,3 +34,13 @@ def stretch(
 def _last_scanned(ordered: QuerySet[Event]) -> int | None:
     """Where a page stops at the latest; None where the ledger ends before."""
     return ordered.values_list("seq", flat=True)[SCANNED - 1 : SCANNED].first()
+
+
+def dropped(organization_id: UUID, since: datetime | None, until: datetime | None) -> list[DroppedMonth]:
+    """What the range has lost to retention, the oldest first. Empty says that nothing of it was dropped."""
+    months = DroppedMonth.objects.filter(organization_id=organization_id).order_by("month", "id")
+    if since is not None:
+        months = months.filter(month__gte=since.astimezone(UTC).date().replace(day=1))
+    if until is not None:
+        months = months.filter(month__lte=until.astimezone(UTC).date())
+    return list(months)

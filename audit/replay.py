@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.db import DataError, IntegrityError
 
-from audit import dead_letters, events, ledger, shaping
+from audit import dead_letters, events, ledger, retention, shaping
 from audit.events import Row
 from audit.models import DeadLetter
 from orbit.lib import access
@@ -34,7 +34,11 @@ def replay(letter_id: int, *, actor: str) -> str | None:
     reason. The organization's trail has the act `ledger.replay`.
     """
     try:
-        refused = _replay(letter_id, actor)
+        try:
+            refused = _replay(letter_id, actor)
+        except retention.Absent as absent:
+            retention.make(absent.leaves)
+            refused = _replay(letter_id, actor)
     except shaping.UNFIT as error:
         refused = f"{type(error).__name__}: {error}"
     except (DataError, IntegrityError) as error:
@@ -67,7 +71,7 @@ def _replay(letter_id: int, actor: str) -> str | None:
 
 def _shaped(fields: dict[bytes, bytes]) -> list[shaping.Shaped]:
     if fields.get(b"k") == b"act":
-        return [(shaping.fit(events.row(orjson.loads(fields[b"e"]))), False)]
+        return [(shaping.of_act(orjson.loads(fields[b"e"])), False)]
     return [(shaping.of_fields(fields), fields.get(b"k") == b"late")]
 
 

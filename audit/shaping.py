@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -10,9 +11,9 @@ import orjson
 from django.db import connections
 from psycopg import sql
 
-from audit import events
+from audit import events, retention
 from audit.events import Poison, Row
-from audit.models import OutboxEntry
+from audit.models import OutboxEntry, Skeleton
 from orbit.lib.clock import from_us, rfc3339
 
 VERSION = 1  # the newest that this writer knows
@@ -43,7 +44,11 @@ def of_stream(entries: Iterable[Entry], refuse: Refuse) -> list[Shaped]:
 
 
 def of_outbox(acts: Iterable[OutboxEntry]) -> list[Shaped]:
-    return [(fit(events.row(act.event)), False) for act in acts]
+    return [(of_act(act.event), False) for act in acts]
+
+
+def of_act(event: Mapping[str, Any]) -> Row:
+    return fit(events.row(event), {})
 
 
 def of_fields(fields: dict[bytes, bytes]) -> Row:
@@ -52,12 +57,13 @@ def of_fields(fields: dict[bytes, bytes]) -> Row:
     if size > LARGEST:
         raise Poison(f"has {size} bytes, more than {LARGEST}")
     if fields.get(b"k") == b"refusal":
-        return fit(_refusal(fields[b"e"].decode(), int(fields[b"n"])))
-    return fit(events.row(orjson.loads(fields[b"e"]), settled_us=int(fields[b"t"])))
+        return _refusal(fields[b"e"].decode(), int(fields[b"n"]))
+    sent = orjson.loads(fields[b"e"])
+    return fit(events.row(sent, settled_us=int(fields[b"t"])), sent)
 
 
-def fit(row: Row) -> Row:
-    """What the table would refuse is found here: there it would hold up the whole batch."""
+def fit(row: Row, sent: Mapping[str, Any]) -> Row:
+    """The row with its retention class. What the table would refuse is found here: there it would hold up the whole batch."""
     if row["v"] > VERSION:
         raise Poison(f"v: {row['v']} is newer than {VERSION}, the newest that this writer knows")
     if not isinstance(row["detail"], dict):
@@ -67,6 +73,7 @@ def fit(row: Row) -> Row:
             raise Poison(f"{name}: {row[name]} is out of range")
     if row["stream"] is not None and not isinstance(row["stream"], bool):
         raise Poison("stream is neither true nor false")
+    row["retention"] = retention.class_of(sent, row["admitted_at"])
     return row
 
 
@@ -74,9 +81,10 @@ def _refusal(sent: str, count: int) -> Row:
     """A minute's refusals of one key by one limit: `minute, code, limit, caller` on four lines, counted."""
     minute, code, limit, caller = sent.split("\n", 3)
     since, shadow = int(minute), code.startswith("~")  # a shadow limit's: it would have refused
-    return events.row(
+    told = orjson.loads(caller)
+    row = events.row(
         {
-            **orjson.loads(caller),
+            **told,
             "kind": "refusal",
             "event_id": str(uuid5(LATE, sent)),
             "code": code.removeprefix("~"),
@@ -90,14 +98,18 @@ def _refusal(sent: str, count: int) -> Row:
             },
         }
     )
+    return fit(row, told)
 
 
 def new(shaped: Sequence[Shaped]) -> list[Row]:
     """Leaves out what the ledger has; a later word on a lapsed lease becomes a correction."""
-    known = _known([row["event_id"] for row, _ in shaped])
+    known = _known([row for row, _ in shaped])
+    dropped = _dropped([row for row, _ in shaped])
     made: list[Row] = []
     corrections: list[Row] = []
     for row, late in shaped:
+        if row["event_id"] in dropped:
+            continue
         original = known.get(row["event_id"])
         if original is None:
             known[row["event_id"]] = row
@@ -112,7 +124,7 @@ def new(shaped: Sequence[Shaped]) -> list[Row]:
             made.append(correction)
     if not corrections:
         return made
-    there = _known([row["event_id"] for row in corrections])
+    there = _known(corrections)
     for row in corrections:
         if row["event_id"] in there:
             made = [one for one in made if one is not row]
@@ -128,16 +140,38 @@ DIFFERENCES = (
     "reasoning_tokens",
     "cost_nano",
 )
-KNOWN = ("event_id", "status", "admitted_at", *DIFFERENCES)
-FIND_KNOWN = sql.SQL("SELECT {} FROM audit_event WHERE event_id = ANY(%s)").format(
-    sql.SQL(", ").join(map(sql.Identifier, KNOWN))
-)
+KNOWN = ("event_id", "status", "admitted_at", "retention", *DIFFERENCES)
+FIND_KNOWN = sql.SQL(
+    "SELECT {} FROM audit_event WHERE event_id = ANY(%s) AND admitted_at BETWEEN %s AND %s"
+).format(sql.SQL(", ").join(map(sql.Identifier, KNOWN)))
 
 
-def _known(ids: Sequence[UUID]) -> dict[UUID, Row]:
+SKEW = timedelta(days=1)  # one id comes with one time; this is more than any clock of ours may differ
+
+
+def _known(rows: Sequence[Row]) -> dict[UUID, Row]:
+    """Those of the ids that the ledger has. The time spares looking into every month."""
+    if not rows:
+        return {}
+    times = [row["admitted_at"] for row in rows]
+    between = (_shifted(min(times), -SKEW), _shifted(max(times), SKEW))
     with connections["ledger"].cursor() as cursor:
-        cursor.execute(FIND_KNOWN, [list(ids)])
+        cursor.execute(FIND_KNOWN, ([row["event_id"] for row in rows], *between))
         return {found[0]: dict(zip(KNOWN, found, strict=True)) for found in cursor.fetchall()}
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
+
+
+def _dropped(rows: Sequence[Row]) -> set[UUID]:
+    """Those whose month was dropped: only old ones can be among them."""
+    young = datetime.now(UTC) - retention.SHORTEST
+    old = [row["event_id"] for row in rows if row["admitted_at"] < young]
+    return set(Skeleton.objects.filter(pk__in=old).values_list("pk", flat=True)) if old else set()
 
 
 def correction_id(event_id: str) -> UUID:
@@ -152,6 +186,7 @@ def _correction(original: Row, late: Row) -> Row:
         "kind": "correction",
         "corrects": late["event_id"],
         "admitted_at": original["admitted_at"],
+        "retention": original["retention"],
     }
     made["event_id"] = correction_id(str(late["event_id"]))
     for name in DIFFERENCES:

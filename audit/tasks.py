@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import UTC, datetime
 
 from celery import shared_task
-from django.db import connections
-from redis.exceptions import RedisError
 
-from audit import ledger
-from audit.models import OutboxEntry, ShardPosition
-from orbit.lib import access
-from orbit.lib.store import client, each
+from audit import backlog, incidents, ledger, retention
+from orbit.lib.store import client
 
 logger = logging.getLogger(__name__)
 
@@ -46,26 +43,24 @@ def _write_one(shard: int) -> int:
 @shared_task(name="audit.tasks.make_partitions", time_limit=120)
 def make_partitions() -> None:
     """Makes the ledger's partitions of the coming months."""
-    with access.ledger(), connections["ledger"].cursor() as cursor:
-        cursor.execute("SELECT audit_make_partitions(3)")
+    retention.make_ahead()
+
+
+@shared_task(name="audit.tasks.drop_partitions", time_limit=3600)
+def drop_partitions() -> None:
+    """Drops the ledger's months whose retention is over."""
+    retention.drop_due(datetime.now(UTC))
+
+
+@shared_task(name="audit.tasks.watch_ledger", time_limit=60)
+def watch_ledger() -> None:
+    """Tells operators once when the ledger cannot follow, and once when it can again."""
+    incidents.watch()
 
 
 def waiting_shards() -> list[int]:
-    """Shards with something in the stream behind their position, or in the outbox."""
-    with access.ledger():
-        positions = dict(ShardPosition.objects.values_list("shard", "stream_id"))
-        acts = set(OutboxEntry.objects.values_list("shard", flat=True).distinct())
-    found = each(
-        [
-            (shard, ("XRANGE", ledger.stream_key(shard), f"({position}", "+", "COUNT", 1))
-            for shard, position in positions.items()
-        ]
-    )
-    return [
-        shard
-        for shard, entries in zip(positions, found, strict=True)
-        if not isinstance(entries, RedisError) and (entries or shard in acts)  # else its server is away
-    ]
+    """Shards with something in the stream behind their position, or in the outbox. Leaves out those that cannot be asked."""
+    return [one.shard for one in backlog.survey() if one.any]
 
 
 def drained(shard: int) -> bool:

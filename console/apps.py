@@ -6,4 +6,4 @@ class ConsoleConfig(AppConfig):
     verbose_name = "Console"
 
     def ready(self) -> None:
-        from console import checks, receivers  # noqa: F401  (register themselves; settings are not ready before)
+        from console import alarms, checks, receivers  # noqa: F401  (register themselves; settings are not ready before)

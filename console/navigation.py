@@ -39,6 +39,9 @@ GROUPS = {
         ("Shard positions", "audit.shardposition", "linear_scale"),
         ("Chain heads", "audit.chainhead", "link"),
         ("Dead letters", "audit.deadletter", "report"),
+        ("Incidents", "audit.incident", "warning"),
+        ("Dropped months", "audit.droppedmonth", "delete_sweep"),
+        ("Skeletons", "audit.skeleton", "data_array"),
         ("Dirty buckets", "quotas.dirtybucket", "cleaning_services"),
     ),
     "People": (

@@ -144,6 +144,8 @@ class EffectivePolicy:
     drain: Drain | None = None  # None stops the provider when the client leaves
     on_store_failure: str = "closed"  # or local_share
     drop: Dropping = REFUSING  # what a translation may leave out
+    audit_required: bool = False  # no call without room for its event
+    retention: int | None = None  # days of its events' class, 0 without limit; None as the installation says
 
 
 @dataclass(slots=True)

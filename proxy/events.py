@@ -30,6 +30,8 @@ def caller(principal: Principal) -> dict[str, Any]:
 def refusal(principal: Principal, model: str | None) -> bytes:
     """What the count of refusals is kept by."""
     found = caller(principal)
+    if principal.policy is not None and principal.policy.retention is not None:
+        found["retention"] = principal.policy.retention
     if model:
         found["model"] = model
     return orjson.dumps(found)
@@ -51,7 +53,7 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         detail["client_ip"] = request.client_ip
     if request.user_agent:
         detail["user_agent"] = request.user_agent
-    return {
+    opened: dict[str, Any] = {
         "v": 1,
         "event_id": request.name,
         "request_id": request.name,
@@ -75,6 +77,9 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         "policy_version": call.principal.policy.version,
         "detail": detail,
     }
+    if call.principal.policy.retention is not None:
+        opened["retention"] = call.principal.policy.retention
+    return opened
 
 
 def holding(opened: Mapping[str, Any], reserved: Mapping[str, int]) -> dict[str, Any]:

@@ -383,7 +383,17 @@ def effective_policy(
         drain=_drain(_nearest(documents, "on_disconnect")),
         on_store_failure=_on_store_failure(documents),
         drop=dropping(documents),
+        audit_required=any(document.get("audit", {}).get("required") for document in documents),
+        retention=_retention(documents),
     )
+
+
+def _retention(documents: list[Any]) -> int | None:
+    """The longest that a policy of the chain says: nobody below shortens what somebody above wants kept."""
+    said = [document.get("audit", {}).get("retention_days") for document in documents]
+    if "unlimited" in said:
+        return 0
+    return max((days for days in said if days is not None), default=None)
 
 
 def _smallest(values: Iterable[int | None]) -> int | None:

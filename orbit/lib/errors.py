@@ -32,6 +32,7 @@ class Code(StrEnum):
     UPSTREAM_TIMEOUT = "upstream_timeout"
     LIMITER_UNAVAILABLE = "limiter_unavailable"
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
+    AUDIT_UNAVAILABLE = "audit_unavailable"
     AUTH_UNAVAILABLE = "auth_unavailable"
     OBJECTS_UNAVAILABLE = "objects_unavailable"
     OVERLOADED = "overloaded"
@@ -63,6 +64,7 @@ STATUS: dict[Code, int] = {
     Code.UPSTREAM_TIMEOUT: 504,
     Code.LIMITER_UNAVAILABLE: 503,
     Code.CREDENTIALS_UNAVAILABLE: 503,
+    Code.AUDIT_UNAVAILABLE: 503,
     Code.AUTH_UNAVAILABLE: 503,
     Code.OBJECTS_UNAVAILABLE: 503,
     Code.OVERLOADED: 503,

@@ -23,6 +23,7 @@ from tenants.schema.problems import Invalid, problems_of
 from tenants.schema.values import LARGEST, NOT_YET, SMOOTH_US
 
 _CALENDAR = ("day", "week", "month", "quarter", "year", "total")
+RETENTIONS = (30, 90, 400, 2555)  # days; the ledger has partitions of each
 _METERS = ("requests", "tokens", "input_tokens", "output_tokens", "cost", "concurrency")
 
 
@@ -229,8 +230,29 @@ class Untranslatable(Strict):
 
 class Audit(Strict):
     content: Annotated[str, one_of("none", later=("redacted", "full"))] = "none"
-    retention_days: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
-    required: Annotated[Any, supported(False)] = False
+    retention_days: Literal[30, 90, 400, 2555, "unlimited"] | None = None
+    required: bool = False
+
+    @field_validator("retention_days", mode="before")
+    @classmethod
+    def _retention(cls, value: object) -> object:
+        if value is None or (type(value) in (int, str) and value in (*RETENTIONS, "unlimited")):
+            return value
+        raise InputError(
+            "", "must be one of 30, 90, 400, 2555 or unlimited", "leave it out for the installation's"
+        )
+
+    @field_validator("required", mode="before")
+    @classmethod
+    def _required(cls, value: object) -> object:
+        if isinstance(value, bool):
+            return value
+        raise InputError("", "must be true or false", "such as true")
+
+    def document(self) -> dict[str, Any]:
+        """What is not said is left out, so that policies of before read as they did."""
+        said = {} if self.retention_days is None else {"retention_days": self.retention_days}
+        return {"content": self.content, "required": self.required, **said}
 
 
 class Policy(Strict):
@@ -301,7 +323,7 @@ class Policy(Strict):
         """The whole policy with every default filled in, as revisions store it."""
         made = self.model_dump(exclude={"name", "dlp", "audit", "limits"})
         made["limits"] = [limit.model_dump(exclude={"soft"}) for limit in self.limits]
-        return made | {"dlp": [], "audit": {"content": self.audit.content, "required": False}}
+        return made | {"dlp": [], "audit": self.audit.document()}
 
 
 def models_named(document: Mapping[str, Any]) -> set[str]:

@@ -23,7 +23,16 @@ from django.db import (
 )
 from django.utils import timezone
 
-from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.models import (
+    ChainHead,
+    DeadLetter,
+    DroppedMonth,
+    Event,
+    Incident,
+    OutboxEntry,
+    ShardPosition,
+    Skeleton,
+)
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -61,7 +70,7 @@ from tenants.services import (
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
-NOBODYS = {ShardPosition, DeadLetter}
+NOBODYS = {ShardPosition, DeadLetter, Incident}
 
 
 def _scoped_models() -> list[type[models.Model]]:
@@ -185,6 +194,18 @@ def _fill_ledger(organization_id: UUID, slug: str) -> None:
             key_id=uuid4(),
             model="fast",
             currency="USD",
+        )
+        DroppedMonth.objects.create(
+            organization_id=organization_id, month=now.date(), retention=30, events=1, first_seq=1, last_seq=1
+        )
+        Skeleton.objects.create(
+            event_id=uuid4(),
+            organization_id=organization_id,
+            seq=1,
+            kind="act",
+            admitted_at=now,
+            prev_hash=b"0",
+            hash=b"0",
         )
         Event.objects.create(
             event_id=uuid4(),

@@ -7,16 +7,21 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from django.core.management.base import CommandError
 
+from audit import reading
 from audit.events import COLUMNS, exported
-from audit.models import Event
+from audit.models import Event, Skeleton
 from audit.tasks import drained
 from orbit.lib import access, clock
+from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
-from orbit.management import dead_letters
+from orbit.management import dead_letters, partitions
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 from tenants.models import Organization
 
@@ -39,10 +44,16 @@ class Command(OperatorCommand):
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
         export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        export.add_argument(
+            "--skeletons",
+            action="store_true",
+            help="also what is left of dropped events, so that the chain is whole",
+        )
         dead_letters.add_arguments(actions)
+        partitions.add_arguments(actions)
 
     def handle(self, **options: Any) -> None:
-        work = {"dead-letters": dead_letters.handle}.get(options["action"])
+        work = {"dead-letters": dead_letters.handle, "partitions": partitions.handle}.get(options["action"])
         if work is not None:
             work(self, options)
         else:
@@ -54,6 +65,10 @@ class Command(OperatorCommand):
             if organization is None:
                 raise InputError("--organization", f"there is no organization {options['organization']!r}.")
             _wait(organization.shard, options["wait"])
+            for gone in reading.dropped(organization.pk, *_range(options)):
+                self.stderr.write(
+                    f"{gone}: dropped {rfc3339(gone.dropped_at)}, seq {gone.first_seq} to {gone.last_seq}; --skeletons has their hashes."
+                )
             try:
                 for event in _events(organization, options):
                     self.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
@@ -73,18 +88,31 @@ def _wait(shard: int, seconds: float) -> None:
         time.sleep(0.1)
 
 
+def _range(options: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    since, until = (
+        moment(f"--{name}", options[name]) if options[name] else None for name in ("since", "until")
+    )
+    return since, until
+
+
 def _events(organization: Organization, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    rows = Event.objects.filter(organization_id=organization.pk).order_by("seq")
+    since, until = _range(options)
+    wanted: dict[str, Any] = {"organization_id": organization.pk}
     if options["kind"]:
-        rows = rows.filter(kind=options["kind"])
-    for name, lookup in (("since", "admitted_at__gte"), ("until", "admitted_at__lt")):
-        if options[name]:
-            rows = rows.filter(**{lookup: moment(f"--{name}", options[name])})
-    for event in rows.iterator(chunk_size=1000):
-        yield exported({name: getattr(event, name) for name in COLUMNS})
+        wanted["kind"] = options["kind"]
+    if since:
+        wanted["admitted_at__gte"] = since
+    if until:
+        wanted["admitted_at__lt"] = until
+    rows = Event.objects.filter(**wanted).order_by("seq").iterator(chunk_size=1000)
+    found = (exported({name: getattr(event, name) for name in COLUMNS}) for event in rows)
+    if not options["skeletons"]:
+        return found
+    bare = Skeleton.objects.filter(**wanted).order_by("seq").iterator(chunk_size=1000)
+    return merge(found, (one.exported() for one in bare), key=itemgetter("seq"))
 
 
-def moment(option: str, text: str) -> Any:
+def moment(option: str, text: str) -> datetime:
     try:
         return clock.parse(text)
     except ValueError as error:
