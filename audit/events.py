@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -102,7 +104,16 @@ def _clean(value: Any) -> Any:
         return _text(value)
     if isinstance(value, dict):
         return {_text(str(name)): _clean(item) for name, item in value.items() if item is not None}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return _number(value) if isinstance(value, float) else value
+
+
+def _number(value: float) -> float | int:
+    """As it comes back from jsonb, which has neither a negative zero nor exponents: a hash must not change on the way."""
+    if abs(value) >= 1e16 and value not in (inf, -inf):
+        return int(Decimal(repr(value)))
+    return value + 0.0  # -0.0 becomes 0.0
 
 
 def _text(value: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from audit import chain
+from tests.audit.conftest import Feed
 
 
 def slowly(event: dict[str, Any]) -> bytes:
@@ -61,3 +62,15 @@ def test_ten_thousand_generated_events_are_written_as_they_always_were() -> None
     for _ in range(10_000):
         event = {f"f{number}": value(2) for number in range(3)}
         assert chain.canonical(event) == slowly(event)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e16", "1.5e300", "-0.0", "0.00001", "123456789012345678901234567890", "0.1", "7"]
+)
+def test_hash_is_the_same_once_the_database_had_the_number(feed: Feed, number: str) -> None:
+    event = json.dumps(feed.call(detail={"usage": "NUMBER"})).replace('"NUMBER"', number)
+    feed.send(event)
+    feed.write()
+    last = feed.exported()[-1]
+    assert last["kind"] == "call"
+    assert chain.link(last) == last["hash"]
