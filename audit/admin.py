@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from audit.models import ChainHead, DeadLetter, Event, OutboxEntry, ShardPosition
+from audit.models import (
+    ChainHead,
+    DeadLetter,
+    DroppedMonth,
+    Event,
+    Incident,
+    OutboxEntry,
+    ShardPosition,
+    Skeleton,
+)
+from audit.replay import replay
 from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
 from orbit.lib.money import amount
 
@@ -105,12 +115,56 @@ class ShardPositionAdmin(ReadOnlyAdmin):
     list_per_page = 64
 
 
+@admin.register(Skeleton)
+class SkeletonAdmin(LedgerAdmin):
+    list_display = ("event_id", "organization_id", "seq", "kind", "admitted_at")
+    fields = readonly_fields = ("event_id", "organization_id", "seq", "kind", "admitted_at")
+    ordering = ("-event_id",)
+    sortable_by = ()
+    id_fields = ("event_id", "organization_id")
+    search_help_text = "An event's or an organization's id"
+
+
+@admin.register(DroppedMonth)
+class DroppedMonthAdmin(LedgerAdmin):
+    list_display = ("month", "retention", "organization_id", "events", "first_seq", "last_seq", "dropped_at")
+    ordering = ("-id",)
+    id_fields = ("organization_id",)
+    search_help_text = "An organization's id"
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "ended_at", "kind", "worst", "words")
+    list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter))
+    ordering = ("-id",)
+
+
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
     """The payload is an event that was refused: it may hold anything, so the list shows the reason alone."""
 
-    list_display = ("id", "shard", "stream_id", "reason", "created_at")
+    list_display = ("id", "about", "reason", "created_at", "tries", "tried_at", "replayed_at")
+    list_filter = (("replayed_at", admin.EmptyFieldListFilter),)
     ordering = ("-id",)
+    actions = ("replay",)
+    search_fields = ("pk",)
+    search_help_text = "An organization's id"
+    id_fields = ("about",)
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("audit.replay_deadletter"))
+
+    @admin.action(description="Give to the ledger again", permissions=["replay"])
+    def replay(self, request: HttpRequest, rows: QuerySet[DeadLetter]) -> None:
+        written = 0
+        for letter in rows.filter(replayed_at=None).order_by("pk"):
+            refused = replay(letter.pk, actor=request.user.get_username())
+            self.log_change(request, letter, "replayed" if refused is None else "replayed in vain")
+            written += refused is None
+            if refused is not None:
+                self.message_user(request, f"Dead letter {letter.pk} stays: {refused}", messages.WARNING)
+        self.message_user(request, f"{written} written to the ledger.", messages.SUCCESS)
 
 
 from audit.sinks import admin as sinks_admin  # noqa: E402, F401 - Django looks for admin pages here

@@ -5,9 +5,11 @@ A worker's event is a JSON object of column names, `admitted_us`, and `detail` f
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +41,7 @@ ASSIGNED = {"seq", "shard", "shard_seq", "recorded_at", "prev_hash", "hash"}
 BIGGEST = 2**63
 
 Row = dict[str, Any]
+Conversion = Callable[[Any], Any]
 
 
 class Poison(ValueError):
@@ -50,10 +53,14 @@ def row(sent: Any, *, settled_us: int | None = None) -> Row:
     if not isinstance(sent, Mapping):
         raise Poison("is no object")
     made: Row = dict.fromkeys(COLUMNS)
-    for name in COLUMNS:
-        value = sent.get(name)
-        if name not in ASSIGNED and value is not None:
-            made[name] = _column(name, value)
+    for name, value in sent.items():
+        convert = CONVERSIONS.get(name)
+        if convert is None or value is None:
+            continue
+        try:
+            made[name] = convert(value)
+        except (TypeError, ValueError) as error:
+            raise Poison(f"{name}: {error}") from error
     if "admitted_us" in sent:
         made["admitted_at"] = from_us(int(sent["admitted_us"]))
     if settled_us is not None:
@@ -70,57 +77,85 @@ def row(sent: Any, *, settled_us: int | None = None) -> Row:
     return made
 
 
-def _column(name: str, value: Any) -> Any:
-    try:
-        if name in UUIDS:
-            return UUID(str(value))
-        if name in TIMES:
-            return parse(str(value))
-        if name in INTEGERS:
-            if isinstance(value, bool) or not -BIGGEST < int(value) < BIGGEST:
-                raise ValueError("out of range")
-            return int(value)
-    except (TypeError, ValueError) as error:
-        raise Poison(f"{name}: {error}") from error
-    if name == "detail":
-        return _clean(value)
-    if name == "stream":
-        if not isinstance(value, bool):
-            raise Poison("stream: is neither true nor false")
-        return value
-    if not isinstance(value, str):
-        raise Poison(f"{name}: is no text")
-    return _text(value)[: LENGTHS.get(name, 200)]
+def _uuid(value: Any) -> UUID:
+    return UUID(str(value))
+
+
+_same_uuid = lru_cache(4096)(UUID)  # of what many events have in common
+
+
+def _shared_uuid(value: Any) -> UUID:
+    return _same_uuid(str(value))
+
+
+def _time(value: Any) -> datetime:
+    return parse(str(value))
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not -BIGGEST < int(value) < BIGGEST:
+        raise ValueError("out of range")
+    return int(value)
 
 
 def _clean(value: Any) -> Any:
     """JSON that comes back from Postgres as it went in, or its hash would not hold: no NUL, no half characters."""
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, float):
-        return _number(value)
     if isinstance(value, dict):
         return {_text(str(name)): _clean(item) for name, item in value.items() if item is not None}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return _number(value) if isinstance(value, float) else value
 
 
-def _number(value: float) -> Any:
-    """Postgres keeps numbers in decimal: it has no negative zero, and a large one comes back without a fraction."""
-    if not math.isfinite(value):
+def _number(value: float) -> float | int | str:
+    """As it comes back from jsonb, which has neither a negative zero nor exponents: a hash must not change on the way."""
+    if not isfinite(value):
         return str(value)
-    return int(value) if abs(value) >= 1e16 else value + 0.0
+    return int(Decimal(repr(value))) if abs(value) >= 1e16 else value + 0.0  # -0.0 becomes 0.0
 
 
 def _text(value: str) -> str:
-    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if "\x00" in value:
+        value = value.replace("\x00", "\ufffd")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def _upto(length: int) -> Conversion:
+    def cut(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError("is no text")
+        return _text(value)[:length]
+
+    return cut
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")
+    return value
+
+
+# How the value that a worker sends becomes the column's; it sends nothing for what the writer assigns.
+CONVERSIONS: dict[str, Conversion] = {
+    **{name: _upto(LENGTHS.get(name, 200)) for name in COLUMNS if name not in ASSIGNED},
+    **dict.fromkeys(UUIDS, _shared_uuid),
+    **dict.fromkeys(("event_id", "request_id", "corrects"), _uuid),
+    **dict.fromkeys(TIMES - ASSIGNED, _time),
+    **dict.fromkeys(INTEGERS, _integer),
+    "stream": _flag,
+    "detail": _clean,
+}
+EXPORTED = tuple(name for name in COLUMNS if name not in ("detail", "shard", "shard_seq"))
 
 
 def exported(source: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the outside sees it, `docs/events.md`: absent fields are left out, the long tail is flat."""
     made: dict[str, Any] = {}
-    for name in COLUMNS:
+    for name in EXPORTED:
         value = source[name]
-        if value is None or name in ("detail", "shard", "shard_seq"):
+        if value is None:
             continue
         if isinstance(value, datetime):
             value = rfc3339(value)

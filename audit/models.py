@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
 
 from orbit.lib.access import ScopedManager
+from orbit.lib.clock import rfc3339
 from orbit.lib.ids import uuid7
 
 
 class Event(models.Model):
-    """One entry of the ledger, `docs/events.md`. The table is partitioned by month of `admitted_at`.
+    """One entry of the ledger, `docs/events.md`. The table is partitioned by retention and by month of `admitted_at`.
 
-    Its key in the database is (event_id, admitted_at), as a partitioned table demands; `event_id` alone
-    is unique by how it is made. Absent means unknown, never zero.
+    Its key in the database is (event_id, admitted_at) within its class, as a partitioned table demands;
+    `event_id` alone is unique by how it is made and because its shard's one writer looks. Absent means unknown, never zero.
     """
 
     class Kind(models.TextChoices):
@@ -72,6 +73,8 @@ class Event(models.Model):
     detail = models.JSONField(default=dict)
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
+    # its class, in days, fixed when it is written; 0 is kept without limit
+    retention = models.SmallIntegerField(default=0)
 
     objects = ScopedManager["Event"]()
 
@@ -129,14 +132,21 @@ class ShardPosition(models.Model):
 
 
 class DeadLetter(models.Model):
-    """An event that the writer could not put into the ledger, with the reason."""
+    """An entry that the writer could not put into the ledger, with the reason. It stays after it was replayed."""
 
     id = models.BigAutoField(primary_key=True)
     shard = models.SmallIntegerField()
     stream_id = models.CharField(max_length=40)
+    about = models.UUIDField(null=True)  # the organization that the entry names, so far as it can be read
     payload = models.TextField()
-    reason = models.TextField()
+    reason = models.TextField()  # of the last try
     created_at = models.DateTimeField(db_default=Now())
+    tries = models.IntegerField(db_default=0)  # to replay it
+    tried_at = models.DateTimeField(null=True)
+    replayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        permissions: ClassVar = [("replay_deadletter", "Can replay dead letters")]
 
     def __str__(self) -> str:
         return f"dead letter {self.pk}"
@@ -259,6 +269,89 @@ class CheckpointKey(models.Model):
 
     def __str__(self) -> str:
         return self.public
+
+
+class Incident(models.Model):
+    """A time in which the ledger could not follow."""
+
+    class Kind(models.TextChoices):
+        BEHIND = "behind", "oldest event too old"
+        LENGTH = "length", "stream too long"
+        MEMORY = "memory", "store nearly full"
+        STORE = "store", "store away"
+        DEAD_LETTERS = "dead_letters", "dead letters"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=16, choices=Kind)
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    worst = models.FloatField()  # seconds, entries, percent or letters
+    words = models.CharField(max_length=200)  # when it was worst
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(ended_at=None), name="one_open_incident_of_a_kind"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} since {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Skeleton(models.Model):
+    """What is left of an event whose month was dropped: enough for its chain to be followed across the gap."""
+
+    event_id = models.UUIDField(primary_key=True)
+    organization_id = models.UUIDField()
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=10)
+    admitted_at = models.DateTimeField()
+    prev_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    objects = ScopedManager["Skeleton"]()
+
+    class Meta:
+        managed = False
+        db_table = "audit_skeleton"
+
+    def __str__(self) -> str:
+        return f"skeleton {self.event_id}"
+
+    def exported(self) -> dict[str, Any]:
+        """As it stands in an export, between its neighbours."""
+        return {
+            "event_id": str(self.event_id),
+            "kind": self.kind,
+            "organization_id": str(self.organization_id),
+            "seq": self.seq,
+            "admitted_at": rfc3339(self.admitted_at),
+            "dropped": True,
+            "prev_hash": bytes(self.prev_hash).hex(),
+            "hash": bytes(self.hash).hex(),
+        }
+
+
+class DroppedMonth(models.Model):
+    """That an organization's events of one month and class were dropped when their retention was over."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField()
+    month = models.DateField()
+    retention = models.SmallIntegerField()
+    events = models.BigIntegerField()
+    first_seq = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    dropped_at = models.DateTimeField(db_default=Now())
+
+    objects = ScopedManager["DroppedMonth"]()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization_id", "month"], name="dropped_by_month")]
+
+    def __str__(self) -> str:
+        return f"{self.events} events of {self.month:%Y-%m}, kept {self.retention} days"
 
 
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter  # noqa: E402, F401 - Django looks for models here

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit.models import Event
+from audit.models import DroppedMonth, Event
 
 SCANNED = 20_000  # entries looked at for one page: tens of milliseconds
 
@@ -70,3 +71,13 @@ def by_time(
         return found[:limit], Place(found[limit - 1].admitted_at, found[limit - 1].seq)
     # of that moment all were looked at
     return found, None if last is None else Place(last, 0 if newest_first else 2**63 - 1)
+
+
+def dropped(organization_id: UUID, since: datetime | None, until: datetime | None) -> list[DroppedMonth]:
+    """What the range has lost to retention, the oldest first. Empty says that nothing of it was dropped."""
+    months = DroppedMonth.objects.filter(organization_id=organization_id).order_by("month", "id")
+    if since is not None:
+        months = months.filter(month__gte=since.astimezone(UTC).date().replace(day=1))
+    if until is not None:
+        months = months.filter(month__lte=until.astimezone(UTC).date())
+    return list(months)

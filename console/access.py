@@ -30,8 +30,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path())
 
 
-def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[..., HttpResponse]]:
-    """The view runs in the organization's scope with the membership of a person who has the right.
+def organization_page(*rights: Right) -> Callable[[OrganizationView[P]], Callable[..., HttpResponse]]:
+    """The view runs in the organization's scope with the membership of a person who has the rights.
 
     Not in a session that must first come by the organization's provider, or came by another one's. An organization
     that requires a second factor opens only in a session that one was used in, or that its provider vouches for. A slug
@@ -51,12 +51,12 @@ def organization_page(right: Right) -> Callable[[OrganizationView[P]], Callable[
                     return single_sign_on.ask_again(request, member)
                 if _lacks_factor(request, member):
                     return second_factor.ask(request, member.organization.name)
-                if not may(member, right):
+                if not all(may(member, right) for right in rights):
                     raise PermissionDenied
                 request.membership = member  # type: ignore[attr-defined]  # for console.context
                 return view(request, member, *args, **kwargs)
 
-        page.right = right  # type: ignore[attr-defined]  # for whoever walks the addresses
+        page.rights = frozenset(rights)  # type: ignore[attr-defined]  # for whoever walks the addresses
         return page
 
     return declared

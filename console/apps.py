@@ -6,7 +6,7 @@ class ConsoleConfig(AppConfig):
     verbose_name = "Console"
 
     def ready(self) -> None:
-        from console import checks, receivers  # noqa: F401  (register themselves; settings are not ready before)
+        from console import alarms, checks, receivers  # noqa: F401  (register themselves; settings are not ready before)
         from console.installation import all_panels
 
         all_panels.register()

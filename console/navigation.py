@@ -42,6 +42,9 @@ GROUPS = {
         ("Sinks", "audit.sink", "output"),
         ("Sinks’ dead letters", "audit.sinkdeadletter", "unsubscribe"),
         ("Changes of sinks", "audit.sinkchange", "edit_note"),
+        ("Incidents", "audit.incident", "warning"),
+        ("Dropped months", "audit.droppedmonth", "delete_sweep"),
+        ("Skeletons", "audit.skeleton", "data_array"),
         ("Dirty buckets", "quotas.dirtybucket", "cleaning_services"),
     ),
     "People": (

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from django.contrib.auth.models import Group, Permission
 
 MEANINGS = {
-    "operator": "runs the installation: sees everything, suspends and resumes, revokes keys, changes people and schedules, ends sessions",
+    "operator": "runs the installation: sees everything, suspends and resumes, revokes keys, changes people and schedules, ends sessions, replays dead letters",
     "support": "sees everything, changes nothing",
     "billing": "sees organizations, figures, prices and events",
 }
@@ -20,6 +20,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "tenants.suspend_organization",
         "tenants.revoke_apikey",
         "tenants.revoke_operatorkey",
+        "audit.replay_deadletter",
         "mfa.delete_authenticator",
         "usersessions.delete_usersession",
         "django_celery_beat.*",

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -27,6 +26,8 @@ from tenants.models import ApiKey, Membership, Organization, Project
 from tenants.rights import Right, may
 
 REFRESH_S = 2  # while a file is being made
+# As the management API has it, the file takes rights to all that is in it.
+_ALL_IN_THE_FILE = (Right.ORGANIZATION_READ, Right.KEYS_READ, Right.MEMBERS_READ)
 _FIELDS = ("name", "time_zone", "currency", "week_starts", "month_starts_on", "year_starts_in")
 _COUNTING = _FIELDS[1:]  # by what limits and reports count
 _NUMBERS = ("month_starts_on", "year_starts_in")
@@ -71,10 +72,8 @@ def save(request: HttpRequest, membership: Membership) -> HttpResponse:
 
 
 @require_POST
-@organization_page(Right.ORGANIZATION_READ)
+@organization_page(*_ALL_IN_THE_FILE)
 def export(request: HttpRequest, membership: Membership) -> HttpResponse:
-    """As the management API has it, this takes rights to all that is in the file."""
-    _require_export(membership)
     under_way = exports.found(membership.organization_id, membership.person_id)
     if under_way is None or not under_way.is_under_way:
         begun = exports.begin(membership.organization_id, membership.person_id)
@@ -89,9 +88,8 @@ def export(request: HttpRequest, membership: Membership) -> HttpResponse:
 
 
 @require_safe
-@organization_page(Right.ORGANIZATION_READ)
+@organization_page(*_ALL_IN_THE_FILE)
 def exported(request: HttpRequest, membership: Membership) -> HttpResponse:
-    _require_export(membership)
     made = exports.found(membership.organization_id, membership.person_id)
     text = exports.content(membership.organization_id, made) if made else None
     if text is None:
@@ -175,12 +173,7 @@ def _deleting(organization: Organization) -> str:
 
 
 def _may_export(membership: Membership) -> bool:
-    return all(may(membership, right) for right in (Right.KEYS_READ, Right.MEMBERS_READ))
-
-
-def _require_export(membership: Membership) -> None:
-    if not _may_export(membership):
-        raise PermissionDenied
+    return all(may(membership, right) for right in _ALL_IN_THE_FILE)
 
 
 def _whole(name: str, text: str) -> int:

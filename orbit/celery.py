@@ -62,6 +62,16 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 290},
         },
+        "watch the ledger": {
+            "task": "audit.tasks.watch_ledger",
+            "schedule": 10.0,
+            "options": {"expires": 10},
+        },
+        "drop partitions": {
+            "task": "audit.tasks.drop_partitions",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
         "tell of due rotations": {
             "task": "tenants.tasks.tell_due_rotations",
             "schedule": 3600.0,

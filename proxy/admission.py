@@ -20,7 +20,7 @@ from orbit.lib import money
 from orbit.lib.clock import from_us, rfc3339
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
-from proxy import events
+from proxy import events, trail
 from proxy.attempts import Attempt
 from proxy.call import Call
 from proxy.context import Target
@@ -29,6 +29,7 @@ from proxy.learning import Outputs
 from proxy.routing import Plan
 from proxy.snapshot import Snapshots
 from proxy.supervisor import Supervisor
+from proxy.trail import Trail
 from quotas import classes, estimate, keys, recovery, seeds
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
 from quotas.engine import Booked, Cold, Engine, Gone, Missing, OutsideWindows, Stale
@@ -109,6 +110,7 @@ class Admissions:
     journals: Path
     outputs: Outputs
     supervisor: Supervisor
+    trail: Trail
     doubts: OrderedDict[UUID, None] = field(
         default_factory=OrderedDict
     )  # whose reservation may have been made
@@ -123,6 +125,9 @@ class Admissions:
         The first try takes an upper bound from the body's bytes; only where that finds no room are the
         tokens counted and tried again.
         """
+        policy = call.principal.policy
+        if policy is not None and policy.audit_required:
+            await self.trail.check(call.principal.organization.shard)
         await self.outputs.ready(call)
         amounts, rough = await self._needs(call)
         gives_up = time.monotonic() + PATIENCE_S
@@ -227,6 +232,8 @@ class Admissions:
         """What this worker may admit by itself while the store is away; it is charged when that is back."""
         policy, now_us = call.principal.policy, self.engine.clock_us()
         assert policy is not None
+        if policy.audit_required:
+            raise trail.unavailable()
         outcome = self.shares.take(
             chain,
             call.request.name,

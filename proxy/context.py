@@ -147,6 +147,7 @@ class EffectivePolicy:
     drop: Dropping = REFUSING  # what a translation may leave out
     storing: Storing | None = None  # None: neither prompts nor answers are
     audit_required: bool = False  # a call that cannot be recorded as asked is refused
+    retention: int | None = None  # days of its events' class, 0 without limit; None as the installation says
 
 
 @dataclass(slots=True)

@@ -30,6 +30,8 @@ def caller(principal: Principal) -> dict[str, Any]:
 def refusal(principal: Principal, model: str | None) -> bytes:
     """What the count of refusals is kept by."""
     found = caller(principal)
+    if principal.policy is not None and principal.policy.retention is not None:
+        found["retention"] = principal.policy.retention
     if model:
         found["model"] = model
     return orjson.dumps(found)
@@ -53,7 +55,7 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         detail["user_agent"] = request.user_agent
     if (storing := call.principal.policy.storing) is not None:  # until it is known what there was
         detail["content"] = {"mode": storing.mode, "missing": True}
-    return {
+    opened: dict[str, Any] = {
         "v": 1,
         "event_id": request.name,
         "request_id": request.name,
@@ -77,6 +79,9 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         "policy_version": call.principal.policy.version,
         "detail": detail,
     }
+    if call.principal.policy.retention is not None:
+        opened["retention"] = call.principal.policy.retention
+    return opened
 
 
 def holding(opened: Mapping[str, Any], reserved: Mapping[str, int]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.storing import Contents
 from proxy.supervisor import Supervisor
+from proxy.trail import Marks, Trail
 from proxy.upstream import Upstream
 from proxy.watch import Watch
 from quotas.engine import Engine
@@ -81,7 +82,10 @@ def start() -> Runtime:
         frozenset(settings.ORBIT_PRIVATE_TARGETS), timeouts, CLIENTS[settings.ORBIT_UPSTREAM_CLIENT]
     )
     health = Health()
-    admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor)
+    marks = Marks(
+        settings.ORBIT_LEDGER_MAX_AGE_S, settings.ORBIT_LEDGER_MAX_ENTRIES, settings.ORBIT_LEDGER_MAX_MEMORY
+    )
+    admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor, Trail(store, marks))
     upstream = Upstream(egress, admissions, settler, health)
     chores = [
         asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / RENEWALS), name="renew"),

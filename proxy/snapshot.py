@@ -386,7 +386,16 @@ def effective_policy(
         drop=dropping(documents),
         storing=storing(documents, settings.ORBIT_CONTENT_DAYS),
         audit_required=any(audit_of(document).get("required") for document in documents),
+        retention=_retention(documents),
     )
+
+
+def _retention(documents: list[Any]) -> int | None:
+    """The longest that a policy of the chain says: nobody below shortens what somebody above wants kept."""
+    said = [document.get("audit", {}).get("retention_days") for document in documents]
+    if "unlimited" in said:
+        return 0
+    return max((days for days in said if days is not None), default=None)
 
 
 def _smallest(values: Iterable[int | None]) -> int | None:

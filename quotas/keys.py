@@ -41,6 +41,16 @@ def stream(shard: int) -> str:
     return f"orbit:{{{shard}}}:events"
 
 
+def written(shard: int) -> str:
+    """Up to which millisecond the ledger has all of the stream, see `audit.backlog`."""
+    return f"orbit:{{{shard}}}:written"
+
+
+def writing(shard: int) -> str:
+    """Hash: what the ledger's writer is at, see `audit.attempts`."""
+    return f"orbit:{{{shard}}}:writing"
+
+
 def refused(shard: int) -> str:
     """Hash: refusals of each minute, by code, limit and key."""
     return f"orbit:{{{shard}}}:refused"

@@ -15,7 +15,7 @@ GRANT SELECT, INSERT ON audit_checkpoint, audit_checkpointkey TO {LEDGER};
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("audit", "0004_find_events")]
+    dependencies: ClassVar = [("audit", "0006_retention")]
     operations: ClassVar = [
         migrations.CreateModel(
             name="Checkpoint",

@@ -120,7 +120,7 @@ def _partitions(owner: psycopg.Connection[Any], plan: Plan) -> None:
         after = (month + timedelta(days=32)).replace(day=1)
         owner.execute(
             sql.SQL(
-                "CREATE TABLE IF NOT EXISTS {} PARTITION OF audit_event FOR VALUES FROM ({}) TO ({})"
+                "CREATE TABLE IF NOT EXISTS {} PARTITION OF audit_event_d0 FOR VALUES FROM ({}) TO ({})"
             ).format(sql.Identifier(f"audit_event_{month:%Y_%m}"), month.isoformat(), after.isoformat())
         )
         month = after

@@ -7,12 +7,13 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 
 from audit import reading
 from audit.events import COLUMNS, INTEGERS, TIMES, UUIDS, exported
 from audit.models import Event
-from console.dashboard import corrections, one_call
+from console.dashboard import DROPPED, corrections, one_call, was_dropped
 from orbit.lib import money
 from quotas.reports import keys_named
 from tenants.api.endpoint import OrganizationEndpoint
@@ -84,6 +85,17 @@ def _priced(told: dict[str, Any]) -> dict[str, Any]:
     return told | {"cost": money.amount(told["cost_nano"])} if "cost_nano" in told else told
 
 
+class DroppedShown(serializers.Serializer[Any]):
+    """Events of one month that were dropped when their retention was over."""
+
+    month = serializers.DateField()
+    retention_days = serializers.IntegerField(source="retention")
+    events = serializers.IntegerField()
+    first_seq = serializers.IntegerField()
+    last_seq = serializers.IntegerField()
+    dropped_at = serializers.DateTimeField()
+
+
 class LedgerAsked(Paged):
     since = Moment(required=False, help_text="admitted at or after")
     until = Moment(required=False, help_text="admitted before")
@@ -112,7 +124,9 @@ class _Ledger(Listing, OrganizationEndpoint):
         )
         assert self.shown is not None
         cursor = encoded(last) if last is not None else None
-        return Response({"data": self.shown(found, many=True).data, "next_cursor": cursor})
+        told = {"data": self.shown(found, many=True).data, "next_cursor": cursor}
+        gone = reading.dropped(self.organization.pk, asked.get("since"), asked.get("until"))
+        return Response(told | ({"dropped": DroppedShown(gone, many=True).data} if gone else {}))
 
     def rows(self, asked: dict[str, Any]) -> QuerySet[Event]:
         """What an index finds."""
@@ -152,7 +166,10 @@ class CallItem(Showing):
     shown = CallInFullShown
 
     def find(self) -> Event | None:
-        return one_call(self.organization.pk, self.kwargs["call"])
+        found = one_call(self.organization.pk, self.kwargs["call"])
+        if found is None and was_dropped(self.organization.pk, self.kwargs["call"]):
+            raise NotFound(DROPPED)
+        return found
 
 
 class EventsAsked(LedgerAsked):

@@ -32,9 +32,9 @@ class Code(StrEnum):
     UPSTREAM_TIMEOUT = "upstream_timeout"
     LIMITER_UNAVAILABLE = "limiter_unavailable"
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
+    AUDIT_UNAVAILABLE = "audit_unavailable"
     AUTH_UNAVAILABLE = "auth_unavailable"
     OBJECTS_UNAVAILABLE = "objects_unavailable"
-    AUDIT_UNAVAILABLE = "audit_unavailable"
     OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting_down"
     INTERNAL_ERROR = "internal_error"
@@ -64,9 +64,9 @@ STATUS: dict[Code, int] = {
     Code.UPSTREAM_TIMEOUT: 504,
     Code.LIMITER_UNAVAILABLE: 503,
     Code.CREDENTIALS_UNAVAILABLE: 503,
+    Code.AUDIT_UNAVAILABLE: 503,
     Code.AUTH_UNAVAILABLE: 503,
     Code.OBJECTS_UNAVAILABLE: 503,
-    Code.AUDIT_UNAVAILABLE: 503,
     Code.OVERLOADED: 503,
     Code.SHUTTING_DOWN: 503,
     Code.INTERNAL_ERROR: 500,

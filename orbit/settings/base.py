@@ -59,6 +59,15 @@ ORBIT_BACKGROUND_S = env.integer("ORBIT_BACKGROUND_S", 3600, low=1, high=86_400)
 # Largest request body and plain provider answer that we take, in bytes.
 ORBIT_MAX_BODY_BYTES = env.integer("ORBIT_MAX_BODY_BYTES", 20_000_000, low=1_000)
 ORBIT_MAX_ANSWER_BYTES = env.integer("ORBIT_MAX_ANSWER_BYTES", 100_000_000, low=1_000)
+# Days for which the ledger keeps what no policy speaks of; 0 is without limit.
+ORBIT_RETENTION_DAYS = int(env.choice("ORBIT_RETENTION_DAYS", ("0", "30", "90", "400", "2555")))
+# Operators are told when the oldest event that is not in the ledger is older than this, in seconds.
+ORBIT_LEDGER_ALARM_S = env.integer("ORBIT_LEDGER_ALARM_S", 30, low=2, high=86_400)
+# Beyond one of these, calls whose policy requires an audit trail are refused: that age, entries in one shard's stream, and
+# percent of the store's maxmemory.
+ORBIT_LEDGER_MAX_AGE_S = env.integer("ORBIT_LEDGER_MAX_AGE_S", 60, low=2, high=86_400)
+ORBIT_LEDGER_MAX_ENTRIES = env.integer("ORBIT_LEDGER_MAX_ENTRIES", 1_000_000, low=1)
+ORBIT_LEDGER_MAX_MEMORY = env.integer("ORBIT_LEDGER_MAX_MEMORY", 80, low=1, high=99)
 # Seconds that a reservation lives without renewal.
 ORBIT_LEASE_S = env.integer("ORBIT_LEASE_S", 30, low=2, high=600)
 # Milliseconds that one Redis call may take before the call is refused.

@@ -23,6 +23,7 @@ from tenants.schema.problems import Invalid, problems_of
 from tenants.schema.values import LARGEST, NOT_YET, SMOOTH_US
 
 _CALENDAR = ("day", "week", "month", "quarter", "year", "total")
+RETENTIONS = (30, 90, 400, 2555)  # days; the ledger has partitions of each
 _METERS = ("requests", "tokens", "input_tokens", "output_tokens", "cost", "concurrency")
 
 
@@ -228,16 +229,35 @@ class Untranslatable(Strict):
 
 
 class Audit(Strict):
-    """What is kept of calls. `content_days` is how long prompts and answers are, where they are."""
+    """What is kept of calls. `content_days` is how long prompts and answers are, where they are; `retention_days` how long events are."""
 
     content: Annotated[str, one_of("none", "redacted", "full")] = "none"
     content_days: Annotated[int, Field(ge=1, le=3650)] | None = None
-    retention_days: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
+    retention_days: Literal[30, 90, 400, 2555, "unlimited"] | None = None
     required: bool = False
 
+    @field_validator("retention_days", mode="before")
+    @classmethod
+    def _retention(cls, value: object) -> object:
+        if value is None or (type(value) in (int, str) and value in (*RETENTIONS, "unlimited")):
+            return value
+        raise InputError(
+            "", "must be one of 30, 90, 400, 2555 or unlimited", "leave it out for the installation's"
+        )
+
+    @field_validator("required", mode="before")
+    @classmethod
+    def _required(cls, value: object) -> object:
+        if isinstance(value, bool):
+            return value
+        raise InputError("", "must be true or false", "such as true")
+
     def document(self) -> dict[str, Any]:
-        said = {"content": self.content, "required": self.required}
-        return said if self.content_days is None else said | {"content_days": self.content_days}
+        """What is not said is left out, so that policies of before read as they did."""
+        said = {"content_days": self.content_days, "retention_days": self.retention_days}
+        return {"content": self.content, "required": self.required} | {
+            name: value for name, value in said.items() if value is not None
+        }
 
 
 class Policy(Strict):

@@ -154,7 +154,7 @@ FORGED = {
     "user_permissions": "1", "post": "yes", "confirmed": "yes", "reason": "forged", "password1": "forged passw0rd",
     "password2": "forged passw0rd", "usable_password": "true", "suspended_at": "", "revoked_at": "",
 }  # fmt: skip
-ACTIONS = ("delete_selected", "suspend", "resume", "revoke", "approve")
+ACTIONS = ("delete_selected", "suspend", "resume", "revoke", "approve", "replay")
 ALWAYS = ("tenants.apikey", "tenants.person")
 # What a permission is there to change.
 MEANT = {

@@ -56,7 +56,6 @@ NOT_YET: list[tuple[Where, object]] = [
     ((*ACCOUNT, "usage_credential"), {"ref": "env://OPENAI_ADMIN_KEY"}),
     ((*LIMIT, "soft"), 0.8),
     (("policies", 0, "dlp"), [{"detect": ["EMAIL_ADDRESS"], "in": ["prompt"], "action": "mask"}]),
-    (("policies", 0, "audit"), {"retention_days": 400}),
 ]
 
 
@@ -73,6 +72,10 @@ def test_what_is_not_built_yet_is_refused(
 
 
 WRONG: list[tuple[Where, object, str, str]] = [
+    (("policies", 0, "audit"), {"retention_days": 60}, "must be one of 30, 90", "leave it out"),
+    (("policies", 0, "audit"), {"retention_days": "30"}, "must be one of 30, 90", "leave it out"),
+    (("policies", 0, "audit"), {"retention_days": True}, "must be one of 30, 90", "leave it out"),
+    (("policies", 0, "audit"), {"required": "yes"}, "must be true or false", "such as true"),
     (("polices",), [], "unknown field", "did you mean 'policies'?"),
     (("projects", 0, "keyz"), [], "unknown field", "did you mean 'keys'?"),
     ((*LIMIT, "pre"), "day", "unknown field", "did you mean 'per'?"),

@@ -30,9 +30,12 @@ from audit.models import (
     CheckpointKey,
     Content,
     DeadLetter,
+    DroppedMonth,
     Event,
+    Incident,
     OutboxEntry,
     ShardPosition,
+    Skeleton,
 )
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
 from orbit import startup
@@ -75,7 +78,17 @@ from tenants.services import (
 from tests.tenants.conftest import SECRET, Apply
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
-NOBODYS = {ShardPosition, DeadLetter, Checkpoint, CheckpointKey, Sink, SinkChange, SinkCursor, SinkDeadLetter}
+NOBODYS = {
+    ShardPosition,
+    DeadLetter,
+    Checkpoint,
+    CheckpointKey,
+    Incident,
+    Sink,
+    SinkChange,
+    SinkCursor,
+    SinkDeadLetter,
+}
 
 
 def _scoped_models() -> list[type[models.Model]]:
@@ -225,6 +238,18 @@ def _fill_ledger(organization_id: UUID, slug: str) -> None:
         UsageFacet.objects.create(**where, project_id=uuid4(), facet="end_user", value="ada")
         FacetValue.objects.create(
             organization_id=organization_id, day=now.date(), facet="end_user", value="ada"
+        )
+        DroppedMonth.objects.create(
+            organization_id=organization_id, month=now.date(), retention=30, events=1, first_seq=1, last_seq=1
+        )
+        Skeleton.objects.create(
+            event_id=uuid4(),
+            organization_id=organization_id,
+            seq=1,
+            kind="act",
+            admitted_at=now,
+            prev_hash=b"0",
+            hash=b"0",
         )
         Event.objects.create(
             event_id=uuid4(),

@@ -1,4 +1,4 @@
-"""`manage.py ledger export`: an organization's events in the order of its chain."""
+"""`manage.py ledger`: an organization's events in the order of its chain; what could not be written."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.db.models import Max, Min, QuerySet
 
-from audit import schema
+from audit import reading, schema
 from audit.events import COLUMNS, exported
-from audit.models import CheckpointHead, Event
+from audit.models import CheckpointHead, Event, Skeleton
 from audit.rows import LAST, stored
 from audit.tasks import drained
 from orbit.lib import access, clock
+from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
+from orbit.management import dead_letters, partitions
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 from tenants.models import Organization
 
@@ -26,7 +31,7 @@ KINDS = [kind.value for kind in Event.Kind]
 
 
 class Command(OperatorCommand):
-    help = "Read the ledger."
+    help = "The ledger: read it, and look after it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -48,11 +53,21 @@ class Command(OperatorCommand):
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
         export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        export.add_argument(
+            "--skeletons",
+            action="store_true",
+            help="also what is left of dropped events, so that the chain is whole",
+        )
         described = actions.add_parser("schema", help="the JSON Schema of an event")
         described.add_argument("--table", action="store_true", help="its fields, as docs/events.md has them")
+        dead_letters.add_arguments(actions)
+        partitions.add_arguments(actions)
 
     def handle(self, **options: Any) -> None:
-        if options["action"] == "schema":
+        work = {"dead-letters": dead_letters.handle, "partitions": partitions.handle}.get(options["action"])
+        if work is not None:
+            work(self, options)
+        elif options["action"] == "schema":
             self.stdout.write(schema.table() if options["table"] else schema.written().decode())
         else:
             self._export(options)
@@ -63,6 +78,10 @@ class Command(OperatorCommand):
             if organization is None:
                 raise InputError("--organization", f"there is no organization {options['organization']!r}.")
             _wait(organization.shard, options["wait"])
+            for gone in reading.dropped(organization.pk, *_range(options)):
+                self.stderr.write(
+                    f"{gone}: dropped {rfc3339(gone.dropped_at)}, seq {gone.first_seq} to {gone.last_seq}; --skeletons has their hashes."
+                )
             try:
                 for event in _events(organization, options):
                     self.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
@@ -82,22 +101,35 @@ def _wait(shard: int, seconds: float) -> None:
         time.sleep(0.1)
 
 
+def _range(options: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    since, until = (
+        moment(f"--{name}", options[name]) if options[name] else None for name in ("since", "until")
+    )
+    return since, until
+
+
 def _events(organization: Organization, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    rows = Event.objects.filter(organization_id=organization.pk).order_by("seq")
+    since, until = _range(options)
+    wanted: dict[str, Any] = {"organization_id": organization.pk}
     if options["kind"]:
-        rows = rows.filter(kind=options["kind"])
-    for name, lookup in (("since", "admitted_at__gte"), ("until", "admitted_at__lt")):
-        if options[name]:
-            rows = rows.filter(**{lookup: moment(f"--{name}", options[name])})
-    for name, lookup in (("from_seq", "seq__gte"), ("to_seq", "seq__lte")):
-        if options[name] is not None:
-            rows = rows.filter(**{lookup: options[name]})
+        wanted["kind"] = options["kind"]
+    asked = {
+        "admitted_at__gte": since,
+        "admitted_at__lt": until,
+        "seq__gte": options["from_seq"],
+        "seq__lte": options["to_seq"],
+    }
+    wanted |= {lookup: value for lookup, value in asked.items() if value is not None}
+    rows = Event.objects.filter(**wanted).order_by("seq")
     if options["provable"]:
-        narrowed = any(options[name] for name in ("kind", "since", "until", "from_seq", "to_seq"))
-        yield from _provable(organization, rows if narrowed else None)
-        return
-    for event in rows.iterator(chunk_size=1000):
-        yield exported({name: getattr(event, name) for name in COLUMNS})
+        return _provable(organization, rows if len(wanted) > 1 else None)
+    found = (
+        exported({name: getattr(event, name) for name in COLUMNS}) for event in rows.iterator(chunk_size=1000)
+    )
+    if not options["skeletons"]:
+        return found
+    bare = Skeleton.objects.filter(**wanted).order_by("seq").iterator(chunk_size=1000)
+    return merge(found, (one.exported() for one in bare), key=itemgetter("seq"))
 
 
 def _provable(organization: Organization, rows: QuerySet[Event] | None) -> Iterator[dict[str, Any]]:
@@ -113,7 +145,7 @@ def _provable(organization: Organization, rows: QuerySet[Event] | None) -> Itera
         yield row.event()
 
 
-def moment(option: str, text: str) -> Any:
+def moment(option: str, text: str) -> datetime:
     try:
         return clock.parse(text)
     except ValueError as error:
