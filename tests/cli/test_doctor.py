@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from audit.tasks import write_ledger
 from orbit.cli.commands.doctor import _clock, _share
 from tenants.models import Organization
 from tests.cli.conftest import MakeKey, Orbit
@@ -37,6 +38,7 @@ def set_up(orbit: Orbit, tmp_path: Path) -> Orbit:
     orbit("accounts", "save", "main", "--kind", "openai", "--credential-stdin", stdin="sk-x")
     orbit("models", "save", "fast", "--target", "main/gpt-4o-mini")
     orbit("projects", "save", "bot", "--name", "Bot")
+    write_ledger()  # which notes how far the ledger is, for readiness
     return orbit
 
 
@@ -91,6 +93,7 @@ def test_operator_names_an_organization(operator: Orbit, organization: Organizat
 
 
 def test_bad_key_and_missing_gateway_end_the_examination(stranger: Orbit, url: str) -> None:
+    write_ledger()
     checks = _checks(stranger, code=1, ORBIT_URL=url, ORBIT_MANAGEMENT_KEY="orbm_unknown")
     assert _states(checks) == {
         "gateway": "ok",

@@ -95,7 +95,8 @@ def _gateway(session: Session) -> Iterator[Finding]:
 
 
 def _readiness(body: Any) -> Finding:
-    states = body if isinstance(body, dict) else {}
+    told = body if isinstance(body, dict) else {}
+    states = {name: state for name, state in told.items() if isinstance(state, str)}  # the rest are figures
     bad = [f"{name}: {state}" for name, state in states.items() if state not in ("ok", "ready")]
     if bad or not states:
         return Finding("warn", "readiness", ", ".join(bad) or "not told", "Look at the gateway's log.")

@@ -137,7 +137,7 @@ def test_bad_query_names_its_field(fed: Feed, query: dict[str, str], field: str)
 
 def test_one_call_in_full_has_attempts_and_corrections(fed: Feed) -> None:
     call = fed.exported()[2]
-    late = {**fed.call(), "event_id": call["event_id"], "output_tokens": 9, "cost_nano": 5000}
+    late = fed.call(event_id=call["event_id"], admitted_us=NOON + MINUTE, output_tokens=9, cost_nano=5000)
     fed.send(late, "late", d="0 0 0")
     fed.write()
     found = ask(fed, call["event_id"])
