@@ -307,7 +307,8 @@ def test_managed_member_is_not_changed_by_hand(tenant: Tenant, provider: Provide
         assert "the identity provider manages this member" in answer.content.decode()
     page = owner.get(f"{tenant.path}members/").content.decode()
     assert "by the provider" in page
-    assert f"members/{found.pk}/" not in page
+    assert f"members/{found.pk}/role/" not in page
+    assert f"members/{found.pk}/remove/" not in page
     assert role(tenant, found.person.email) == "developer"
 
 
