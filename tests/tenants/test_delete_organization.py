@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from audit.models import ChainHead, CheckpointHead, Event, OutboxEntry
+from audit.models import ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.models import (
@@ -33,7 +33,8 @@ from tests.tenants.test_isolation import MODELS, full  # noqa: F401  (a fixture)
 
 # The books, and what they are read by.
 ROLLUPS = {DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal}
-KEPT = {ChainHead, CheckpointHead, ContractPrice, Event, OutboxEntry, Organization, *ROLLUPS}
+LEDGER = {ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton}
+KEPT = {ContractPrice, Organization, *LEDGER, *ROLLUPS}
 
 Full = Callable[[str], UUID]
 
