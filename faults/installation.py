@@ -39,7 +39,9 @@ FAST: dict[str, Any] = {
     "timeout_s": 3,
 }
 # How often each part is the one that dies: what holds more than its own memory takes longest to come back.
-PARTS = {"web": 40, "writer": 24, "sender": 20, "store": 10, "database": 6}
+PARTS = {"web": 38, "writer": 26, "sender": 20, "store": 11, "database": 5}
+FLOWS = 4  # calls that are answered, before the next kill
+FLOWS_S = 6.0
 
 
 @dataclass
@@ -114,16 +116,30 @@ class Traffic:
         self._installation = installation
         self._stopped = threading.Event()
         self.seen: list[Seen] = []
+        self._running: dict[int, Crowd] = {}  # by thread
         self._threads = [threading.Thread(target=self._run, args=[one, at_once], daemon=True) for one in asks]
         for thread in self._threads:
             thread.start()
 
     def _run(self, ask: Callable[[int], list[Ask]], at_once: int) -> None:
         while not self._stopped.is_set():
-            found = self._installation.crowd(ask(2 * at_once), at_once=at_once).run()
+            crowd = self._installation.crowd(ask(2 * at_once), at_once=at_once)
+            self._running[threading.get_ident()] = crowd
+            found = crowd.run()
             self.seen += found
+            crowd.seen = []
             if not any(one.status == 200 for one in found):
                 self._stopped.wait(0.1)  # a gateway that refuses is not asked as fast as it can
+
+    def wait_flowing(self) -> None:
+        """Until some more calls were answered, or for a while: a kill that meets no call proves little."""
+        enough, deadline = self._answered() + FLOWS, time.monotonic() + FLOWS_S
+        while self._answered() < enough and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _answered(self) -> int:
+        running = [one for crowd in list(self._running.values()) for one in list(crowd.seen)]
+        return sum(one.status == 200 for one in (*list(self.seen), *running))
 
     def stop(self) -> list[Seen]:
         self._stopped.set()

@@ -31,12 +31,13 @@ def whole(servers: Servers | None) -> Iterator[Installation]:
 
 
 def trail(stage: Installation, chance: random.Random, kills: int = KILLS) -> Found:
-    """Kills at any moment under load; then everything is back, and all books are laid side by side."""
+    """Kills at any moment at which calls flow; then everything is back, and all books are laid side by side."""
     tenants = [stage.tenant(LIMITS, key_limits=KEY_LIMITS, **policy) for policy in ({}, REQUIRED)]
     before = Tally(stage.struck)
     load = Traffic(stage, [_mixed(one, random.Random(chance.random())) for one in tenants], AT_ONCE)  # noqa: S311
     while (stage.struck - before).total() < kills:
-        time.sleep(chance.uniform(0.02, 0.5))
+        load.wait_flowing()
+        time.sleep(chance.uniform(0, 0.3))
         stage.strike(chance)
     seen = load.stop()
     stage.wait_whole()
