@@ -90,15 +90,15 @@ def _write(store: Redis, shard: int, entries: int, acts: int, *, refused: Databa
             return 0  # another writer is at it
         found, note = _read(store, shard, place.row.stream_id, entries)
         if note is not None and note.covers(place.row.stream_id):
-            logger.warning("shard %s: one by one, a writer died over what comes next", shard)
-            found, acts = found[: min(entries, 1)], 0
+            logger.warning("shard %s: in small steps, a writer died over what comes next", shard)
+            found, acts = found[: note.step([one for one, _ in found])], 0
         waiting = list(OutboxEntry.objects.filter(shard=shard).order_by("pk")[:acts]) if acts else []
         if not found and not waiting:
             return 0
         before = place.row.stream_id
         died = note.deaths(before) if note is not None and found else 0
         if found:
-            attempts.begin(store, shard, before, found[-1][0], note)
+            attempts.begin(store, shard, before, [one for one, _ in found], note)
         try:
             if refused is not None:
                 _bury(place, found, waiting, dead_letters.said(refused))
