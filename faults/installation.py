@@ -32,6 +32,7 @@ WEB = 3
 LEASE_S = 2
 SIGNS_S = 2.0  # and every other task of the background, so that kills meet them all
 DOWN_S = 0.5  # a server's, at the longest
+REST_S = 60.0  # for all that is on its way to be written, on a busy machine
 FAST: dict[str, Any] = {
     "from": "beginning",
     "retry": {"first_s": 0.05, "longest_s": 0.5},
@@ -67,7 +68,7 @@ class Installation:
         return Crowd(self.gateway.port, asks, at_once)
 
     def read(self, tenant: Tenant) -> Books:
-        return checker.read(self.store, self.provider, tenant, rest_s=LEASE_S)
+        return checker.read(self.store, self.provider, tenant, rest_s=REST_S)
 
     def strike(self, chance: random.Random) -> None:
         """Kills one part, or several where a server is one of them: what dies with it or while it is away."""

@@ -47,12 +47,14 @@ def trail(stage: Installation, chance: random.Random, kills: int = KILLS) -> Fou
     struck = stage.struck - before
     wrongs: list[str] = []
     figures: dict[str, Figure] = dict.fromkeys(("held", "slots", "lost", "lapsed"), 0)
+    began = time.monotonic()
     for one in tenants:
         books = stage.read(one)
         mine = [call for call in seen if call.user.startswith(one.tag)]
         wrongs += checker.wrongs(books, one, mine)
         for name, figure in {**leaked(books), "lapsed": lapsed(books)}.items():
             figures[name] = figures[name] + figure  # type: ignore[operator]
+    figures["rest_s"] = round(time.monotonic() - began, 1)
     found = auditor.examine(tenants, stage.harnesses, stage.folder, everything=chance.random() < 0.1)
     figures |= {f"killed_{part}": struck[part] for part in PARTS}
     figures |= {
@@ -79,7 +81,7 @@ def _mixed(tenant: Tenant, chance: random.Random) -> Any:
 
 SCENARIOS = [
     Scenario(
-        "trail", 2,
+        "trail", 3,
         "SIGKILL at any moment under load to web workers, the ledger's writer, the sender of the sinks, Valkey "
         "(append-only file synced with each command) and Postgres (fsync)",
         "every call that a client saw finish is once in the ledger and at least once in each sink; no gap in any "
@@ -89,6 +91,7 @@ SCENARIOS = [
         (
             *LEAKED,
             *(Measure(f"killed_{part}", f"kills: {part}", "sum") for part in PARTS),
+            Measure("rest_s", "longest until all was written, s", "max", None, 1),
             Measure("finished", "calls that clients saw finish", "sum"),
             Measure("broken", "calls that broke off or were refused", "sum"),
             Measure("lapsed", "calls settled by the reaper", "sum"),
