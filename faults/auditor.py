@@ -63,7 +63,7 @@ def examine(
             found.wrongs += [wrong for one in tenants for wrong in _alone(one, got[one.tag], folder)]
         if harness.faults():
             found.wrongs.append(f"I5: {harness.kind}: {harness.faults()[:200]}")
-    found.wrongs += [wrong for tenant in tenants for wrong in _gaps(tenant)]
+    found.wrongs += [wrong for tenant in tenants for wrong in gaps(tenant)]
     found.wrongs += _verified(tenants, everything=everything)
     return found
 
@@ -115,7 +115,7 @@ def _lacks(sink: str, ledger: dict[str, str], got: list[dict[str, Any]]) -> Iter
         yield f"I5: sink {sink} got events in another order than that of the ledger"
 
 
-def _gaps(tenant: Tenant) -> Iterator[str]:
+def gaps(tenant: Tenant) -> Iterator[str]:
     with access.operator(), connections["operator"].cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(DISTINCT seq), coalesce(max(seq), 0) FROM audit_event WHERE organization_id = %s",
