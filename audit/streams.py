@@ -14,3 +14,8 @@ def stream_key(shard: int) -> str:
 def written_key(shard: int) -> str:
     """Up to which millisecond the ledger has all of the stream."""
     return f"orbit:{{{shard}}}:written"
+
+
+def trimmed_key(shard: int) -> str:
+    """Up to where the stream may be cut, and since when."""
+    return f"orbit:{{{shard}}}:trimmed"

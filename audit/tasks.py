@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from audit import backlog, incidents, ledger, retention
+from audit import backlog, incidents, ledger, retention, trimming
 from audit.checkpoints import signer
 from orbit.lib.store import client
 
@@ -31,6 +31,8 @@ def write_ledger() -> int:
         this_round = sum(map(_write_one, waiting_shards()))
         moved += this_round
         if not this_round or time.monotonic() > ends:
+            if backlog.pressed():
+                trimming.make_room(ledger.positions())
             return moved
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
@@ -47,6 +48,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, help="so many more; else until the scenario has what it needs")
     parser.add_argument("--seed", type=int, help="of the first trial; else one past the last that was run")
     parser.add_argument("--max-minutes", type=float, default=30, help="for each scenario (30)")
+    parser.add_argument(
+        "--outcomes", type=Path, default=book.OUTCOMES, metavar="DIR", help="where trials are written down"
+    )
     parser.add_argument("--list", action="store_true", help="the scenarios, and how far each is")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md from the outcomes")
     return parser.parse_args()
@@ -67,7 +71,7 @@ def _describe(options: argparse.Namespace) -> None:
 
 def _run(scenario: Scenario, servers: Servers, options: argparse.Namespace) -> None:
     """Goes on where the last run ended; every trial is on disk before the next begins."""
-    before = book.trials(scenario.name)
+    before = book.trials(scenario.name, options.outcomes)
     number = max((one.trial for one in before), default=0) + 1
     seed = options.seed or max((one.seed for one in before), default=0) + 1
     done = sum(one.units for one in before if one.version == scenario.version)
@@ -77,7 +81,7 @@ def _run(scenario: Scenario, servers: Servers, options: argparse.Namespace) -> N
     with scenario.stage(servers) as stage:
         while time.monotonic() < ends and _wanted(options.trials, ran, done, scenario.needs):
             trial = _trial(scenario, stage, number + ran, seed + ran, commit)
-            book.append(trial)
+            book.append(trial, options.outcomes)
             ran, done = ran + 1, done + trial.units
             _say(trial, done, scenario)
             if trial.outcome == "crashed":

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from faults import clusters, fuzz, hangups, kills, learned, leases, stampedes, stores, storms
+from faults import (
+    backlogs,
+    clusters,
+    fuzz,
+    hangups,
+    kills,
+    learned,
+    leases,
+    stampedes,
+    stores,
+    storms,
+    trails,
+)
 from faults.scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for family in (stampedes, learned, kills, stores, clusters, hangups, storms, fuzz, leases)
+    for family in (
+        stampedes,
+        learned,
+        kills,
+        trails,
+        backlogs,
+        stores,
+        clusters,
+        hangups,
+        storms,
+        fuzz,
+        leases,
+    )
     for scenario in family.SCENARIOS
 }

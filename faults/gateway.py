@@ -21,13 +21,14 @@ READY_TIMEOUT_S = 60.0
 
 
 class Gateway:
-    """`web` and `writers` are the processes of the moment."""
+    """`web`, `writers` and `senders` (of the sinks) are the processes of the moment."""
 
     def __init__(self, zygote: subprocess.Popen[bytes], port: int) -> None:
         self._zygote = zygote
         self.port = port
         self.web: list[int] = []
         self.writers: list[int] = []
+        self.senders: list[int] = []
         self.deaths = 0
         self._over = False
         self._changed = threading.Condition()
@@ -38,24 +39,31 @@ class Gateway:
     def pid(self) -> int:
         return self._zygote.pid
 
-    def want(self, *, web: int, writers: int = 1) -> None:
+    def want(self, *, web: int, writers: int = 1, senders: int = 0) -> None:
         """How many there shall be. Fewer than there are kills none."""
         assert self._zygote.stdin is not None
-        self._zygote.stdin.write(json.dumps({"web": web, "writer": writers}).encode() + b"\n")
+        wanted = {"web": web, "writer": writers, "sender": senders}
+        self._zygote.stdin.write(json.dumps(wanted).encode() + b"\n")
         self._zygote.stdin.flush()
 
-    def wait_for(self, *, web: int, writers: int = 1, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_for(
+        self, *, web: int, writers: int = 1, senders: int = 0, timeout_s: float = READY_TIMEOUT_S
+    ) -> None:
         """Until there are as many."""
         with self._changed:
             there = self._changed.wait_for(
-                lambda: self._over or (len(self.web), len(self.writers)) == (web, writers), timeout_s
+                lambda: (
+                    self._over
+                    or (len(self.web), len(self.writers), len(self.senders)) == (web, writers, senders)
+                ),
+                timeout_s,
             )
         if not there or self._over:
             raise RuntimeError(f"{len(self.web)} workers and {len(self.writers)} writers are there")
 
     def kill(self, pid: int) -> None:
         """SIGKILL, should it still be there."""
-        if pid in (*self.web, *self.writers):
+        if pid in (*self.web, *self.writers, *self.senders):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -98,7 +106,8 @@ class Gateway:
         for line in self._zygote.stdout:
             said = json.loads(line)
             with self._changed:
-                self.web, self.writers, self.deaths = said["web"], said["writer"], said["deaths"]
+                self.web, self.writers, self.senders = said["web"], said["writer"], said["sender"]
+                self.deaths = said["deaths"]
                 self._changed.notify_all()
         with self._changed:
             self._over = True
@@ -106,12 +115,23 @@ class Gateway:
 
 
 @contextmanager
-def running(environment: Mapping[str, str], *, web: int, writers: int = 1) -> Iterator[Gateway]:
-    """So many workers on one listening socket, as the launcher runs them, and so many writers of the ledger."""
+def running(
+    environment: Mapping[str, str],
+    *,
+    web: int,
+    writers: int = 1,
+    senders: int = 0,
+    longest_s: float | None = None,
+) -> Iterator[Gateway]:
+    """So many workers on one listening socket, as the launcher runs them, so many writers of the ledger, and senders of it.
+
+    No task of the writers rests longer than `longest_s`.
+    """
+    more = [] if longest_s is None else ["--longest-s", str(longest_s)]
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         fd, port = listening.fileno(), int(listening.getsockname()[1])
         process = subprocess.Popen(
-            [sys.executable, "-m", "faults.zygote", "--fd", str(fd)],
+            [sys.executable, "-m", "faults.zygote", "--fd", str(fd), *more],
             cwd=state.PROJECT,
             env={**os.environ, **environment},
             pass_fds=[fd],
@@ -120,8 +140,8 @@ def running(environment: Mapping[str, str], *, web: int, writers: int = 1) -> It
         )
         gateway = Gateway(process, port)
         try:
-            gateway.want(web=web, writers=writers)
-            gateway.wait_for(web=web, writers=writers)
+            gateway.want(web=web, writers=writers, senders=senders)
+            gateway.wait_for(web=web, writers=writers, senders=senders)
             if web:
                 gateway.wait_ready()
             yield gateway

@@ -263,6 +263,58 @@ MUTANTS = [
         "start-is-all", "what a message reports at its start is taken for its end", "proxy/endings.py",
         " and not progress.early", "", "tests/proxy/test_messages_bills.py",
     ),
+    mutant(
+        "cursor-before-ack", "a sink's cursor moves although it did not acknowledge", "audit/sinks/pump.py",
+        "            self._failed(error)\n            return True\n        progress.settled(",
+        "            self._failed(error)\n            refused = []\n        progress.settled(",
+        "tests/audit/sinks/test_conformance.py::test_what_happens_while_it_is_down_arrives_when_it_is_up",
+    ),
+    Mutant(
+        "gap-uncounted", "what was dropped before a sink got it is not counted",
+        (
+            Edit("audit/sinks/pump.py", '                batch.missing += row["shard_seq"] - expected\n', ""),
+            Edit("audit/sinks/pump.py", "                batch.missing += stretch.reaches - reaches\n", ""),
+        ),
+        ("tests/audit/sinks/test_reading.py",),
+    ),
+    mutant(
+        "gap-untold", "what became a dead letter is not told of in the trail", "audit/ledger.py",
+        "    rows += letters.gaps(place.now)\n", "",
+        "tests/audit/test_poison.py::test_trail_tells_of_what_is_missing_in_it",
+    ),
+    mutant(
+        "position-apart", "the writer's position is saved in a transaction of its own, before the rows", "audit/ledger.py",
+        "        try:\n            if refused is not None:\n",
+        "        apart = connections['ledger'].copy()\n"
+        "        with apart.cursor() as cursor:\n"
+        "            cursor.execute('UPDATE audit_shardposition SET stream_id = %s WHERE shard = %s', [found[-1][0] if found else before, shard])\n"
+        "        apart.close()\n"
+        "        try:\n            if refused is not None:\n",
+        "tests/audit/test_writer.py::test_position_and_rows_are_committed_together",
+    ),
+    mutant(
+        "trim-by-length", "streams are cut at a length", "audit/lua/trim.lua",
+        "'MINID', '~', upto", "'MAXLEN', 20", "tests/audit/test_trimming.py",
+    ),
+    mutant(
+        "trim-by-age", "what is old is cut off in the moment in which it is written", "audit/lua/trim.lua",
+        "while id and now - tonumber(at) >= kept do", "while id and now - tonumber(string.match(id, '^%d+')) >= kept do",
+        "tests/audit/test_trimming.py",
+    ),
+    mutant(
+        "unsynced-checkpoint", "a checkpoint is not on the disk when the database has it", "audit/checkpoints/files.py",
+        "            os.fsync(descriptor)\n", "            pass\n", "tests/audit/test_checkpoints.py",
+    ),
+    mutant(
+        "unchained-checkpoint", "a checkpoint does not name the one before", "audit/checkpoints/document.py",
+        '"previous": before.hash if before else "0" * 64', '"previous": "0" * 64',
+        "tests/audit/test_checkpoints.py::test_each_names_the_one_before",
+    ),
+    mutant(
+        "no-skeleton", "a dropped event leaves no skeleton", "audit/retention.py",
+        "        cursor.execute(SKELETONS, where)\n", "        pass\n",
+        "tests/audit/test_retention.py::test_dropped_month_leaves_the_chain_whole",
+    ),
 ]  # fmt: skip
 
 

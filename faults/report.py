@@ -19,7 +19,8 @@ What was done to the gateway, how often, and how often it broke its word. `make 
 the outcomes in `faults/outcomes/` and from nothing else; every line there is one trial with its seed, its commit and what it
 found. `make faults ARGS="--scenario kills --max-minutes 30"` adds trials; `--list` names the scenarios.
 
-- The servers are durable: Postgres with fsync, Valkey with an append-only file (everysec); 4 gateway workers.
+- The servers are durable: Postgres with fsync, Valkey with an append-only file (everysec; `trail`: synced with each command);
+  4 gateway workers (`trail`: 3).
 - Figures are compared with the demo provider's own record of what it served (its *oracle*), never with our books alone.
 - Every trial ends with the same questions: nothing over a limit, one terminal event for each call, the store's counters equal
   to the ledger's sums to the last nano-unit, nothing held, no slot taken, nothing waiting, no call lost, no valid key refused.

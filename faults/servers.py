@@ -6,11 +6,13 @@ import base64
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +24,16 @@ from orbit.launcher.processes import Tether
 from orbit.launcher.valkey import Valkey
 
 Server = Postgres | Valkey
+GONE_S = 10.0
+
+
+class Store(Valkey):
+    """The run's own. `synced` before it starts: each command is on the disk before it is answered."""
+
+    synced = False
+
+    def _configuration(self) -> str:
+        return super()._configuration() + ("appendfsync always\n" if self.synced else "")
 
 
 class Replica(Valkey):
@@ -47,7 +59,7 @@ class Servers:
         self._running: dict[Server, subprocess.Popen[bytes]] = {}
         ports = embedded.free_ports(2)
         self.postgres = Postgres(folder, port=ports[0])
-        self.valkey = Valkey(folder, port=ports[1])
+        self.valkey = Store(folder, port=ports[1])
 
     @property
     def store_url(self) -> str:
@@ -66,8 +78,29 @@ class Servers:
     def kill(self, server: Server) -> None:
         """SIGKILL, without a word to it."""
         process = self._running.pop(server)
+        backends = _children(process.pid)  # Postgres' are in groups of their own
         processes.kill_group(process)
         self._tether.release(process.pid)
+        for pid in backends:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _wait_gone(backends)
+
+    @contextmanager
+    def synced_store(self) -> Iterator[None]:
+        """The store syncs its append-only file with each command."""
+        self.valkey.synced = True
+        try:
+            self._restart_store()
+            yield
+        finally:
+            self.valkey.synced = False
+            self._restart_store()
+
+    def _restart_store(self) -> None:
+        if self.valkey in self._running:
+            self.stop(self.valkey)
+        self.start(self.valkey)
 
     def revive(self) -> None:
         """Both servers as they should be, should a trial have been broken off."""
@@ -110,6 +143,27 @@ class Servers:
         replica = Replica(directory, port=port, source=source)
         self.start(replica)
         return replica
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except FileNotFoundError:
+        return []
+
+
+def _wait_gone(pids: list[int]) -> None:
+    """Until the last of them has let go of what a new server would find in use."""
+    deadline = time.monotonic() + GONE_S
+    while any(map(_lives, pids)) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 A killed worker is replaced in a fraction of what a start from nothing takes, which makes thousands of kills
 affordable. What runs in the fork is the launcher's own `orbit.launcher.web`; a writer runs the tasks that a
-Celery worker would, in a loop.
+Celery worker would, in a loop; a sender is `manage.py sinks run`.
 
 Standard input says in lines of JSON how many of each are wanted, `{"web": 4, "writer": 1}`; standard output
-says after each change which there are, `{"web": [pid, …], "writer": [pid], "deaths": 3}`.
+says after each change which there are, `{"web": [pid, …], "writer": [pid], "sender": [], "deaths": 3}`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
+
+from django.core.management import call_command
 
 import orbit.asgi  # noqa: F401 - it sets Django up and brings in all that a worker needs
 from orbit.celery import app
@@ -31,12 +34,13 @@ from orbit.launcher import web
 _PR_SET_PDEATHSIG = 1
 LOOK_S = 0.01
 HASTE = 8  # how many times as often as beat
+REST_S = 0.2  # after a child that could not go on, such as one whose database is away
 
 logger = logging.getLogger(__name__)
 
 
 class Zygote:
-    def __init__(self, roles: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, roles: dict[str, Callable[[], object]]) -> None:
         self.roles = roles
         self.wanted = dict.fromkeys(roles, 0)
         self.running: dict[int, str] = {}
@@ -85,7 +89,7 @@ class Zygote:
         print(json.dumps({**said, "deaths": self.deaths}), flush=True)
 
 
-def _child(work: Callable[[], None]) -> int:
+def _child(work: Callable[[], object]) -> int:
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -100,18 +104,19 @@ def _child(work: Callable[[], None]) -> int:
         work()
     except BaseException:
         traceback.print_exc()
+        time.sleep(REST_S)
     finally:
         os._exit(0)
 
 
-def write_forever() -> None:
+def write_forever(longest_s: float) -> None:
     """The tasks of beat's schedule, more often. One that fails is tried again, as beat would."""
     due = dict.fromkeys(app.conf.beat_schedule, 0.0)
     while True:
         for name, entry in app.conf.beat_schedule.items():
             now = time.monotonic()
             if now >= due[name]:
-                due[name] = now + entry["schedule"] / HASTE
+                due[name] = now + min(entry["schedule"] / HASTE, longest_s)
                 _attempt(app.tasks[entry["task"]])
         time.sleep(LOOK_S)
 
@@ -126,11 +131,13 @@ def _attempt(task: Callable[[], object]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", required=True)
+    parser.add_argument("--longest-s", type=float, default=3600, help="between two runs of any task")
     options = parser.parse_args()
     assert threading.active_count() == 1, "a fork takes no threads along"
     app.loader.import_default_modules()  # every app's tasks
     sys.argv = ["orbit.launcher.web", "--fd", options.fd, "--drain-s", "1"]
-    Zygote({"web": web.main, "writer": write_forever}).live()
+    writer, sender = partial(write_forever, options.longest_s), partial(call_command, "sinks", "run")
+    Zygote({"web": web.main, "writer": writer, "sender": sender}).live()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ MOST_TOKENS = 10**9
 MOST_DAYS = 31
 MOST_EVENTS = 20_000
 MOST_S = 10.0
-SIMULATION_LOCK = 0x0B18  # first half of an advisory lock; the second is the organization's
+SIMULATION_LOCK = 0x0B1A  # first half of an advisory lock; the second is the organization's
 
 
 class QuestionBody(Strict):

@@ -51,6 +51,11 @@ def writing(shard: int) -> str:
     return f"orbit:{{{shard}}}:writing"
 
 
+def trimmed(shard: int) -> str:
+    """List: up to where the ledger had the stream at which moment, see `audit.trimming`."""
+    return f"orbit:{{{shard}}}:trimmed"
+
+
 def refused(shard: int) -> str:
     """Hash: refusals of each minute, by code, limit and key."""
     return f"orbit:{{{shard}}}:refused"

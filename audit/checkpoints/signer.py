@@ -26,7 +26,7 @@ from orbit.lib import access
 from orbit.lib.clock import rfc3339
 
 logger = logging.getLogger(__name__)
-LOCK = 0x0B18  # of an advisory lock: one signer in the whole installation
+LOCK = 0x0B19  # of an advisory lock: one signer in the whole installation
 MOST = 200_000  # events of one organization in one checkpoint; further ones come in the next
 NOTHING = {"seq": 0, "hash": START, "number": 0, "breaks": 0}
 

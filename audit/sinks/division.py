@@ -17,7 +17,8 @@ class Division:
     in between it counts as unavailable, and nothing is buried. 0 buries all the same.
 
     With `suspects`, an event on which the sink hangs up time and again while it takes others counts as refused. `pause` waits
-    between these tries and says whether to go on.
+    between these tries and says whether to go on. Where nothing else waits, `witness`, an event that it took before, is sent
+    once more: whether it is taken says which of the two is at fault.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class Division:
         *,
         suspects: bool = False,
         pause: Callable[[int], bool] | None = None,
+        witness: Item | None = None,
     ) -> None:
         self._sink = sink
         self._most = most_in_a_row
         self._suspects = suspects
         self._pause = pause or (lambda _: True)
+        self._witness = witness
         self._in_a_row = 0
         self._taken = 0
         self._suspected = 0
@@ -39,7 +42,9 @@ class Division:
     def deliver(self, items: Sequence[Item]) -> Refusals:
         found = self._deliver(items)
         if self._suspected and not self._taken:
-            raise BrokeOff("hangs up on whatever it is sent")
+            if self._witness is None:
+                raise BrokeOff("hangs up on whatever it is sent")
+            self._sink.send([self._witness])
         return found
 
     def _deliver(self, items: Sequence[Item]) -> Refusals:

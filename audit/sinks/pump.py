@@ -47,6 +47,7 @@ class Pump:
         self._sink: Sink | None = None
         self._view: View | None = None
         self._cursors: dict[int, int] = {}
+        self._taken: Item | None = None  # the last one that the sink acknowledged
         self._batch: Batch | None = None  # what is being sent, and sent again until it is acknowledged
         self._turn = 0  # of the shards: where the next batch begins
         self._failures = 0
@@ -179,7 +180,11 @@ class Pump:
         sink, _ = self._opened()
         suspects = self._hang_ups >= HANG_UPS
         most = self._config.retry.refusals_in_a_row
-        return Division(sink, most, suspects=suspects, pause=self._pause).deliver(items)
+        division = Division(sink, most, suspects=suspects, pause=self._pause, witness=self._taken)
+        refused = division.deliver(items)
+        known = {item.event_id for item, _ in refused}
+        self._taken = next((item for item in reversed(items) if item.event_id not in known), self._taken)
+        return refused
 
     def _pause(self, turn: int) -> bool:
         return not self._stop.wait(self._config.retry.first_s * turn * _some())

@@ -186,7 +186,9 @@ def _connection(role: str) -> dict[str, Any]:
     # connection). Set at start-up, the role is also what RESET ROLE goes back to.
     options["options"] = f"{options.get('options', '')} -c role={role}".strip()
     if ORBIT_DB_POOL:
-        options["pool"] = {"min_size": 0, "max_size": ORBIT_DB_POOL, "timeout": 5}
+        # A pool that cannot connect waits twice as long each time, by default for five minutes, and nobody gets a
+        # connection meanwhile, though the database may be back. One that has given up begins anew with who asks next.
+        options["pool"] = {"min_size": 0, "max_size": ORBIT_DB_POOL, "timeout": 5, "reconnect_timeout": 4}
     return made
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as Away
 from audit import backlog, incidents
 from audit.backlog import Waiting
 from audit.models import DeadLetter, Incident
-from audit.streams import stream_key, written_key
+from audit.streams import stream_key, trimmed_key, written_key
 from orbit.lib import access
 from orbit.lib.store import client, time_us
 from quotas import keys
@@ -34,7 +34,8 @@ def of(feed: Feed) -> Waiting:
 
 
 def test_keys_are_those_that_the_scripts_use() -> None:
-    assert (stream_key(7), written_key(7)) == (keys.stream(7), keys.written(7))
+    ours = (stream_key(7), written_key(7), trimmed_key(7))
+    assert ours == (keys.stream(7), keys.written(7), keys.trimmed(7))
 
 
 def test_shard_with_nothing_waiting_is_written_up_to_now(feed: Feed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,31 @@ def test_crash_between_file_and_database_is_made_good(feed: Feed, monkeypatch: p
     with access.operator():
         assert Copy.objects.get(pk=written.number).hash == written.hash
         assert CheckpointHead.objects.filter(organization_id=feed.id, number=written.number).exists()
+
+
+def test_checkpoint_is_on_the_disk_before_the_database_has_it(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer.sign()
+    feed.send(feed.call())
+    feed.write()
+    done: list[str] = []
+    path = Directory().files()[-1]
+    insert, sync = copies.insert, os.fsync
+
+    def synced(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == path.stat().st_ino:
+            done.append("synced")
+        sync(descriptor)
+
+    def inserted(*given: Any) -> None:
+        done.append("inserted")
+        insert(*given)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(copies, "insert", inserted)
+    signer.sign()
+    assert done == ["synced", "inserted"]
 
 
 def test_lost_files_are_written_again_from_what_is_signed(feed: Feed, tmp_path: Path) -> None:

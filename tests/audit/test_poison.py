@@ -149,21 +149,41 @@ def test_database_that_is_away_buries_nothing(feed: Feed, monkeypatch: pytest.Mo
     assert letters(feed) == []
 
 
-def test_entry_that_kills_five_writers_is_buried_and_no_good_one_with_it(feed: Feed) -> None:
-    sent = [feed.call(key="killer" if number == 3 else "main") for number in range(8)]
+@pytest.mark.parametrize(("count", "killer", "searching"), [(8, 3, 1), (60, 10, 2)])
+def test_entry_that_kills_five_writers_is_buried_and_no_good_one_with_it(
+    feed: Feed, count: int, killer: int, searching: int
+) -> None:
+    sent = [feed.call(key="killer" if number == killer else "main") for number in range(count)]
     for event in sent:
         feed.send(event)
     deaths = 0
     while _write_in_a_process_of_its_own(feed.organization.shard) == -signal.SIGKILL:
         deaths += 1
-        assert deaths <= attempts.MOST + 1
-    assert 0 < deaths <= attempts.MOST + 1
+        assert deaths <= attempts.MOST + searching
+    assert deaths == attempts.MOST + searching
     assert [str(row.event_id) for row in calls(feed)] == [
         one["event_id"] for one in sent if one["key"] != "killer"
     ]
     (letter,) = letters(feed)
     assert "died over it" in letter.reason
     assert client().exists(attempts.key(feed.organization.shard)) == 0
+
+
+def test_one_kill_over_a_large_batch_is_no_reason_to_write_it_one_by_one(feed: Feed) -> None:
+    for _ in range(300):
+        feed.send(feed.call())
+    store, shard = client(), feed.organization.shard
+    ids: Any = [one.decode() for one, _ in store.xrange(ledger.stream_key(shard))]  # type: ignore[union-attr]
+    position = ledger.positions()[shard]
+    waiting = [one for one in ids if attempts.id_of(one) > attempts.id_of(position)]
+    attempts.begin(store, shard, position, waiting, None)  # and it was killed
+    batches = 0
+    while ledger.write_shard(store, shard):
+        batches += 1
+    assert len(calls(feed)) == 300
+    assert 1 < batches < 80
+    assert letters(feed) == []
+    assert store.exists(attempts.key(shard)) == 0
 
 
 def test_shard_that_fails_does_not_hold_up_the_others(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import ProgrammingError, connections, transaction
 
 from audit import chain, ledger
-from audit.models import DeadLetter, OutboxEntry, ShardPosition
+from audit.models import DeadLetter, ShardPosition
 from orbit.lib import access
 from orbit.lib.rowlevel import ROLES
 from orbit.lib.store import client
@@ -116,7 +116,12 @@ def test_a_second_writer_waits_outside(feed: Feed) -> None:
     assert ledger.write_shard(client(), feed.organization.shard) == 1
 
 
-def test_position_and_rows_are_committed_together(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "where", ["audit.models.OutboxEntry.objects.filter", "audit.ledger.insert", "audit.ledger.Place.save"]
+)
+def test_position_and_rows_are_committed_together(
+    feed: Feed, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = ShardPosition.objects.using("operator").get(shard=feed.organization.shard).stream_id
     feed.send(feed.call())
 
@@ -124,7 +129,7 @@ def test_position_and_rows_are_committed_together(feed: Feed, monkeypatch: pytes
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(OutboxEntry.objects, "filter", die)
+        patch.setattr(where, die)
         with pytest.raises(RuntimeError, match="killed"):
             ledger.write_shard(client(), feed.organization.shard)
     assert ShardPosition.objects.using("operator").get(shard=feed.organization.shard).stream_id == before

@@ -125,6 +125,26 @@ def test_image_does_not_run_as_root() -> None:
     assert re.findall(r"^USER (\w+)", last_stage, re.MULTILINE) == ["orbit"]
 
 
+def _mounted(service: str) -> dict[str, str]:
+    """Volumes by where they are mounted."""
+    pairs = [one.split(":")[:2] for one in _own_services()[service].get("volumes", [])]
+    return {where: volume for volume, where in pairs}
+
+
+def test_worker_has_the_journals_of_the_gateway_and_keeps_the_checkpoints() -> None:
+    where = re.findall(r"ORBIT_DATA_DIR=(\S+)", _dockerfile())[0]
+    volume = _mounted("gateway")[where]
+    assert _mounted("worker")[where] == volume
+    assert volume in _compose()["volumes"]
+
+
+def test_sinks_have_a_place_for_files_that_is_not_where_the_checkpoints_are() -> None:
+    mounted = _mounted("sinks")
+    assert mounted["/var/log/orbit"] in _compose()["volumes"]
+    assert mounted["/var/log/orbit"] not in _mounted("worker").values()
+    assert re.search(r"install .*--owner orbit .*/var/log/orbit", _dockerfile())
+
+
 def test_commands_in_compose_exist() -> None:
     commands = {path.stem for path in (PROJECT / "orbit/management/commands").glob("*.py")} | {"migrate"}
     called = re.findall(

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from orbit.launcher import embedded, keys
+from orbit.launcher import embedded, keys, state
 from orbit.launcher.addresses import Address
 from orbit.launcher.installation import Installation, Options
 from orbit.launcher.processes import Command
 from orbit.launcher.state import LauncherError
+from orbit.launcher.supervisor import Supervisor
+from orbit.launcher.terminal import LogBook, Terminal
 
 
 @pytest.fixture
@@ -92,3 +94,32 @@ def test_sinks_are_checked_and_fed_where_there_is_a_file_of_them(
     installation._start_tasks(recorder)  # type: ignore[arg-type]
     found = [argv[1:] for argv in recorder.started if "sinks" in argv]
     assert found == ([("sinks", "check"), ("sinks", "run")] if file else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("version: 1\nsinks: [{name: a, kind: webhok}]", "Did you mean webhook?"),
+        ("version: 1\nsinks: [{name: a, kind: lines, path: here}]", "sinks[0].path"),
+    ],
+)
+def test_faulty_file_of_sinks_stops_the_start_and_says_why(
+    options: Options, text: str | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = options.directory / "sinks.yaml"
+    if text is not None:
+        path.write_text(text)
+    monkeypatch.setenv("ORBIT_SINKS", str(path))
+    with state.only_instance(options.directory) as lock:
+        terminal = Terminal()
+        log = LogBook(options.directory / "logs", terminal)
+        supervisor = Supervisor(log, terminal, lock)
+        try:
+            with pytest.raises(LauncherError) as raised:
+                Installation(options)._check_sinks(supervisor)
+        finally:
+            supervisor.stop()
+            log.close()
+    assert "`sinks` ended with code 2" in str(raised.value)
+    assert words in str(raised.value)

@@ -223,6 +223,20 @@ def test_what_it_will_never_take_goes_to_its_dead_letters_and_the_rest_arrives(
     check(harness, feeds, without=poison)
 
 
+@playing("poison")
+def test_one_that_it_will_never_take_is_found_though_nothing_comes_after_it(
+    harness: Harness, feeds: Feeds
+) -> None:
+    entry = harness.entry(organizations=feeds.slugs)
+    with pumping((harness, entry)):
+        feeds.send(3)
+        eventually(caught_up(entry["name"]), "the first were taken")
+        (poison,) = feeds.send(1, model="poison")
+        eventually(lambda: lag_of(entry["name"]).dead_letters == 1, "it was found")
+        eventually(lambda: lag_of(entry["name"]).state == "running", "the sink is well")
+    check(harness, feeds, without=frozenset([poison["event_id"]]))
+
+
 @playing("wrong_certificate")
 def test_a_sink_with_another_certificate_is_sent_nothing_until_it_has_its_own(
     harness: Harness, feeds: Feeds

@@ -80,6 +80,19 @@ def test_a_sink_that_hangs_up_on_everything_buries_nothing(count: int) -> None:
     assert sink.asked <= 2 * TRIES + 8
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_that_comes_alone_is_held_against_what_was_taken_before(count: int) -> None:
+    sink, before = Picky({0}, BrokeOff), item(seq=99)
+    refused = Division(sink, 25, suspects=True, witness=before).deliver(items(count))
+    assert [one.shard_seq for one, _ in refused] == [0]
+    assert sink.taken == [99] if count == 1 else [1, 2]
+
+
+def test_a_sink_that_hangs_up_on_what_it_took_before_buries_nothing() -> None:
+    with pytest.raises(BrokeOff):
+        Division(Picky({0, 99}, BrokeOff), 25, suspects=True, witness=item(seq=99)).deliver(items(1))
+
+
 def test_being_unavailable_ends_it_at_once() -> None:
     sink = Picky({3}, Unavailable)
     with pytest.raises(Unavailable):
