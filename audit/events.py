@@ -10,10 +10,11 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from audit.chain import START
+from audit.chain import START, made_of
 from orbit.lib.clock import from_us, parse, rfc3339
 
 # Columns in the order of the table; the writer copies rows in it.
@@ -26,6 +27,7 @@ COLUMNS = (
     "count", "limit", "detail", "prev_hash", "hash",
 )  # fmt: skip
 UUIDS = {"event_id", "organization_id", "request_id", "corrects", "project_id", "key_id", "account_id"}
+SHARED = {"organization_id", "project_id", "key_id", "account_id"}  # by many events
 TIMES = {"admitted_at", "settled_at", "recorded_at"}
 INTEGERS = {
     "v", "http_status", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
@@ -40,6 +42,9 @@ LENGTHS = {
 ASSIGNED = {"seq", "shard", "shard_seq", "recorded_at", "prev_hash", "hash"}
 BIGGEST = 2**63
 
+NOTHING: dict[str, Any] = dict.fromkeys(COLUMNS)
+_KEPT = frozenset({str, int, bool})  # comes back from Postgres as it went in
+
 Row = dict[str, Any]
 Conversion = Callable[[Any], Any]
 
@@ -48,14 +53,26 @@ class Poison(ValueError):
     """An event that no row can be made of."""
 
 
-def row(sent: Any, *, settled_us: int | None = None) -> Row:
-    """A worker's event as a row, still without sequence and hash. Poison when it does not fit."""
+def row(sent: Any, *, settled_us: int | None = None, simple: bool = False) -> Row:
+    """A worker's event as a row, still without sequence and hash. Poison when it does not fit.
+
+    `simple` says that no text of it needs cleaning, which only a reader of its bytes can know cheaply.
+    """
     if not isinstance(sent, Mapping):
         raise Poison("is no object")
-    made: Row = dict.fromkeys(COLUMNS)
+    made: Row = NOTHING.copy()
     for name, value in sent.items():
         convert = CONVERSIONS.get(name)
         if convert is None or value is None:
+            continue
+        if type(value) is str and len(value) <= TEXTS.get(name, -1) and (simple or _text(value) is value):
+            made[name] = value  # as it is: nearly always
+            continue
+        if type(value) is int and name in INTEGERS and -BIGGEST < value < BIGGEST:
+            made[name] = value
+            continue
+        if simple and name == "detail" and type(value) is dict and made_of(value, _KEPT):
+            made[name] = value
             continue
         try:
             made[name] = convert(value)
@@ -77,11 +94,15 @@ def row(sent: Any, *, settled_us: int | None = None) -> Row:
     return made
 
 
-def _uuid(value: Any) -> UUID:
-    return UUID(str(value))
-
-
 _same_uuid = lru_cache(4096)(UUID)  # of what many events have in common
+_same_text = lru_cache(4096)(str)
+_own_uuid = lru_cache(8)(UUID)  # a call is its own request
+_own_text = lru_cache(8)(str)
+_recorded = lru_cache(8)(rfc3339)  # a batch at once
+
+
+def _uuid(value: Any) -> UUID:
+    return _own_uuid(str(value))
 
 
 def _shared_uuid(value: Any) -> UUID:
@@ -140,28 +161,35 @@ def _flag(value: Any) -> bool:
 # How the value that a worker sends becomes the column's; it sends nothing for what the writer assigns.
 CONVERSIONS: dict[str, Conversion] = {
     **{name: _upto(LENGTHS.get(name, 200)) for name in COLUMNS if name not in ASSIGNED},
-    **dict.fromkeys(UUIDS, _shared_uuid),
-    **dict.fromkeys(("event_id", "request_id", "corrects"), _uuid),
+    **dict.fromkeys(SHARED, _shared_uuid),
+    **dict.fromkeys(UUIDS - SHARED, _uuid),
     **dict.fromkeys(TIMES - ASSIGNED, _time),
     **dict.fromkeys(INTEGERS, _integer),
     "stream": _flag,
     "detail": _clean,
 }
+TEXTS = {
+    name: LENGTHS.get(name, 200)
+    for name in COLUMNS
+    if name not in {*ASSIGNED, *UUIDS, *TIMES, *INTEGERS, "stream", "detail"}
+}
 EXPORTED = tuple(name for name in COLUMNS if name not in ("detail", "shard", "shard_seq"))
+_exported = itemgetter(*EXPORTED)
 
 
 def exported(source: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the outside sees it, `docs/events.md`: absent fields are left out, the long tail is flat."""
-    made: dict[str, Any] = {}
-    for name in EXPORTED:
-        value = source[name]
-        if value is None:
-            continue
+    made: dict[str, Any] = {
+        name: value for name, value in zip(EXPORTED, _exported(source), strict=True) if value is not None
+    }
+    for name in UUIDS:
+        value = made.get(name)
+        if isinstance(value, UUID):
+            made[name] = _same_text(value) if name in SHARED else _own_text(value)
+    for name in TIMES:
+        value = made.get(name)
         if isinstance(value, datetime):
-            value = rfc3339(value)
-        elif isinstance(value, UUID):
-            value = str(value)
-        made[name] = value
+            made[name] = _recorded(value) if name == "recorded_at" else rfc3339(value)
     made.update(
         {name: value for name, value in source["detail"].items() if name not in made and value is not None}
     )

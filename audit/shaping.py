@@ -58,8 +58,11 @@ def of_fields(fields: dict[bytes, bytes]) -> Row:
         raise Poison(f"has {size} bytes, more than {LARGEST}")
     if fields.get(b"k") == b"refusal":
         return _refusal(fields[b"e"].decode(), int(fields[b"n"]))
-    sent = orjson.loads(fields[b"e"])
-    return fit(events.row(sent, settled_us=int(fields[b"t"])), sent)
+    written = fields[b"e"]
+    sent = orjson.loads(written)
+    # JSON without a backslash holds no NUL and no half of a character, and orjson takes no other broken text.
+    simple = b"\\" not in written
+    return fit(events.row(sent, settled_us=int(fields[b"t"]), simple=simple), sent)
 
 
 def fit(row: Row, sent: Mapping[str, Any]) -> Row:

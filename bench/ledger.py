@@ -35,8 +35,13 @@ class Round:
     bytes_per_event: float
     writer_s: float
     copy_s: float
-    writer_cpu_s: float
+    python_cpu_s: float  # of the writer; and Postgres' for it
+    postgres_cpu_s: float
     copy_cpu_s: float
+
+    @property
+    def writer_cpu_s(self) -> float:
+        return self.python_cpu_s + self.postgres_cpu_s
 
 
 def main() -> None:
@@ -193,9 +198,9 @@ def _write(events: int) -> float:
 
 def _round(owner: psycopg.Connection[Any], pids: list[int], events: int) -> Round:
     size = _send(events)
-    before = procfs.cpu_s(pids)
+    before = [procfs.cpu_s([pid]) for pid in pids]
     writer_s = _write(events)
-    writer_cpu_s = procfs.cpu_s(pids) - before
+    python_cpu_s, postgres_cpu_s = (procfs.cpu_s([pid]) - was for pid, was in zip(pids, before, strict=True))
     with (
         owner.cursor() as cursor,
         cursor.copy(
@@ -203,11 +208,12 @@ def _round(owner: psycopg.Connection[Any], pids: list[int], events: int) -> Roun
         ) as copy,
     ):
         rows = b"".join(bytes(piece) for piece in copy)
-    before, began = procfs.cpu_s(pids), time.perf_counter()
+    copied, began = procfs.cpu_s(pids), time.perf_counter()
     with owner.cursor() as cursor, cursor.copy(f"COPY {COPIED} FROM STDIN") as copy:
         copy.write(rows)
     copy_s = time.perf_counter() - began
-    return Round(events, size / events, writer_s, copy_s, writer_cpu_s, procfs.cpu_s(pids) - before)
+    copy_cpu_s = procfs.cpu_s(pids) - copied
+    return Round(events, size / events, writer_s, copy_s, python_cpu_s, postgres_cpu_s, copy_cpu_s)
 
 
 def _table(rounds: list[Round]) -> str:
@@ -226,6 +232,8 @@ def _table(rounds: list[Round]) -> str:
             ),
             _row("writer / COPY", [one.copy_s / one.writer_s for one in rounds], digits=2),
             _row("CPU of the writer, µs an event", [one.writer_cpu_s / one.events * 1e6 for one in rounds]),
+            _row("of it Python's", [one.python_cpu_s / one.events * 1e6 for one in rounds]),
+            _row("of it Postgres'", [one.postgres_cpu_s / one.events * 1e6 for one in rounds]),
             _row("CPU of COPY, µs a row", [one.copy_cpu_s / one.events * 1e6 for one in rounds]),
             _row("COPY / writer, by CPU", [one.copy_cpu_s / one.writer_cpu_s for one in rounds], digits=2),
             "",

@@ -6,7 +6,7 @@ ORBIT_ROLLUP_VALUES of either apart, in the order of the ledger; all others shar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -14,13 +14,16 @@ from django.conf import settings
 from django.db import connections
 
 from audit.events import Row
+from orbit.lib import arrays
 
 END_USER, TAG, TAGGED, CODE, LIMIT = "end_user", "tag", "tagged", "code", "limit"
 ALL = (END_USER, TAG, TAGGED, CODE, LIMIT)
 ENDLESS = (END_USER, TAG)
 OTHER = "(other)"
 
-Said = list[tuple[str, str]]
+Pair = tuple[str, str]  # facet, value
+Said = list[Pair]
+Day = tuple[UUID, date]  # of an organization
 Value = tuple[UUID, date, str, str]  # organization, day, facet, value
 
 KNOWN = """
@@ -58,35 +61,38 @@ def _of_refusal(row: Row) -> Said:
     return [(facet, value) for facet, value in named if value]
 
 
-def told_apart(said: Sequence[tuple[Row, Said]]) -> Callable[[UUID, date, str, str], str]:
-    """What each value is summed as. Writes down those that are told apart from now on."""
-    wanted = list(
-        dict.fromkeys(
-            (row["organization_id"], row["admitted_at"].date(), facet, value)
-            for row, found in said
-            for facet, value in found
-            if facet in ENDLESS
-        )
-    )
-    known = set(_admitted(wanted)) if wanted else set()
-
-    def shown(organization_id: UUID, day: date, facet: str, value: str) -> str:
-        if facet not in ENDLESS or (organization_id, day, facet, value) in known:
-            return value
-        return OTHER
-
-    return shown
+def not_told_apart(days: Mapping[Day, Iterable[Pair]]) -> dict[Day, set[Pair]]:
+    """What is summed as OTHER, of what was said on each day in the order of the ledger. Writes down what is told apart from now on."""
+    wanted = [
+        (organization_id, day, facet, value)
+        for (organization_id, day), pairs in days.items()
+        for facet, value in pairs
+        if facet in ENDLESS
+    ]
+    known = _admitted(wanted) if wanted else set()
+    hidden: dict[Day, set[Pair]] = {}
+    if len(known) < len(wanted):
+        for organization_id, day, facet, value in wanted:
+            if (organization_id, day, facet, value) not in known:
+                hidden.setdefault((organization_id, day), set()).add((facet, value))
+    return hidden
 
 
-def _admitted(wanted: Sequence[Value]) -> Iterable[Value]:
+def shown(found: Said, hidden: set[Pair]) -> set[Pair]:
+    """By what one row is summed: once by OTHER, whatever of it is not told apart."""
+    return {(facet, OTHER) if (facet, value) in hidden else (facet, value) for facet, value in found}
+
+
+def _admitted(wanted: Sequence[Value]) -> set[Value]:
+    """Those of the values, each given once, that are told apart."""
     with connections["ledger"].cursor() as cursor:
-        cursor.execute(KNOWN, _columns(wanted))
-        known = set(cursor.fetchall())
-        new = [one for one in wanted if one not in known]
-        if not new:
+        cursor.execute(KNOWN, arrays.columns(wanted))
+        known: set[Value] = set(cursor.fetchall())
+        if len(known) == len(wanted):
             return known
+        new = [one for one in wanted if one not in known]
         groups = list(dict.fromkeys(one[:3] for one in new))
-        cursor.execute(COUNTS, _columns(groups))
+        cursor.execute(COUNTS, arrays.columns(groups))
         room = {tuple(group): settings.ORBIT_ROLLUP_VALUES - count for *group, count in cursor.fetchall()}
         admitted = []
         for one in new:
@@ -94,9 +100,5 @@ def _admitted(wanted: Sequence[Value]) -> Iterable[Value]:
                 room[one[:3]] -= 1
                 admitted.append(one)
         if admitted:
-            cursor.execute(ADMIT, _columns(admitted))
+            cursor.execute(ADMIT, arrays.columns(admitted))
     return known.union(admitted)
-
-
-def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 
 DIGITS = 12  # more calls than one bin of any sum will see
 BASE = 10**DIGITS
@@ -28,6 +29,14 @@ _UNITS: tuple[int, ...] = tuple(BASE**number for number in range(_BINS + 1))
 def unit(ms: int) -> int:
     """The histogram of one call."""
     return _UNITS[bisect_left(BOUNDS, ms)]
+
+
+@lru_cache(4096)
+def written(histogram: int) -> str:
+    """For Postgres, short: of hundreds of digits nearly all are zeros at the end, and the same ones come again."""
+    digits = str(histogram)
+    kept = digits.rstrip("0")
+    return f"{kept}e{len(digits) - len(kept)}" if kept else "0"
 
 
 def counts(histogram: int) -> Iterator[int]:

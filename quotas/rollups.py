@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import add
 from typing import Any
 
 from django.db import connections
 from psycopg import sql
 
 from audit.events import Row
+from orbit.lib import arrays
 from quotas import facets, histogram
 from quotas.models import DirtyBucket
 
@@ -71,7 +73,7 @@ class Table:
             return
         columns = [*zip(*found, strict=True), *zip(*found.values(), strict=True)]
         texts = [
-            [str(value) for value in column] if name in HISTOGRAMS else list(column)
+            arrays.written([histogram.written(one) for one in column] if name in HISTOGRAMS else column)
             for name, column in zip((*self.key, *SUMS), columns, strict=True)
         ]
         with connections["ledger"].cursor() as cursor:
@@ -123,36 +125,49 @@ def figures(row: Row) -> list[int]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A row that rollups count, and when and what it adds."""
+
+    row: Row
+    start: datetime
+    figures: list[int]
+
+
+def _counted(rows: Sequence[Row]) -> list[_Counted]:
+    return [_Counted(row, bucket_start(row["admitted_at"]), figures(row)) for row in rows if counts(row)]
+
+
 def sums(rows: Sequence[Row]) -> Sums:
     """What rows of the ledger add to each quarter of an hour of each object."""
+    return _by_object(_counted(rows))
+
+
+def _by_object(rows: Sequence[_Counted]) -> Sums:
     found: Sums = {}
-    for row in rows:
-        if counts(row):
-            start = bucket_start(row["admitted_at"])
-            identity = (
-                row["organization_id"], start, row["project_id"], row["key_id"], row["account_id"],
-                row["model"] or "", row["currency"] or "",
-            )  # fmt: skip
-            _add(found, identity, figures(row))
+    for one in rows:
+        row = one.row
+        identity = (
+            row["organization_id"], one.start, row["project_id"], row["key_id"], row["account_id"],
+            row["model"] or "", row["currency"] or "",
+        )  # fmt: skip
+        _add(found, identity, one.figures)
     return found
 
 
 def _add(found: Sums, identity: tuple[Any, ...], more: list[int]) -> None:
     held = found.get(identity)
-    if held is None:
-        found[identity] = list(more)
-        return
-    for at, figure in enumerate(more):
-        held[at] += figure
+    found[identity] = more if held is None else list(map(add, held, more))
 
 
 def apply(rows: Sequence[Row]) -> None:
-    by_object = sums(rows)
+    counted = _counted(rows)
+    by_object = _by_object(counted)
     by_day, whole = coarser(by_object)
     QUARTERS.add(by_object)
     DAYS.add(by_day)
     TOTALS.add(whole)
-    FACETS.add(by_facet(rows))
+    FACETS.add(_by_facet(counted))
 
 
 def coarser(by_object: Sums) -> tuple[Sums, Sums]:
@@ -168,19 +183,29 @@ def coarser(by_object: Sums) -> tuple[Sums, Sums]:
 
 def by_facet(rows: Sequence[Row]) -> Sums:
     """What rows add to what calls say of themselves."""
-    said = [(row, found) for row in rows if counts(row) and (found := facets.said(row))]
-    if not said:
-        return {}
-    told_apart = facets.told_apart(said)
-    sums: Sums = {}
-    for row, found in said:
-        organization_id, moment = row["organization_id"], row["admitted_at"]
-        start, more = bucket_start(moment), figures(row)
-        where = (row["project_id"], row["currency"] or "")
-        shown = {(facet, told_apart(organization_id, moment.date(), facet, value)) for facet, value in found}
-        for facet, value in shown:
-            _add(sums, (organization_id, facet, start, where[0], value, where[1]), more)
-    return sums
+    return _by_facet(_counted(rows))
+
+
+def _by_facet(rows: Sequence[_Counted]) -> Sums:
+    places: dict[tuple[Any, ...], Sums] = {}
+    days: dict[facets.Day, dict[facets.Pair, None]] = {}
+    said: list[tuple[_Counted, facets.Said, facets.Day, Sums]] = []
+    for one in rows:
+        row = one.row
+        if found := facets.said(row):
+            where = (row["organization_id"], one.start, row["project_id"], row["currency"] or "")
+            day = (row["organization_id"], one.start.date())
+            days.setdefault(day, {}).update(dict.fromkeys(found))
+            said.append((one, found, day, places.setdefault(where, {})))
+    hidden = facets.not_told_apart(days)
+    for one, found, day, place in said:
+        for pair in facets.shown(found, hidden[day]) if day in hidden else found:
+            _add(place, pair, one.figures)
+    return {
+        (organization_id, facet, start, project_id, value, currency): held
+        for (organization_id, start, project_id, currency), place in places.items()
+        for (facet, value), held in place.items()
+    }
 
 
 def failed(rows: Sequence[Row], error: Exception) -> None:

@@ -11,17 +11,20 @@ from uuid import UUID
 from django.db import connections
 
 from audit.events import Row
+from orbit.lib import arrays
 
 logger = logging.getLogger(__name__)
 
 USES = ("call", "refusal")
 _ADDRESS = 64
 # A busy key is written once a minute. A refusal does not say from where, and leaves the address that is known.
-_KEEP = """INSERT INTO tenants_keyuse AS known (key_id, organization_id, used_at, address) VALUES (%s, %s, %s, %s)
+_KEEP = """INSERT INTO tenants_keyuse AS known (key_id, organization_id, used_at, address)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::text[])
 ON CONFLICT (key_id) DO UPDATE SET used_at = excluded.used_at,
     address = coalesce(nullif(excluded.address, ''), known.address)
 WHERE excluded.used_at >= known.used_at + interval '1 minute'"""
-_KEEP_SECRET = """INSERT INTO tenants_formersecretuse AS known (secret_id, organization_id, used_at) VALUES (%s, %s, %s)
+_KEEP_SECRET = """INSERT INTO tenants_formersecretuse AS known (secret_id, organization_id, used_at)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])
 ON CONFLICT (secret_id) DO UPDATE SET used_at = excluded.used_at
 WHERE excluded.used_at >= known.used_at + interval '1 minute'"""
 
@@ -40,7 +43,7 @@ def _keep_secrets(rows: Sequence[Row]) -> None:
     }
     if newest:
         with connections["ledger"].cursor() as cursor:
-            cursor.executemany(_KEEP_SECRET, [(secret_id, *use) for secret_id, use in newest.items()])
+            cursor.execute(_KEEP_SECRET, arrays.columns([(one, *use) for one, use in newest.items()]))
 
 
 def _keep_keys(rows: Sequence[Row]) -> None:
@@ -55,7 +58,7 @@ def _keep_keys(rows: Sequence[Row]) -> None:
         )
     if newest:
         with connections["ledger"].cursor() as cursor:
-            cursor.executemany(_KEEP, [(key_id, *use) for key_id, use in newest.items()])
+            cursor.execute(_KEEP, arrays.columns([(one, *use) for one, use in newest.items()]))
 
 
 def failed(rows: Sequence[Row], error: Exception) -> None:

@@ -17,7 +17,7 @@ def to_us(moment: datetime) -> int:
 
 def rfc3339(moment: datetime) -> str:
     """UTC with microseconds: 2026-11-23T01:02:03.000004Z."""
-    utc = moment.astimezone(UTC)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     if utc.year < 1000:  # which strftime does not pad, and hashes of events hold on to that
         return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return f"{utc.isoformat(timespec='microseconds')[:26]}Z"

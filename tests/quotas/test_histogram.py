@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 
 import pytest
 
@@ -35,3 +36,10 @@ def test_none_took_no_time_and_the_longest_are_the_last_bound() -> None:
     assert histogram.percentile(0, 0.5) is None
     assert histogram.percentile(histogram.unit(0), 0.5) is not None
     assert histogram.percentile(histogram.unit(10**8), 0.95) == BOUNDS[-1]
+
+
+def test_short_text_of_a_histogram_is_its_number() -> None:
+    one, apart = histogram.unit(2_000), histogram.unit(2_000) * 120 + histogram.unit(10)
+    for made in (0, one, 10 * one, apart, histogram.unit(10**9)):
+        assert int(Decimal(histogram.written(made))) == made
+    assert len(histogram.written(10 * one)) < 6
