@@ -10,6 +10,7 @@ from audit.sinks.base import ReadSecret, Sink
 from audit.sinks.config import SinkConfig
 from audit.sinks.forward import Forward, ForwardConfig
 from audit.sinks.lines import Lines, LinesConfig
+from audit.sinks.otlp import Otlp, OtlpConfig
 from audit.sinks.webhook import Webhook, WebhookConfig
 
 
@@ -24,5 +25,6 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "forward": Kind(ForwardConfig, Forward),
     "lines": Kind(LinesConfig, Lines),
+    "otlp": Kind(OtlpConfig, Otlp),
     "webhook": Kind(WebhookConfig, Webhook),
 }

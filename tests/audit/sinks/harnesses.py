@@ -90,6 +90,25 @@ class ForwardHarness(Served):
         }
 
 
+class OtlpHarness(Served):
+    kind = "otlp"
+    module = "tests.audit.sinks.otlp_server"
+
+    def arguments(self) -> Sequence[str]:
+        return ("Bearer a-test",)
+
+    def secrets(self) -> dict[str, str]:
+        return {"env://OTLP_TOKEN": "Bearer a-test"}
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "url": f"https://127.0.0.1:{self.port}/v1/logs",
+            "private": True,
+            "headers": {"authorization": "env://OTLP_TOKEN"},
+            "tls": {"ca_file": self.ca_file},
+        }
+
+
 HARNESSES: dict[str, type[Harness]] = {
-    one.kind: one for one in (ForwardHarness, LinesHarness, WebhookHarness)
+    one.kind: one for one in (ForwardHarness, LinesHarness, OtlpHarness, WebhookHarness)
 }
