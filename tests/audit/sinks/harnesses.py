@@ -9,6 +9,26 @@ from tests.audit.sinks.forward_server import PASSWORD, USER
 from tests.audit.sinks.harness import Harness, Served, lines_of
 
 
+class KafkaHarness(Served):
+    kind = "kafka"
+    module = "tests.audit.sinks.kafka_server"
+    cannot = {"throttled": "a broker that has too much to do with a client answers late, as in `slow`"}
+
+    def arguments(self) -> Sequence[str]:
+        return ("orbit", "s3cret-password")
+
+    def secrets(self) -> dict[str, str]:
+        return {"env://KAFKA_PASSWORD": "s3cret-password"}
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "brokers": [f"127.0.0.1:{self.port}"],
+            "topic": "orbit.audit",
+            "tls": {"ca_file": self.ca_file},
+            "sasl": {"mechanism": "PLAIN", "username": "orbit", "password": "env://KAFKA_PASSWORD"},
+        }
+
+
 class LinesHarness(Harness):
     """The other side is a file that others read, rotate and take away."""
 
@@ -110,5 +130,5 @@ class OtlpHarness(Served):
 
 
 HARNESSES: dict[str, type[Harness]] = {
-    one.kind: one for one in (ForwardHarness, LinesHarness, OtlpHarness, WebhookHarness)
+    one.kind: one for one in (ForwardHarness, KafkaHarness, LinesHarness, OtlpHarness, WebhookHarness)
 }
