@@ -9,6 +9,7 @@ from typing import Any
 from audit.sinks.base import ReadSecret, Sink
 from audit.sinks.config import SinkConfig
 from audit.sinks.forward import Forward, ForwardConfig
+from audit.sinks.google import Google, GoogleConfig
 from audit.sinks.kafka import Kafka, KafkaConfig
 from audit.sinks.lines import Lines, LinesConfig
 from audit.sinks.otlp import Otlp, OtlpConfig
@@ -25,6 +26,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "forward": Kind(ForwardConfig, Forward),
+    "google": Kind(GoogleConfig, Google),
     "kafka": Kind(KafkaConfig, Kafka),
     "lines": Kind(LinesConfig, Lines),
     "otlp": Kind(OtlpConfig, Otlp),
