@@ -3,7 +3,7 @@ WORKDIR /app
 COPY requirements requirements
 COPY orbit/launcher/bootstrap.py orbit/launcher/bootstrap.py
 RUN python orbit/launcher/bootstrap.py run
-# Packages for credentials in a cloud's secret store: EXTRAS="aws azure"
+# Packages for credentials in a cloud's secret store, and for sinks that write to Kafka: EXTRAS="aws azure kafka"
 ARG EXTRAS=""
 RUN for extra in $EXTRAS; do \
         .venv/bin/python -m pip install --quiet --require-hashes -r "requirements/$extra.txt" || exit 1; \

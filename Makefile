@@ -47,6 +47,7 @@ requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/base.in --output-file requirements/base.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/aws.in --output-file requirements/aws.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/azure.in --output-file requirements/azure.txt
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/kafka.in --output-file requirements/kafka.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/clients.in --output-file requirements/clients.txt
 

@@ -9,7 +9,10 @@ from typing import Any
 from audit.sinks.base import ReadSecret, Sink
 from audit.sinks.config import SinkConfig
 from audit.sinks.forward import Forward, ForwardConfig
+from audit.sinks.google import Google, GoogleConfig
+from audit.sinks.kafka import Kafka, KafkaConfig
 from audit.sinks.lines import Lines, LinesConfig
+from audit.sinks.otlp import Otlp, OtlpConfig
 from audit.sinks.webhook import Webhook, WebhookConfig
 
 
@@ -23,6 +26,9 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "forward": Kind(ForwardConfig, Forward),
+    "google": Kind(GoogleConfig, Google),
+    "kafka": Kind(KafkaConfig, Kafka),
     "lines": Kind(LinesConfig, Lines),
+    "otlp": Kind(OtlpConfig, Otlp),
     "webhook": Kind(WebhookConfig, Webhook),
 }

@@ -40,7 +40,7 @@ def main() -> None:
 def requirement_faults(folder: Path) -> Iterator[str]:
     """Each file that is compiled must hold all that its source asks for, and what that needs in turn."""
     pins: dict[str, str] = {}
-    for name in ("base", "aws", "azure", "dev"):
+    for name in ("base", "aws", "azure", "kafka", "dev"):
         source, compiled = f"{name}.in", f"{name}.txt"
         text = (folder / compiled).read_text()
         yield from _file_faults(folder, source, compiled)

@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDERS = ("orbit", "audit", "tenants", "quotas", "dlp", "proxy", "billing", "console")
 CLIENTS = frozenset(
     {
-        "aiohttp", "azure", "boto3", "botocore", "ftplib", "http.client", "httpcore", "httpcore2", "httplib2", "httpx", "httpx2", "niquests", "pycurl",
+        "aiohttp", "azure", "boto3", "botocore", "confluent_kafka", "ftplib", "http.client", "httpcore", "httpcore2", "httplib2", "httpx", "httpx2", "niquests", "pycurl",
         "pyqwest", "pyreqwest", "requests", "telnetlib", "urllib.request", "urllib3", "websockets", "xmlrpc.client",
     }
 )  # fmt: skip
@@ -25,6 +25,7 @@ ALLOWED = {
     "tenants/secrets/azure.py": "gets tokens from Azure by its SDK; a tenant names secrets in listed vaults",
     "tenants/secrets/http.py": "goes to the operator's Vault, Key Vaults and issuer of tokens",
     "audit/sinks/forward.py": "goes to the log collector that the operator's file names; speaks no HTTP",
+    "audit/sinks/kafka.py": "goes to the brokers that the operator's file names; speaks no HTTP",
     "orbit/cli/client.py": "goes to the gateway whose address a person gave the command line",
     "orbit/launcher/installation.py": "asks the workers that it started whether they are ready",
     "orbit/demo/provider/process.py": "tests ask the demo provider that they started for its books",

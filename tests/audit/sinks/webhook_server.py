@@ -8,40 +8,28 @@ import hmac
 import json
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-from tests.audit.sinks.serving import Desk, server_context
+from tests.audit.sinks import http_serving
 
 STATUS = {"throttle": 429, "fail": 503, "refuse": 400, "take": 204}
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    desk: Desk
+class Handler(http_serving.Handler):
     secrets: list[str]
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        events = self._events(body)
+    def posted(self) -> None:
+        events = self._events(self.body())
         if events is None:
-            self._answer(401)
+            self.answer(401)
             return
         what = self.desk.behave(events)
         if what in ("take", "lose"):
             self.desk.take(events)
         if what == "lose":
-            self.close_connection = True
-            return
-        self._answer(STATUS[what])
-
-    def _answer(self, status: int) -> None:
-        self.send_response(status)
-        self.send_header("content-length", "0")
-        if status == 429:
-            self.send_header("retry-after", "0")
-        self.end_headers()
+            self.hang_up()
+        else:
+            self.answer(STATUS[what])
 
     def _events(self, body: bytes) -> list[dict[str, Any]] | None:
         """None when anything is not as the specification has it."""
@@ -71,26 +59,10 @@ class Handler(BaseHTTPRequestHandler):
         events: list[dict[str, Any]] = said["data"]
         return events
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # clients that do not trust us hang up; that is what a test wants of them
-
 
 def main(folder: str, port: str, certificate: str, *secrets: str) -> None:
-    Handler.desk, Handler.secrets = Desk(Path(folder)), list(secrets)
-    server = Server(("127.0.0.1", int(port)), Handler)
-    server.socket = server_context(certificate).wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
-    (Path(folder) / "port").write_text(str(server.server_address[1]))
-    server.serve_forever()
+    Handler.secrets = list(secrets)
+    http_serving.serve(Handler, folder, port, certificate)
 
 
 if __name__ == "__main__":
