@@ -261,4 +261,5 @@ class CheckpointKey(models.Model):
         return self.public
 
 
+from audit.exports.models import Export, ExportPart  # noqa: E402, F401
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter  # noqa: E402, F401 - Django looks for models here

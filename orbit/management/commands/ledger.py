@@ -14,11 +14,13 @@ from django.db.models import Max, Min, QuerySet
 
 from audit import schema
 from audit.events import COLUMNS, exported
+from audit.exports.formats import FORMATS
 from audit.models import CheckpointHead, Event
 from audit.rows import LAST, stored
 from audit.tasks import drained
 from orbit.lib import access, clock
 from orbit.lib.errors import InputError
+from orbit.management.ledger_files import write
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 from tenants.models import Organization
 
@@ -47,7 +49,8 @@ class Command(OperatorCommand):
         export.add_argument(
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
-        export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        export.add_argument("--format", choices=list(FORMATS), default="jsonl")
+        export.add_argument("--output", metavar="FILE", help="instead of standard output")
         described = actions.add_parser("schema", help="the JSON Schema of an event")
         described.add_argument("--table", action="store_true", help="its fields, as docs/events.md has them")
 
@@ -64,7 +67,11 @@ class Command(OperatorCommand):
                 raise InputError("--organization", f"there is no organization {options['organization']!r}.")
             _wait(organization.shard, options["wait"])
             try:
-                for event in _events(organization, options):
+                events = _events(organization, options)
+                if options["output"] or options["format"] != "jsonl":
+                    write(events, options["format"], options["output"])
+                    return
+                for event in events:
                     self.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
                 self.stdout.flush()
             except BrokenPipeError:  # the reader, such as `head`, has seen enough
