@@ -337,7 +337,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Several kinds of thing have a state; this one is of more than one component.
-    "ENUM_NAME_OVERRIDES": {"KeyStateEnum": "tenants.key_list.STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "KeyStateEnum": "tenants.key_list.STATES",
+        "AccountKindEnum": "tenants.api.accounts.KINDS",
+        "EventKindEnum": "audit.models.Event.Kind",
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "bearer": {

@@ -124,7 +124,7 @@ def _id(issue: Any, **where: Any) -> str:
 
 
 def _export(**where: Any) -> UUID:
-    asked = services.request_export(**where, form="jsonl", selection=Selection())
+    asked = services.request_export(**where, form="jsonl", selection=Selection(kind="act"))
     while services.advance_export(organization_id=where["organization_id"], export_id=asked.pk):
         pass
     return asked.pk
