@@ -354,4 +354,5 @@ class DroppedMonth(models.Model):
         return f"{self.events} events of {self.month:%Y-%m}, kept {self.retention} days"
 
 
+from audit.exports.models import Export, ExportPart  # noqa: E402, F401
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter  # noqa: E402, F401 - Django looks for models here

@@ -21,6 +21,7 @@ SECTIONS = (
     ("dashboard", "Dashboard", Right.USAGE_READ),
     ("my_usage", "My usage", Right.ORGANIZATION_READ),
     ("calls", "Calls", Right.ORGANIZATION_READ),
+    ("audit", "Audit", Right.LEDGER_READ),
     ("playground", "Playground", Right.ORGANIZATION_READ),
     ("projects", "Projects", Right.ORGANIZATION_READ),
     ("keys", "Keys", Right.KEYS_READ),

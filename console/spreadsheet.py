@@ -1,4 +1,4 @@
-"""Files that are opened in spreadsheets, which take for a formula what begins like one."""
+"""Files that are opened in spreadsheets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from orbit.lib.formulas import safe
 
 
 def answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
@@ -21,8 +21,3 @@ def answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     made = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     made["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return made
-
-
-def safe(value: Any) -> Any:
-    """Text of other people never starts a formula; numbers are left as they are."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_BEGINNINGS) else value

@@ -6,6 +6,7 @@ from console import (
     contents,
     key_page,
     keys,
+    ledger_file,
     many_keys,
     member,
     members,
@@ -21,6 +22,8 @@ from console import (
     start,
 )
 from console.calls import pages as calls
+from console.explorer import files as ledger_files
+from console.explorer import pages as explorer
 from console.figures import pages as figures
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
@@ -48,6 +51,17 @@ urlpatterns = [
     path("o/<slug:slug>/calls/", calls.calls_page, name="calls"),
     path("o/<slug:slug>/calls/csv/", calls.calls_file, name="calls_file"),
     path("o/<slug:slug>/calls/<uuid:event_id>/", calls.call_page, name="call"),
+    path("o/<slug:slug>/audit/", explorer.audit_page, name="audit"),
+    path("o/<slug:slug>/audit/events/<uuid:event_id>/", explorer.event_page, name="event"),
+    path("o/<slug:slug>/audit/files/", ledger_files.files_page, name="ledger_files"),
+    path("o/<slug:slug>/audit/files/create/", ledger_files.create_file, name="create_ledger_file"),
+    path("o/<slug:slug>/audit/files/now/", ledger_files.stream_file, name="stream_ledger_file"),
+    path("o/<slug:slug>/audit/files/<uuid:export_id>/link/", ledger_files.link_file, name="link_ledger_file"),
+    path(
+        "o/<slug:slug>/audit/files/<uuid:export_id>/delete/",
+        ledger_files.delete_file,
+        name="delete_ledger_file",
+    ),
     path("o/<slug:slug>/playground/", playground.playground_page, name="playground"),
     path("o/<slug:slug>/playground/key/", playground.playground_key, name="playground_key"),
     path("o/<slug:slug>/playground/end/", playground.playground_end, name="playground_end"),
@@ -178,6 +192,7 @@ urlpatterns = [
         installation.unfreeze,
         name="unfreeze_organization",
     ),
+    path("exports/<str:token>/", ledger_file.ledger_file, name="ledger_file"),
     path("invitations/<uuid:organization_id>/<slug:token>/", members.invitation, name="invitation"),
     path("accounts/sessions/end-others/", sessions.end_others, name="end_other_sessions"),
     path("accounts/sessions/<int:session_id>/end/", sessions.end_one, name="end_session"),

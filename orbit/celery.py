@@ -107,6 +107,11 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 50},
         },
+        "tend files of the ledger": {
+            "task": "tenants.tasks.tend_ledger_exports",
+            "schedule": 60.0,
+            "options": {"expires": 50},
+        },
         "renew data keys": {
             "task": "tenants.tasks.renew_data_keys",
             "schedule": 3600.0,

@@ -1,9 +1,12 @@
 """What has come to its time: objects that providers have let go of, answers kept for repeated creations, keys to be rotated,
-requests that were approved for a while, organizations to be purged, sessions that are over, stored contents and data keys."""
+requests that were approved for a while, organizations to be purged, sessions that are over, stored contents and data keys.
+And files of the ledger, which take long to make."""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from celery import shared_task
 
@@ -16,6 +19,7 @@ from tenants.services import announce_due_rotations, due_organizations, purge_or
 
 CONTENT_ROUNDS = 50  # of an organization in one run, so that none waits for another for long
 LATECOMERS = timedelta(days=1)  # longer than a call lasts and its content waits
+EXPORT_S = 45.0  # of one run; others' files and tasks have their turn before the next
 AT_ONCE = 10_000  # of one organization; what is left, the next run takes
 
 
@@ -117,3 +121,24 @@ def renew_data_keys() -> int:
     for organization_id in due:
         services.renew_data_key(organization_id=organization_id)
     return len(due)
+
+
+@shared_task(name="tenants.tasks.make_ledger_export", time_limit=240)
+def make_ledger_export(organization_id: str, export_id: str) -> bool:
+    """Goes on with a file for a while; whether there is more to do, which it then has sent. May run twice at once."""
+    ends, which = (
+        time.monotonic() + EXPORT_S,
+        {"organization_id": UUID(organization_id), "export_id": UUID(export_id)},
+    )
+    more = True
+    while more and time.monotonic() < ends:
+        more = services.advance_export(**which)
+    if more:
+        services.send_export(**which)
+    return more
+
+
+@shared_task(name="tenants.tasks.tend_ledger_exports", time_limit=120)
+def tend_ledger_exports() -> int:
+    """Deletes files whose time is over, and sends again what nobody works at; returns how many there were."""
+    return services.tend_exports()

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from audit import reading
 from audit.events import COLUMNS, INTEGERS, TIMES, UUIDS, exported
+from audit.exports.selection import Selection
 from audit.models import Event
 from console.dashboard import DROPPED, corrections, one_call, was_dropped
 from orbit.lib import money
@@ -176,14 +177,16 @@ class EventsAsked(LedgerAsked):
     kind = serializers.ChoiceField(Event.Kind.choices, required=False, help_text="default: every one")
     actor = Text(required=False, max_length=254, help_text="of acts: who")
     action = Text(required=False, max_length=80, help_text="of acts: what, such as `key.issue`")
+    target = Text(required=False, max_length=300, help_text="of acts: how the name of what begins")
+    request_id = serializers.UUIDField(required=False, help_text="of one call and its corrections")
     order = serializers.ChoiceField(["newest", "oldest"], default="newest")
 
 
 class Events(_Ledger):
     """Every entry of the organization's ledger with its place in the chain, the newest first by `seq`.
 
-    Calls, corrections, adjustments and refusals take the scope `calls.read` besides; without it, ask for `kind=act`. `actor` and
-    `action` find acts alone. A page looks through 20,000 entries at most, and may have fewer than `limit`, even none: the last is
+    Calls, corrections, adjustments and refusals take the scope `calls.read` besides; without it, ask for `kind=act`. `actor`,
+    `action` and `target` find acts alone. A page looks through 20,000 entries at most, and may have fewer than `limit`, even none: the last is
     the one whose `next_cursor` is null.
     """
 
@@ -191,18 +194,10 @@ class Events(_Ledger):
     shown, filters = EventShown, EventsAsked
 
     def rows(self, asked: dict[str, Any]) -> QuerySet[Event]:
-        kind = _kind_of(asked)
-        if kind != Event.Kind.ACT and Right.CALLS_READ not in self.caller.scopes:
+        selection = Selection.of(asked)
+        if selection.has_calls and Right.CALLS_READ not in self.caller.scopes:
             raise PermissionDenied("Calls take the scope calls.read besides. Ask for kind=act.")
-        rows = super().rows(asked)
-        return rows if kind in (None, Event.Kind.CALL) else rows.filter(kind=kind)
+        return selection.rows()
 
     def wanted(self, asked: dict[str, Any]) -> dict[str, Any]:
-        found = {f"detail__{name}": asked[name] for name in ("actor", "action") if name in asked}
-        return found | {"kind": Event.Kind.CALL} if _kind_of(asked) == Event.Kind.CALL else found
-
-
-def _kind_of(asked: dict[str, Any]) -> str | None:
-    """The one kind that there can be; None: any."""
-    kind: str | None = asked.get("kind", "act" if "actor" in asked or "action" in asked else None)
-    return kind
+        return Selection.of(asked).wanted()

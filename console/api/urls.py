@@ -3,7 +3,7 @@
 from django.urls import path
 
 from audit import schema
-from console.api import contents, invitations, ledger, proof, schemas
+from console.api import contents, exports, invitations, ledger, proof, schemas
 from tenants.api.urls import ORGANIZATION
 
 urlpatterns = [
@@ -15,7 +15,11 @@ urlpatterns = [
     path(f"{ORGANIZATION}/contents/erase", contents.EraseContents.as_view()),
     path(f"{ORGANIZATION}/contents/destroy", contents.DestroyContents.as_view()),
     path(f"{ORGANIZATION}/events", ledger.Events.as_view()),
+    path(f"{ORGANIZATION}/events/export", exports.EventsExport.as_view()),
     path(f"{ORGANIZATION}/events/<uuid:event>/proof", proof.EventProof.as_view()),
+    path(f"{ORGANIZATION}/exports", exports.Exports.as_view()),
+    path(f"{ORGANIZATION}/exports/<uuid:export>", exports.ExportItem.as_view()),
+    path(f"{ORGANIZATION}/exports/<uuid:export>/link", exports.ExportLink.as_view()),
     path("audit/public-keys", proof.PublicKeys.as_view()),
     path(schema.PATH, schemas.events, name="event_schema"),
 ]

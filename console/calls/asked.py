@@ -126,8 +126,8 @@ class Asked:
         return {"kind": self.kind, **found}
 
 
-def place_text(place: Place) -> str:
-    return f"{to_us(place.at)}.{place.seq}"
+def place_text(there: Place) -> str:
+    return f"{to_us(there.at)}.{there.seq}"
 
 
 def _read(name: str, text: str, zone: ZoneInfo, now: datetime) -> Any:
@@ -137,11 +137,11 @@ def _read(name: str, text: str, zone: ZoneInfo, now: datetime) -> Any:
                 raise InputError(name, f"is none of {', '.join(SPANS)}")
             return now - SPANS[text][1]
         case "since" | "until":
-            return _moment(name, text, zone)
+            return moment(name, text, zone)
         case "request_id":
             return _uuid(text)
         case "after" | "before":
-            return _place(name, text)
+            return place(name, text)
         case "status":
             if text not in STATUSES:
                 raise InputError(name, f"is none of {', '.join(STATUSES)}")
@@ -158,10 +158,10 @@ def _check_text(name: str, text: str) -> None:
         raise InputError(name, "must be written name=value")
 
 
-def _moment(name: str, text: str, zone: ZoneInfo) -> datetime:
+def moment(name: str, text: str, zone: ZoneInfo) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InputError(name, "is no time: write it as 2026-11-30 or 2026-11-30T14:00") from None
 
@@ -175,10 +175,10 @@ def _uuid(text: str) -> UUID:
         ) from None
 
 
-def _place(name: str, text: str) -> Place:
-    moment, _, seq = text.partition(".")
+def place(name: str, text: str) -> Place:
+    at, _, seq = text.partition(".")
     try:
-        return Place(from_us(int(moment)), min(int(seq), 2**63 - 1))
+        return Place(from_us(int(at)), min(int(seq), 2**63 - 1))
     except (ValueError, OverflowError):
         raise InputError(name, "is no place in this list") from None
 

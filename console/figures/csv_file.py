@@ -12,11 +12,10 @@ from django.utils import timezone
 from console.figures import charts
 from console.figures.charts import KINDS
 from console.figures.reading import Asking, Group, Moment
-from orbit.lib import money
+from orbit.lib import formulas, money
 from quotas import totals
 from quotas.sums import Row
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 FIGURES = (*(name for name in totals.SHOWN if name != "cost_nano"), "cost", *totals.TIMES)
 
 
@@ -59,9 +58,7 @@ def _written(rows: Iterable[Sequence[Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     """Text that begins as a formula does is made plain text. Our own figures stay numbers."""
-    if isinstance(value, str) and value.startswith(_FORMULAS) and not _is_number(value):
-        return f"'{value}"
-    return value
+    return value if isinstance(value, str) and _is_number(value) else formulas.safe(value)
 
 
 def _is_number(text: str) -> bool:

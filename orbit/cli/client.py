@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -79,6 +79,19 @@ class Client:
             cursor = page.get("next_cursor")
             if not cursor:
                 return
+
+    def fetch(self, url: str, into: Callable[[bytes], object]) -> None:
+        """A file by its link, which takes no key: none is sent. Failure when it is not whole."""
+        try:
+            with httpx2.stream("GET", url, timeout=self._http.timeout, verify=_authorities()) as response:
+                if response.status_code != httpx2.codes.OK:
+                    raise Failure(f"the link answers {response.status_code}", "Make another one.")
+                for some in response.iter_raw():
+                    into(some)
+        except httpx2.TransportError as error:
+            raise Failure(
+                f"the file broke off: {_cause(error)}", "Try once more.", Exit.UNREACHABLE
+            ) from None
 
     def exchange(
         self,

@@ -148,6 +148,9 @@ ORBIT_SSO_TIMEOUT_S = env.integer("ORBIT_SSO_TIMEOUT_S", 5, low=1, high=30)
 ORBIT_DNS_SERVERS = env.words("ORBIT_DNS_SERVERS")
 # Days for which a deleted organization can be restored.
 ORBIT_DELETION_DAYS = env.integer("ORBIT_DELETION_DAYS", 30, high=3650)
+# Files of the ledger that were made in the background: days for which they are kept, and the most bytes of one.
+ORBIT_EXPORT_DAYS = env.integer("ORBIT_EXPORT_DAYS", 7, low=1, high=90)
+ORBIT_EXPORT_MAX_BYTES = env.integer("ORBIT_EXPORT_MAX_BYTES", 2_000_000_000, low=1_000_000)
 # Where policies have prompts and answers stored: the most bytes of each, days, bytes that may wait in one worker to be
 # written, seconds that they wait for a database that is away, days after which a data key is followed by a new one.
 ORBIT_CONTENT_MAX_BYTES = env.integer("ORBIT_CONTENT_MAX_BYTES", 1_000_000, low=1_000, high=100_000_000)
@@ -345,7 +348,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Several kinds of thing have a state; this one is of more than one component.
-    "ENUM_NAME_OVERRIDES": {"KeyStateEnum": "tenants.key_list.STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "KeyStateEnum": "tenants.key_list.STATES",
+        "AccountKindEnum": "tenants.api.accounts.KINDS",
+        "EventKindEnum": "audit.models.Event.Kind",
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "bearer": {

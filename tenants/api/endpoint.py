@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -60,6 +60,7 @@ class Endpoint(APIView):
     body: ClassVar[type[Serializer[Any]] | None] = None
     shown: ClassVar[type[Serializer[Any]] | None] = None
     filters: ClassVar[type[Serializer[Any]]] = Strict
+    files: ClassVar[Sequence[str]] = ()  # content types, where GET answers with a file
 
     request_id: str
 

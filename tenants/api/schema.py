@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
@@ -64,7 +65,9 @@ class EndpointSchema(AutoSchema):
     def get_response_serializers(self) -> Any:
         view = self.endpoint
         good: dict[Any, Any] = {}
-        if self.method == "GET":
+        if self.method == "GET" and view.files:
+            good = {(200, content_type): OpenApiTypes.BINARY for content_type in view.files}
+        elif self.method == "GET":
             good[200] = _page_of(view.shown) if hasattr(view, "rows") else view.shown
             good[304] = None
         elif self.method == "POST":

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from audit.exports.models import Export, ExportPart
 from audit.models import Content, ContentErasure
 from orbit.lib import access
 from orbit.lib.errors import InputError
@@ -53,6 +54,8 @@ _GOING: tuple[Any, ...] = (
     DataKey,  # with the first of them no content can be read any more
     Content,
     ContentErasure,
+    ExportPart,
+    Export,
     ProviderObject,
     FormerSecretUse,
     FormerSecret,

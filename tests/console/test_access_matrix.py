@@ -38,6 +38,7 @@ def joined(tenant: Tenant, role: str) -> Person:
 OF_A_ROW = {
     "call",
     "call_content",
+    "event",
     "project",
     "model",
     "edit_model",

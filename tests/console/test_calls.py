@@ -17,9 +17,8 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import reading
 from audit.models import Event
-from console import spreadsheet
 from console.calls import reading as calls_reading
-from orbit.lib import access
+from orbit.lib import access, formulas
 from orbit.lib.ids import uuid7
 from tenants import services
 from tenants.models import ApiKey
@@ -219,9 +218,9 @@ def test_the_file_holds_what_is_filtered_and_no_formula(six: Tenant) -> None:
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"])
 def test_no_cell_begins_like_a_formula(text: str) -> None:
-    assert spreadsheet.safe(text) == f"'{text}"
-    assert spreadsheet.safe(-5) == -5
-    assert spreadsheet.safe("plain") == "plain"
+    assert formulas.safe(text) == f"'{text}"
+    assert formulas.safe(-5) == -5
+    assert formulas.safe("plain") == "plain"
 
 
 def test_a_file_that_is_not_whole_says_so_by_its_name(six: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

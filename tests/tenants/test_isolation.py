@@ -23,6 +23,8 @@ from django.db import (
 )
 from django.utils import timezone
 
+from audit.exports.models import Export
+from audit.exports.selection import Selection
 from audit.models import (
     ChainHead,
     Checkpoint,
@@ -60,6 +62,7 @@ from tenants.services import (
     Subject,
     add_domain,
     add_member,
+    advance_export,
     create_organization,
     create_service_account,
     erase_contents,
@@ -68,6 +71,7 @@ from tenants.services import (
     issue_oauth_client,
     keep_objects,
     newest_data_key,
+    request_export,
     request_more,
     rotate_key,
     save_identity_provider,
@@ -138,9 +142,20 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         )
         _automate(organization_id)
         _store_content(organization_id)
+        _export_ledger(organization_id)
         return organization_id
 
     return made
+
+
+def _export_ledger(organization_id: UUID) -> None:
+    """A file that is made, and what one says that failed."""
+    where: dict[str, Any] = {"organization_id": organization_id}
+    export = request_export(**where, actor="test", form="parquet", selection=Selection())
+    while advance_export(**where, export_id=export.pk):
+        pass
+    with access.scope(organization_id=organization_id):
+        Export.objects.update(problem="none so far")
 
 
 def _store_content(organization_id: UUID) -> None:

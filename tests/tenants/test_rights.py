@@ -14,6 +14,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection, connections
 
+from audit.exports.selection import Selection as Events
 from audit.models import OutboxEntry
 from orbit.lib import access
 from orbit.lib.errors import InputError
@@ -233,6 +234,30 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
     "destroy the data keys": (
         {Right.CONTENTS_DESTROY},
         _plain(services.destroy_data_keys, confirm="no-such", reason="over"),
+    ),
+    "export acts": (
+        {Right.LEDGER_READ},
+        _plain(services.request_export, form="jsonl", selection=Events(kind="act")),
+    ),
+    "export calls": (
+        {Right.LEDGER_READ, Right.CALLS_READ},
+        _plain(services.request_export, form="jsonl", selection=Events()),
+    ),
+    "export acts at once": (
+        {Right.LEDGER_READ},
+        _plain(services.note_stream, form="csv", selection=Events(kind="act")),
+    ),
+    "export calls at once": (
+        {Right.LEDGER_READ, Right.CALLS_READ},
+        _plain(services.note_stream, form="csv", selection=Events()),
+    ),
+    "make a link to a file of the ledger": (
+        {Right.LEDGER_READ},
+        _plain(services.link_export, export_id=uuid4()),
+    ),
+    "delete a file of the ledger": (
+        {Right.LEDGER_READ},
+        _plain(services.delete_export, export_id=uuid4()),
     ),
     "remove a member": (
         {Right.MEMBERS_WRITE} | BUILT_IN["auditor"],

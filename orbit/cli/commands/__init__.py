@@ -5,6 +5,7 @@ from orbit.cli.commands import (
     completion,
     declarative,
     doctor,
+    exports,
     figures,
     keys,
     organizations,
@@ -25,6 +26,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     *people.COMMANDS,
     *providers.COMMANDS,
     *figures.COMMANDS,
+    *exports.COMMANDS,
     *declarative.COMMANDS,
     *tools.COMMANDS,
 )
@@ -49,6 +51,7 @@ GROUPS = {
     "contracts": "prices that the organization agreed",
     "limits": "how limits stand",
     "calls": "single calls",
+    "exports": "parts of the ledger as files",
     "contents": "prompts and answers, where they are stored",
     "import": "files from elsewhere into declarative ones",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from orbit.cli import values
 from orbit.cli.client import PAGE, segment
 from orbit.cli.command import AnyCommand, Command, Option, Special
+from orbit.cli.failures import Exit, Failure
 from orbit.cli.output import shown
 from orbit.cli.session import Session
 
@@ -76,9 +77,22 @@ def _coming(
     session: Session, path: str, asked: dict[str, Any], place: str | None, last: int
 ) -> Iterator[dict[str, Any]]:
     """What the ledger takes in after a place and after `last`, without end."""
+    away = False
     while True:
         query = {**asked, "order": "oldest", "limit": PAGE, **({"cursor": place} if place else {})}
-        page = session.client.ask("GET", path, query=query).content
+        try:
+            page = session.client.ask("GET", path, query=query).content
+        except Failure as error:
+            if error.code != Exit.UNREACHABLE:
+                raise
+            if not away:
+                session.output.note(f"{error.message}; going on when the gateway is back.")
+            away = True
+            time.sleep(POLL_S)
+            continue
+        if away:
+            session.output.note("The gateway is back; nothing is left out.")
+        away = False
         for event in page["data"]:
             if event["seq"] > last:
                 last = event["seq"]
@@ -186,6 +200,8 @@ COMMANDS: tuple[AnyCommand, ...] = (
             Option("kind", "call, correction, adjustment, refusal or act"),
             Option("actor", "of acts: who"),
             Option("action", "of acts: what, such as key.issue"),
+            Option("target", "of acts: how the name of what begins, such as chatbot/"),
+            Option("request_id", "of one call and its corrections"),
             Option("most", f"how many; left out: {USUAL}", values.whole),
             Option("follow", "and go on with what comes, until it is stopped", switch=True),
         ),

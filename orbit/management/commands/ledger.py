@@ -17,6 +17,7 @@ from django.db.models import Max, Min, QuerySet
 
 from audit import reading, schema
 from audit.events import COLUMNS, exported
+from audit.exports.formats import FORMATS
 from audit.models import CheckpointHead, Event, Skeleton
 from audit.rows import LAST, stored
 from audit.tasks import drained
@@ -24,6 +25,7 @@ from orbit.lib import access, clock
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
 from orbit.management import dead_letters, partitions
+from orbit.management.ledger_files import write
 from tenants.management.cli import UNREACHABLE, OperatorCommand
 from tenants.models import Organization
 
@@ -52,7 +54,8 @@ class Command(OperatorCommand):
         export.add_argument(
             "--wait", type=float, default=0, metavar="SECONDS", help="wait until nothing is on its way"
         )
-        export.add_argument("--format", choices=["jsonl"], default="jsonl")
+        export.add_argument("--format", choices=list(FORMATS), default="jsonl")
+        export.add_argument("--output", metavar="FILE", help="instead of standard output")
         export.add_argument(
             "--skeletons",
             action="store_true",
@@ -83,7 +86,11 @@ class Command(OperatorCommand):
                     f"{gone}: dropped {rfc3339(gone.dropped_at)}, seq {gone.first_seq} to {gone.last_seq}; --skeletons has their hashes."
                 )
             try:
-                for event in _events(organization, options):
+                events = _events(organization, options)
+                if options["output"] or options["format"] != "jsonl":
+                    write(events, options["format"], options["output"])
+                    return
+                for event in events:
                     self.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
                 self.stdout.flush()
             except BrokenPipeError:  # the reader, such as `head`, has seen enough

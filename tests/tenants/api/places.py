@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from audit.exports.selection import Selection
 from audit.models import Event
 from orbit.lib import access
 from orbit.lib.ids import uuid7
@@ -106,6 +107,7 @@ def furnished() -> Place:
             "oauth-clients": _id(services.issue_oauth_client, **where),
             "calls": call,
             "events": call,
+            "exports": str(_export(**where)),
             **of_operators(),
         },
     )
@@ -119,6 +121,13 @@ def of_operators() -> dict[str, str]:
 def _id(issue: Any, **where: Any) -> str:
     given = {"actor": "test", **where}
     return str(issue(**given, name=f"x-{secrets.token_hex(4)}", scopes=["usage.read"])[0].pk)
+
+
+def _export(**where: Any) -> UUID:
+    asked = services.request_export(**where, form="jsonl", selection=Selection(kind="act"))
+    while services.advance_export(organization_id=where["organization_id"], export_id=asked.pk):
+        pass
+    return asked.pk
 
 
 def _call(organization: Organization) -> UUID:

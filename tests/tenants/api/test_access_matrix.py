@@ -37,6 +37,7 @@ METHODS = [(route, method, scope) for route in ROUTES for method, scope in route
 # What some take besides the scope that they declare, as their descriptions say.
 BESIDES: dict[str, frozenset[Scope]] = {
     "organizations/<slug:organization>/events": frozenset({Right.CALLS_READ}),
+    "organizations/<slug:organization>/events/export": frozenset({Right.CALLS_READ}),
     "organizations/<slug:organization>/export": frozenset({Right.KEYS_READ, Right.MEMBERS_READ}),
 }
 # The others differ from these only in how the credential is read.
