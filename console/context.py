@@ -16,25 +16,33 @@ from console.requests import to_answer
 from tenants.models import Membership
 from tenants.rights import Right, may
 
-# Pages of an organization, by the name of their address, and the right that each takes.
-SECTIONS = (
-    ("dashboard", "Dashboard", Right.USAGE_READ),
-    ("my_usage", "My usage", Right.ORGANIZATION_READ),
-    ("calls", "Calls", Right.ORGANIZATION_READ),
-    ("audit", "Audit", Right.LEDGER_READ),
-    ("playground", "Playground", Right.ORGANIZATION_READ),
-    ("projects", "Projects", Right.ORGANIZATION_READ),
-    ("keys", "Keys", Right.KEYS_READ),
-    ("models", "Models", Right.ORGANIZATION_READ),
-    ("accounts", "Providers", Right.ORGANIZATION_READ),
-    ("policies", "Policies", Right.ORGANIZATION_READ),
-    ("requests", "Requests", Right.ORGANIZATION_READ),
-    ("members", "Members", Right.MEMBERS_READ),
-    ("contents", "Contents", Right.CONTENTS_ERASE),
-    ("api_access", "API access", Right.ORGANIZATION_READ),
-    ("settings", "Settings", Right.ORGANIZATION_READ),
-    ("start", "Set up", Right.ORGANIZATION_READ),
-)
+# Pages of an organization, as one looks for them: by the name of their address, and the right that each takes.
+GROUPS = {
+    "Usage": (
+        ("dashboard", "Dashboard", Right.USAGE_READ),
+        ("my_usage", "My usage", Right.ORGANIZATION_READ),
+        ("calls", "Calls", Right.ORGANIZATION_READ),
+        ("audit", "Audit", Right.LEDGER_READ),
+    ),
+    "Applications": (
+        ("projects", "Projects", Right.ORGANIZATION_READ),
+        ("keys", "Keys", Right.KEYS_READ),
+        ("playground", "Playground", Right.ORGANIZATION_READ),
+    ),
+    "Gateway": (
+        ("models", "Models", Right.ORGANIZATION_READ),
+        ("accounts", "Providers", Right.ORGANIZATION_READ),
+        ("policies", "Policies", Right.ORGANIZATION_READ),
+        ("requests", "Requests", Right.ORGANIZATION_READ),
+    ),
+    "Organization": (
+        ("members", "Members", Right.MEMBERS_READ),
+        ("contents", "Contents", Right.CONTENTS_ERASE),
+        ("api_access", "API access", Right.ORGANIZATION_READ),
+        ("settings", "Settings", Right.ORGANIZATION_READ),
+        ("start", "Set up", Right.ORGANIZATION_READ),
+    ),
+}
 _PLACE = "o/<slug:slug>/"
 # Where a page's address begins otherwise than its section is named.
 _BELOW = {"providers": "accounts", "sign-in": "members", "api-access": "api_access", "mine": "my_usage"}
@@ -45,10 +53,19 @@ def console(request: HttpRequest) -> dict[str, Any]:
     return {
         "development_outbox": mail.is_outbox() and is_local_development(request),
         "requests_to_answer": SimpleLazyObject(lambda: to_answer(member) if member else 0),
-        "open_pages": [(name, title) for name, title, right in SECTIONS if member and may(member, right)],
+        "open_groups": _groups(member) if member else [],
         "open_section": _section(request),
         "passkeys_work": _has_a_name(request),
     }
+
+
+def _groups(member: Membership) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Those pages that the member may open, and no empty group."""
+    open_ = {
+        group: [(name, title) for name, title, right in pages if may(member, right)]
+        for group, pages in GROUPS.items()
+    }
+    return [(group, pages) for group, pages in open_.items() if pages]
 
 
 def _section(request: HttpRequest) -> str:

@@ -272,17 +272,23 @@ def readings(shard: int, organization_id: str, limits: Sequence[Limit], calendar
         ]
     )
     lost: Any = store.hget(keys.meta(shard), "lost")
-    return [
-        Reading(
-            limit,
-            window,
-            _unused(shard, organization_id, limit, window, lost, now)
-            if value is None
-            else Counter.unpack(value),
-            now,
-        )
-        for limit, window, value in zip(limits, windows, values, strict=True)
+    asked = list(zip(limits, windows, values, strict=True))
+    unused = [
+        (limit, window)
+        for limit, window, value in asked
+        if value is None and window is not None and limit.user == ""
     ]
+    spent = iter(usage.spent_together(shard, organization_id, unused) if unused else ())
+    found: list[Reading] = []
+    for limit, window, value in asked:
+        if value is not None:
+            counter = Counter.unpack(value)
+        elif window is not None and limit.user == "":
+            counter = Counter(used=next(spent).total)
+        else:
+            counter = _unused(shard, organization_id, limit, window, lost, now)
+        found.append(Reading(limit, window, counter, now))
+    return found
 
 
 def _unused(

@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
-from django.conf import settings
 from django.db.models import Sum
 
 from audit import chain
 from audit.events import COLUMNS, exported
-from audit.models import Event
-from audit.tasks import write_ledger
-from orbit.demo import colleagues, habits, history, organization, past, seed, traffic
+from orbit.demo import colleagues, history, traffic
 from orbit.lib import access
 from quotas.models import DirtyBucket, UsageBucket
 from quotas.rollups import SUMS
 from quotas.status import organization_limits
 from tenants.models import ApiKey, Membership, Organization, PolicyRequest
+from tests.demo.made import Demo, made_demo
 
 PROVIDER = "http://127.0.0.1:8090/v1"
 
 
-@dataclass(frozen=True)
-class Demo:
-    id: UUID
-    written: int
-
-    def events(self, **wanted: Any) -> list[Event]:
-        with access.operator():
-            return list(Event.objects.filter(organization_id=self.id, **wanted).order_by("seq"))
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, database: None) -> Iterator[Demo]:
-    """Of another name, since other tests make the one that there is by default; and with fewer calls."""
-    slug, email = f"demo-{secrets.token_hex(4)}", f"{secrets.token_hex(6)}@orbit.localhost"
-    fewer = tuple(replace(one, per_day=one.per_day / 8) for one in habits.HABITS)
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (organization, seed, history):
-            patch.setattr(module, "ORGANIZATION", slug)
-        for name, module in (("EMAIL", seed), ("EMAIL", history), ("OWNER", past)):
-            patch.setattr(module, name, email)
-        for module in (traffic, history):
-            patch.setattr(module, "HABITS", fewer)
-        patch.setattr(settings, "ORBIT_PRIVATE_TARGETS", ["127.0.0.1:8090"])
-        patch.setattr(settings, "ORBIT_DATA_DIR", tmp_path_factory.mktemp("data"))
-        seed.seed(provider_url=PROVIDER)
-        write_ledger()
-        written = history.write()
-        write_ledger()
-        with access.operator():
-            found = Organization.objects.get(slug=slug)
-        yield Demo(found.pk, written)
-        assert history.write() == 0
+    with made_demo(PROVIDER, tmp_path_factory.mktemp("data")) as made:
+        yield made
 
 
 def test_the_past_is_sixty_days_long_and_of_every_kind(demo: Demo) -> None:

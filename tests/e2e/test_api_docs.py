@@ -62,8 +62,8 @@ def test_key_is_gone_when_the_page_is_left(new_page: NewPage, tenant: Tenant) ->
 def test_page_is_found_and_leads_back(new_page: NewPage, tenant: Tenant) -> None:
     page = new_page()
     sign_in(page, tenant.owner.email)
-    page.locator("#account-menu summary").click()
+    page.locator("[popovertarget='account-menu']").click()
     page.get_by_role("link", name="Management API").click()
     expect(page.get_by_role("link", name="OpenAPI description")).to_have_attribute("href", "/api/v1/schema")
     page.get_by_role("link", name="Orbit Gateway").click()
-    expect(page.locator("#account-menu")).to_be_visible()
+    expect(page.locator("[popovertarget='account-menu']")).to_be_visible()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Tenant, quarter
-from tests.e2e.conftest import NewPage, fits, sign_in
+from tests.e2e.conftest import NewPage, fits, go_to, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -27,7 +27,7 @@ def test_sign_in_look_and_open_a_call(busy: Tenant, new_page: NewPage) -> None:
     page = new_page()
     sign_in(page, busy.owner.email)
     assert page.url.endswith(busy.path)
-    expect(page.get_by_role("heading", name="Usage")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     expect(page.get_by_text("Europe/Berlin time")).to_be_visible()
     expect(page.get_by_title("$0.000370368").first).to_be_visible()
     expect(page.get_by_text("$50.00 free")).to_be_visible()
@@ -35,7 +35,7 @@ def test_sign_in_look_and_open_a_call(busy: Tenant, new_page: NewPage) -> None:
     expect(page.get_by_role("heading", name="fast")).to_be_visible()
     expect(page.get_by_text("$0.000123456").first).to_be_visible()
     expect(page.get_by_text(str(busy.events[0].request_id))).to_be_visible()
-    page.get_by_role("link", name="Dashboard").click()
+    go_to(page, "Dashboard")
     expect(page.get_by_role("heading", name="Latest calls")).to_be_visible()
 
 
@@ -68,7 +68,7 @@ def test_phone(busy: Tenant, new_page: NewPage, scheme: str) -> None:
     page.get_by_role("region", name="Latest calls").get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="Attempts at providers")).to_be_visible()
     assert fits(page)
-    page.locator("#account-menu summary").click()
+    page.locator("[popovertarget='account-menu']").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -86,7 +86,7 @@ def test_keyboard_alone(busy: Tenant, new_page: NewPage) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type("correct horse battery")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Usage")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     call = page.get_by_role("region", name="Latest calls").get_by_role("link").first
     call.focus()
     page.wait_for_timeout(5_000)  # longer than the page takes to refresh itself

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Tenant
-from tests.e2e.conftest import PASSWORD, NewPage, fits, sign_in
+from tests.e2e.conftest import PASSWORD, NewPage, fits, go_to, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -18,7 +18,7 @@ def test_from_invitation_to_membership_to_removal(new_page: NewPage, tenant: Ten
     email = f"new-{secrets.token_hex(6)}@example.org"
 
     sign_in(admin, tenant.owner.email)
-    admin.get_by_role("link", name="Members").click()
+    go_to(admin, "Members")
     admin.get_by_label("Email").fill(email)
     admin.get_by_label("Role", exact=True).select_option("finance")
     admin.get_by_role("button", name="Invite").click()
@@ -39,7 +39,7 @@ def test_from_invitation_to_membership_to_removal(new_page: NewPage, tenant: Ten
     guest.get_by_role("link", name="/accounts/confirm-email/").click()
     guest.get_by_role("button", name="Confirm").click()
     guest.get_by_role("button", name="Accept").click()
-    expect(guest.get_by_role("heading", name="Today")).to_be_visible()
+    expect(guest.get_by_role("heading", name="Dashboard")).to_be_visible()
 
     admin.reload()
     admin.get_by_label(f"Role of {email}").first.select_option("auditor")

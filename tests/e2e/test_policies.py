@@ -13,7 +13,7 @@ from console.policies import trials
 from tenants import services
 from tenants.models import Person
 from tests.console.conftest import Tenant, make_person
-from tests.e2e.conftest import NewPage, can_sign_in, fits, sign_in
+from tests.e2e.conftest import NewPage, can_sign_in, fits, go_to, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 WIDTHS = [1280, pytest.param(390, marks=pytest.mark.full)]
@@ -52,7 +52,7 @@ def test_a_policy_is_edited_tried_saved_and_rolled_back(
     called(tenant)
     page = new_page(viewport={"width": width, "height": 900})
     sign_in(page, tenant.owner.email)
-    page.get_by_role("link", name="Policies").click()
+    go_to(page, "Policies")
     page.get_by_role("link", name="default").click()
     assert fits(page)
     page.get_by_role("link", name="Edit").click()
@@ -117,7 +117,7 @@ def test_more_is_asked_for_and_approved_by_keyboard(new_page: NewPage, tenant: T
     assert fits(asking)
 
     sign_in(answering, tenant.owner.email)
-    answering.get_by_role("link", name="Requests 1 to answer").press("Enter")
+    go_to(answering, "Requests 1 to answer")
     expect(answering.get_by_text("the fair")).to_be_visible()
     answering.locator("summary", has_text="Approve…").press("Enter")
     answering.get_by_label("Raise budget to").fill("60.00")

@@ -81,25 +81,25 @@ def test_passkey_from_adding_it_to_signing_in_without_a_password(
     page.get_by_role("link", name="I have kept them").click()
     page.get_by_role("link", name="Confirm with your second factor").click()
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     page.goto("/accounts/2fa/webauthn/")
     expect(page.get_by_text("instead of the password")).to_be_visible()
     assert fits(page)
 
-    page.locator("#account-menu summary").click()
+    page.locator("[popovertarget='account-menu']").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert fits(page)
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
     # and as the second factor after the password
-    page.locator("#account-menu summary").click()
+    page.locator("[popovertarget='account-menu']").click()
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, tenant.owner.email, tenant.path)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
 def test_authenticator_app_from_required_to_in(new_page: NewPage, tenant: Tenant) -> None:
@@ -122,15 +122,15 @@ def test_authenticator_app_from_required_to_in(new_page: NewPage, tenant: Tenant
     assert fits(page)
     page.get_by_label("Code").fill(code(secret))
     page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
     # signed in anew, without the app: one recovery code fewer
-    page.locator("#account-menu summary").click()
+    page.locator("[popovertarget='account-menu']").click()
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, tenant.owner.email, tenant.path)
     page.get_by_label("Code").fill(spare)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     page.goto("/accounts/2fa/")
     expect(page.get_by_text("9 left")).to_be_visible()
     assert fits(page)

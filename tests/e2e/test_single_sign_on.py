@@ -13,7 +13,7 @@ from orbit.lib import access
 from tenants.models import Domain
 from tenants.services import record_of
 from tests.console.conftest import Tenant
-from tests.e2e.conftest import NewPage, fits, sign_in
+from tests.e2e.conftest import NewPage, fits, go_to, sign_in
 from tests.name_server import NameServer, running_name_server
 from tests.nanoidp import CLIENT_ID, CLIENT_SECRET, PASSWORD, NanoIdp, running_nanoidp
 
@@ -65,7 +65,7 @@ def test_two_groups_two_roles_and_a_removed_group(
     admin = new_page(viewport=size)
 
     sign_in(admin, tenant.owner.email)
-    admin.get_by_role("link", name="Members").click()
+    go_to(admin, "Members")
     admin.get_by_role("link", name="Sign-in settings").click()
     provider.allow(admin.get_by_label("Redirect URI").input_value())
     admin.get_by_label("Issuer URL").fill(provider.issuer)
@@ -108,7 +108,7 @@ def test_two_groups_two_roles_and_a_removed_group(
         assert fits(page)
         page.get_by_role("button", name=f"Continue with 127.0.0.1:{provider.port}").click()
         at_the_provider(page, user)
-        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
         assert page.url == f"{server}/o/{slug}/"
 
         admin.goto(f"/o/{slug}/members/")

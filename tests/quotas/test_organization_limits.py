@@ -6,12 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from orbit.lib import access
-from quotas import status
-from quotas.status import organization_limits
-from tenants.models import ApiKey, KeyUse
+from orbit.lib.clock import to_us
+from quotas import status, usage
+from quotas.limits import window_at
+from quotas.policies import calendar_of
+from quotas.status import every_limit, organization_limits
+from tenants.models import ApiKey, KeyUse, Organization
 from tests.conftest import MakeTenant
+from tests.console.conftest import quarter
+from tests.rollups import plant
 
 
 def rule(name: str, **fields: Any) -> dict[str, Any]:
@@ -79,3 +86,41 @@ def test_of_very_many_keys_those_used_last_are_read(
     assert read() == [f"app/key-{number}" for number in range(5)]
     monkeypatch.setattr(status, "MOST_KEYS", 2)
     assert read() == ["app/key-3", "app/key-4"]
+
+
+def test_figures_read_together_are_those_read_one_by_one(make_tenant: MakeTenant) -> None:
+    """Counters that nobody used yet have what the ledger says, which is asked for all of them at once."""
+    spend = {"name": "spend", "meter": "cost", "per": "month", "limit": "50.00"}
+    each = [rule("each", of="each_key"), {**spend, "name": "fast", "models": ["gpt-4o"], "of": "each_key"}]
+    entry = {
+        "policies": [
+            {"name": "default", "limits": [rule("all", limit=1000), spend, *each]},
+            {"name": "app", "limits": [rule("app", limit=100), {**spend, "per": "day", "meter": "cost"}]},
+        ],
+        "projects": [
+            {"slug": slug, "policy": "app", "keys": [{"name": "a"}, {"name": "b"}]} for slug in ("one", "two")
+        ],
+    }
+    tenant = make_tenant(entry)
+    now = datetime.now(UTC)
+    with access.scope(organization_id=tenant.id):
+        organization = Organization.objects.get(pk=tenant.id)
+        for number, key in enumerate(ApiKey.objects.order_by("pk"), 1):
+            for model in ("gpt-4o", "gpt-4o-mini"):
+                plant(
+                    tenant.id, quarter(now), key.project_id, key.pk,
+                    model=model, requests=number, cost_nano=number * 10**9,
+                )  # fmt: skip
+        calendar = calendar_of(organization)
+        wanted = [
+            (limit, window_at(limit.per, calendar, to_us(now)))
+            for limit in every_limit(organization)
+            if limit.per
+        ]
+        with CaptureQueriesContext(connections["default"]) as asked_alone:
+            alone = [usage.spent(tenant.shard, str(tenant.id), *one).used for one in wanted]
+        with CaptureQueriesContext(connections["default"]) as asked:
+            together = usage.spent_together(tenant.shard, str(tenant.id), wanted)
+    assert [one.used for one in together] == alone
+    assert len({one[""] for one in alone}) > 8
+    assert len(asked) < len(asked_alone) / 3

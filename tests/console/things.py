@@ -1,0 +1,78 @@
+"""As many as a test wants of each thing that an organization's pages list."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+from console import mail
+from tenants import services
+from tenants.models import Organization, Person
+from tests.console.conftest import make_person, make_tenant
+
+DOCUMENT = {"limits": [{"name": "budget", "meter": "cost", "per": "month", "limit": "50.00"}]}
+PROJECT, POLICY = "project-0", "policy-0"
+
+
+def grow(organization: Organization, owner: Person, first: int, last: int) -> None:
+    """Those from number `first` up to, without, `last`. A project and a policy have many of theirs."""
+    where: dict[str, Any] = {"organization_id": organization.pk, "actor": "test"}
+    for number in range(first, last):
+        services.save_policy(**where, name=f"policy-{number}", document=DOCUMENT, reason="first")
+        services.save_project(**where, slug=f"project-{number}", name=f"Project {number}")
+        _routes(where, number)
+        _of_the_first(where, number)
+        _people(where, number)
+        _to_call_the_api(where, number)
+        _of_the_owner(owner, number)
+
+
+def _routes(where: dict[str, Any], number: int) -> None:
+    account, url = f"account-{number}", "https://llm.example.com/v1"
+    services.save_account(**where, name=account, kind="vllm", base_url=url)
+    services.save_model(
+        **where,
+        alias=f"model-{number}",
+        targets=[services.NewTarget(account, "qwen3"), services.NewTarget("account-0", f"qwen-{number}")],
+    )
+
+
+def _of_the_first(where: dict[str, Any], number: int) -> None:
+    """The pages of one project, one policy and one account list these."""
+    spent = {"limits": [{**DOCUMENT["limits"][0], "limit": f"{50 + number}.00"}]}
+    services.save_policy(**where, name=POLICY, document=spent, reason=f"revision {number}")
+    services.issue_key(**where, project=PROJECT, name=f"key-{number}", policy=POLICY)
+    services.create_service_account(**where, project=PROJECT, name=f"robot-{number}")
+    soon = datetime.now(UTC) + timedelta(days=3)
+    services.request_more(
+        **where, policy=POLICY, limit="budget", amount=f"{900 + number}.00", until=soon, reason="a fair"
+    )
+
+
+def _people(where: dict[str, Any], number: int) -> None:
+    services.save_role(**where, name=f"role-{number}", rights=["organization.read"])
+    member = make_person()
+    services.add_member(**where, person=member, role=f"role-{number}")
+    services.issue_key(**where, project=PROJECT, name=f"own-{number}", owner=member.email)
+    services.invite(**where, email=f"guest-{number}@example.org", role="auditor")
+    services.add_domain(**where, name=f"d{number}.{where['organization_id'].hex[-12:]}.example")
+
+
+def _to_call_the_api(where: dict[str, Any], number: int) -> None:
+    services.issue_management_key(**where, name=f"key-{number}", scopes=["organization.read"])
+    services.issue_oauth_client(**where, name=f"client-{number}", scopes=["organization.read"])
+
+
+def _of_the_owner(owner: Person, number: int) -> None:
+    make_tenant(owner)
+    EmailAddress.objects.create(user=owner, email=f"{number}-{owner.email}", verified=True)
+
+
+def keep_mail(to: str) -> None:
+    """In the outbox that a page shows; the suite's own mail goes nowhere."""
+    assert settings.ORBIT_EMAIL_URL == "outbox:"
+    mail.Backend().send_messages([EmailMessage("Confirm", "https://example.org/confirm/", to=[to])])
