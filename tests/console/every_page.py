@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from allauth.account.forms import default_token_generator
@@ -20,6 +21,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 from django.urls import resolve
 
+from audit.exports.models import Export
 from console import mail
 from orbit.lib import access
 from tenants import models, services
@@ -54,6 +56,8 @@ OTHERWISE = {
     "my_usage_csv": "a file",
     "calls_file": "a file",
     "exported": "a file",
+    "stream_ledger_file": "a file",
+    "ledger_file": "a file, by a link that a page makes",
     "mfa_download_recovery_codes": "a file",
     "policy_trial": "a part of the editor",
     "start_call": "figures for a page's script",
@@ -137,6 +141,13 @@ def place(organization: Organization, owner: Person, event_id: str) -> Place:
     newcomer = make_person()
     unconfirmed = EmailAddress.objects.create(user=newcomer, email=newcomer.email)
     passkey = _secure(secured)
+    with access.scope(organization_id=organization.pk):
+        export = Export.objects.create(
+            organization_id=organization.pk,
+            format=Export.Format.JSONL,
+            asked_by="test",
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+        )
     with access.operator():
         rows = {name: _first(model, field, organization) for name, (model, field) in ROWS.items()}
     values = {
@@ -146,6 +157,7 @@ def place(organization: Organization, owner: Person, event_id: str) -> Place:
         "organization_id": str(organization.pk),
         "policy": "policy-0",
         "event_id": event_id,
+        "export_id": str(export.pk),
         "trial_id": "018f0000-0000-7000-8000-000000000000",
         "token": token,
         "name": mail.outbox()[0].name,
