@@ -66,7 +66,7 @@ def test_phone(busy: Tenant, new_page: NewPage, scheme: str) -> None:
     )
     assert (brightness < 60) is (scheme == "dark")
     page.get_by_role("region", name="Latest calls").get_by_role("link").first.click()
-    expect(page.get_by_role("heading", name="Attempts at providers")).to_be_visible()
+    expect(page.get_by_role("heading", name="The way it took")).to_be_visible()
     assert fits(page)
     page.locator("[popovertarget='account-menu']").click()
     page.get_by_role("button", name="Sign out").click()
