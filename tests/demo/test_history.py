@@ -72,7 +72,8 @@ def test_counters_begin_with_what_was_spent(demo: Demo) -> None:
     )
     budget = found["project", "budget"]
     assert budget.spent == spent
-    assert spent == 0 or budget.limit == history.LEAST_BUDGET or 0.8 < spent / budget.limit < 0.94
+    over = budget.limit - spent / history.SPENT_SHARE  # budgets are round, which shows where little is spent
+    assert spent == 0 or budget.limit == history.LEAST_BUDGET or -1 <= over <= history.STEP
     assert found["organization", "budget"].spent >= spent
 
 
