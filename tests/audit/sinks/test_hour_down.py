@@ -50,7 +50,12 @@ def rss_mb(pid: int) -> float:
     return int(found[1]) / 1024
 
 
+# Kafka and OTLP are not among them yet: they have not been seen to come through it.
+SHOWN = ("forward", "google", "lines", "webhook")
+
+
 @pytest.mark.full
+@pytest.mark.parametrize("harness", SHOWN, indirect=True)
 def test_an_hour_away_loses_nothing_and_is_caught_up(harness: Harness, feeds: Feeds, tmp_path: Path) -> None:
     entry = harness.entry(organizations=feeds.slugs)
     entry |= {"batch": {}, "retry": {"longest_s": 1}, "timeout_s": 10}
