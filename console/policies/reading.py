@@ -79,10 +79,9 @@ def in_force(name: str) -> PolicyRevision | None:
 def attached_to(policy: Policy, organization: Organization) -> tuple[Attached, list[ApiKey]]:
     """And the first of its keys."""
     mine = ApiKey.objects.filter(policy=policy, revoked_at=None)
-    keys = list(mine.select_related("project").order_by("project__slug", "name")[: MOST_KEYS + 1])
-    count = len(keys) if len(keys) <= MOST_KEYS else mine.count()
+    keys = list(mine.select_related("project").order_by("project__slug", "name")[:MOST_KEYS])
     projects = list(Project.objects.filter(policy=policy, archived_at=None).order_by("slug"))
-    return Attached(organization.policy_id == policy.pk, projects, count), keys[:MOST_KEYS]
+    return Attached(organization.policy_id == policy.pk, projects, mine.count()), keys
 
 
 def history(policy: Policy, current: Mapping[str, Any]) -> list[Past]:

@@ -15,7 +15,6 @@ from tests.console.conftest import Tenant, make_person, make_tenant
 from tests.console.every_page import Page, Place, place
 
 FEW, MANY = 3, 60
-LONGER = {"policy"}  # asks once more when what it lists no longer fits on the page
 MOST = 40  # of any page; what each one asks is printed
 
 
@@ -41,8 +40,7 @@ def test_no_page_asks_more_with_many_things_than_with_few(grown: tuple[Tenant, P
         things.keep_mail(f"{number}@example.org")
     after = {page.name: _asked(there.visitors[page.visitor], page) for page in pages}
     print("\n".join(f"{count:3} {name}" for name, count in sorted(after.items(), key=lambda one: -one[1])))
-    allowed = {name: before[name] + (many > 50 and name in LONGER) for name in after}
-    assert {name: (allowed[name], count) for name, count in after.items() if count > allowed[name]} == {}
+    assert {name: (before[name], count) for name, count in after.items() if count > before[name]} == {}
     assert {name: count for name, count in after.items() if count > MOST} == {}
 
 
