@@ -182,9 +182,9 @@ def look_at_pages(search: Search, planted: Planted) -> None:
         given |= {"slug": planted.tenant.slug} | ({"event_id": event_id} if "event_id" in given else {})
         address = reverse(page.name, kwargs=given)
         for answer in (client.get(address), client.post(address, {})):
-            search.look("page", answer.content, address)
+            search.look("page", content_of(answer), address)
     for address in _admin_pages():
-        search.look("page", client.get(address).content, address)
+        search.look("page", content_of(client.get(address)), address)
 
 
 def _admin_pages() -> Iterator[str]:
@@ -196,6 +196,11 @@ def _admin_pages() -> Iterator[str]:
         for key in keys:
             yield reverse(f"{where}_change", args=[key])
             yield reverse(f"{where}_history", args=[key])
+
+
+def content_of(answer: Any) -> bytes:
+    """Also of a file, which comes in parts."""
+    return b"".join(answer.streaming_content) if answer.streaming else bytes(answer.content)
 
 
 def look_at_forms(search: Search, planted: Planted) -> None:
@@ -229,11 +234,11 @@ def look_at_answers(search: Search, planted: Planted) -> None:
         for method in operations:
             if method == "get":
                 for asked in (client, operator):
-                    search.look("answer", asked.get(address).content, path)
+                    search.look("answer", content_of(asked.get(address)), path)
             elif method != "delete":
                 answer = getattr(client, method)(address, body, content_type="application/json")
                 assert answer.status_code >= 400 or not operations[method].get("requestBody"), path
-                search.look("answer", answer.content, path)
+                search.look("answer", content_of(answer), path)
 
 
 class _Given(dict[str, Any]):

@@ -16,6 +16,7 @@ from orbit.lib.admin import LedgerAdmin, ReadOnlyAdmin, as_json
 class SinkAdmin(ReadOnlyAdmin):
     list_display = ("name", "kind", "condition", "behind", "sent", "refused", "missing", "last_error")
     ordering = ("name",)
+    search_fields = ("name",)
     sortable_by = ()
     exclude = ("settings",)
     readonly_fields = ("condition", "behind", "refused", "settings_text")

@@ -28,6 +28,7 @@ _BEGIN_S = (
 _MOST_BYTES = 1_000_000  # what brokers take unless they are told otherwise, less what goes around it
 # What a broker or our own client says of a message; all else is about the broker.
 _OF_THE_EVENT = ("MSG_SIZE_TOO_LARGE", "INVALID_RECORD", "INVALID_TIMESTAMP", "INVALID_MSG_SIZE", "POLICY_VIOLATION", "RECORD_LIST_TOO_LARGE")  # fmt: skip
+_FOLLOWS = ("_ALL_BROKERS_DOWN", "_TRANSPORT")  # said again and again after the reason was
 _WORDS = {
     "_AUTHENTICATION": "it does not accept the user or the password",
     "SASL_AUTHENTICATION_FAILED": "it does not accept the user or the password",
@@ -156,9 +157,8 @@ class Kafka(Sink):
                 self._producer.purge(in_queue=True, in_flight=True)
 
     def _troubled(self, error: Any) -> None:
-        words = _words(error)
-        if error.name() != "_ALL_BROKERS_DOWN" or not self._trouble:  # which follows the reason
-            self._trouble = words
+        if error.name() not in _FOLLOWS or not self._trouble:
+            self._trouble = _words(error)
 
     def _judge(self, errors: Sequence[Any]) -> None:
         names = [error.name() for error in errors]

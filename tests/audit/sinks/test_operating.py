@@ -162,7 +162,7 @@ def test_the_file_is_read_anew_and_a_faulty_one_changes_nothing(feeds: Feeds, tm
 def test_pages_show_sinks_letters_and_changes(hook: WebhookHarness, feeds: Feeds, operator: Client) -> None:
     entry = hook.entry(organizations=feeds.slugs)
     poison = refused_one(hook, feeds, entry)
-    page = operator.get("/admin/audit/sink/").content.decode()
+    page = operator.get("/admin/audit/sink/", {"q": entry["name"]}).content.decode()
     assert entry["name"] in page
     assert "running" in page
     assert poison in operator.get("/admin/audit/sinkdeadletter/", {"q": poison}).content.decode()
