@@ -95,8 +95,9 @@ def _news(state: Mapping[str, Head], number: int) -> tuple[list[Head], bool]:
         before = state.get(str(organization_id), NOTHING)
         if (seq, last_hash or START) != (before["seq"], before["hash"]):
             until = min(seq, before["seq"] + MOST)
-            more = more or until < seq
             found.append(_head(organization_id, before, until, number))
+            # one that does not get on, for its rows are gone, would be signed again and again
+            more = more or before["seq"] < found[-1]["seq"] < seq
     return found, more
 
 
