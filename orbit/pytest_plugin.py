@@ -68,7 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    return max(2, min(os.cpu_count() or 2, _MAX_WORKERS))
+    # one more than there are cores: much of a test is waiting for a server
+    return min((os.cpu_count() or 2) + 1, _MAX_WORKERS)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

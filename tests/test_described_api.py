@@ -75,6 +75,7 @@ def trial(apply: Apply, entry: dict[str, Any], settings: Settings) -> Trial:
     return Trial(made.slug, tenants, operators)
 
 
+@pytest.mark.full
 def test_nothing_undescribed_is_answered(trial: Trial) -> None:
     try_everything(trial, good=2, bad=1)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -17,6 +20,21 @@ from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway
 
 HELLO = "Hello there, how are you?"
+_installing = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """One worker fetches the libraries while others' tests run; who needs them waits for it."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0" and any(
+        "drivers" in item.fixturenames for item in session.items if isinstance(item, pytest.Function)
+    ):
+        session.stash[_installing] = subprocess.Popen([sys.executable, "-m", "tests.clients.installed"])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    installing = session.stash.get(_installing, None)
+    if installing is not None:
+        installing.wait()
 
 
 def said(*directives: str, text: str = HELLO) -> list[Any]:

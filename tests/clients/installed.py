@@ -34,3 +34,7 @@ def install_node_clients() -> None:
             [BIN / "npm", "ci", "--ignore-scripts", "--silent"], cwd=NODE, env=environment, check=True
         )
         mark.write_text(wanted)
+
+
+if __name__ == "__main__":
+    install_node_clients()

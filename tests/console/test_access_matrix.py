@@ -101,7 +101,16 @@ LACKING = sorted({f"without:{right}" for page in PAGES for right in page.callbac
 OF_ANOTHER = {"member": {Right.MEMBERS_READ}}  # on top, for a row that is not one's own
 
 
-@pytest.mark.parametrize("role", [*BUILT_IN, *(pytest.param(one, marks=pytest.mark.full) for one in LACKING)])
+USUAL = ("owner", "developer")
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        *USUAL,
+        *(pytest.param(one, marks=pytest.mark.full) for one in (*BUILT_IN, *LACKING) if one not in USUAL),
+    ],
+)
 def test_page_opens_to_who_has_its_right_and_nobody_else(tenant: Tenant, other: Tenant, role: str) -> None:
     rows, theirs = rows_of(tenant), rows_of(other)
     client, unknown = signed_in(joined(tenant, role)), signed_in(make_person()).get("/o/no-such/")

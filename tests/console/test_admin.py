@@ -96,6 +96,7 @@ def first_pk(model: Any) -> Any:
         return model._default_manager.order_by("-pk").values_list("pk", flat=True).first()
 
 
+@pytest.mark.full
 def test_every_page_opens_and_shows_no_secret(furnished: Tenant, staff: Client) -> None:
     seen = 0
     for model, _ in models():

@@ -45,7 +45,7 @@ OF_STAFF = {
     "admin/password_change/", "admin/password_change/done/",
 }  # fmt: skip
 REGISTERED = {model._meta.label_lower: model for model in admin.site._registry}
-SLOW = {"operator", "superuser"}  # who see most, as does support
+SLOW = {"operator", "superuser", "billing"}  # who see most, as does support
 EVERYBODY = ("anonymous", "member", "without", *ROLES, "superuser")
 
 
@@ -256,6 +256,7 @@ def assert_only_meant(found: dict[str, set[str]]) -> None:
     print(f"{len(found)} permissions, each alone beside looking: nothing forged")
 
 
+@pytest.mark.full
 def test_staff_with_one_permission_forge_nothing(furnished: Tenant) -> None:
     assert_only_meant(
         changed_by_one_permission(
@@ -277,6 +278,7 @@ def test_staff_with_any_one_permission_forge_nothing(furnished: Tenant) -> None:
     assert_only_meant(changed_by_one_permission(furnished, set(REGISTERED), ALWAYS))
 
 
+@pytest.mark.full
 def test_not_even_a_superuser_writes_the_ledger(furnished: Tenant, staff: Client) -> None:
     before = state(furnished)
     for label in READ_ONLY:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,18 @@ def _database(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, provider: ProviderHandle) -> Iterator[str]:
+    with running_server(tmp_path_factory.mktemp("server"), provider.port) as url:
+        yield url
+
+
+@contextmanager
+def running_server(folder: Path, provider_port: int) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("server") / "log"
+    log = folder / "log"
     argv = [sys.executable, "-m", "uvicorn", "orbit.asgi:application", "--port", str(port), "--no-access-log"]
     with open(log, "wb") as out:
         # a cache of its own: other tests' failed sign-ins would count against this address
@@ -49,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, provider: ProviderHandle) -
             **os.environ,
             "ORBIT_PUBLIC_URL": url,
             "ORBIT_CACHE_URL": cache,
-            "ORBIT_DEMO_PROVIDER_PORT": str(provider.port),
+            "ORBIT_DEMO_PROVIDER_PORT": str(provider_port),
             "ORBIT_PROCESS": "command",  # nobody runs its tasks, so it looks prices up by itself
         }
         process = subprocess.Popen(argv, env=environ, stdout=out, stderr=out)
@@ -72,7 +79,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"the server did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium_path: Path) -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:

@@ -10,6 +10,7 @@ from tests.e2e.conftest import NewPage, can_sign_in, sign_in
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
+@pytest.mark.full
 def test_people_are_found_and_changed(new_page: NewPage) -> None:
     operator = make_person(is_staff=True, is_superuser=True)
     can_sign_in(operator)
@@ -43,6 +44,7 @@ def test_pages_keep_to_their_policy(new_page: NewPage) -> None:
         expect(page.get_by_role("navigation").first).to_be_attached()
 
 
+@pytest.mark.full
 def test_a_leaked_key_is_traced_and_ticked_ones_are_revoked(new_page: NewPage, tenant: Tenant) -> None:
     operator = make_person(is_staff=True, is_superuser=True)
     can_sign_in(operator)

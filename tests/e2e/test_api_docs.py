@@ -34,6 +34,7 @@ def _try_me(page: Page) -> None:
     operation.get_by_role("button", name="Execute").click()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 def test_pasted_key_opens_what_is_tried_out(new_page: NewPage, tenant: Tenant, scheme: str) -> None:
     page = new_page(color_scheme=scheme)

@@ -24,6 +24,7 @@ def _rows(page: Page) -> int:
     return page.locator("tbody tr").count()
 
 
+@pytest.mark.full
 def test_filters_make_an_address_that_can_be_shared(new_page: NewPage, tenant: Tenant) -> None:
     now = datetime.now(UTC)
     for number in range(60):

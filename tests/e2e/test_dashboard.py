@@ -39,6 +39,7 @@ def test_sign_in_look_and_open_a_call(busy: Tenant, new_page: NewPage) -> None:
     expect(page.get_by_role("heading", name="Latest calls")).to_be_visible()
 
 
+@pytest.mark.full
 def test_figures_refresh_themselves_and_leave_open_what_is_open(busy: Tenant, new_page: NewPage) -> None:
     page = new_page()
     sign_in(page, busy.owner.email)
@@ -73,6 +74,7 @@ def test_phone(busy: Tenant, new_page: NewPage, scheme: str) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.full
 def test_keyboard_alone(busy: Tenant, new_page: NewPage) -> None:
     page = new_page()
     page.goto("/accounts/login/")
@@ -119,6 +121,7 @@ def test_charts_by_keyboard(busy: Tenant, new_page: NewPage) -> None:
     expect(chart.locator("[data-readout]")).to_have_text(str(points.nth(10).get_attribute("aria-label")))
 
 
+@pytest.mark.full
 def test_narrow_and_download(busy: Tenant, new_page: NewPage) -> None:
     page = new_page()
     sign_in(page, busy.owner.email)

@@ -103,6 +103,7 @@ def test_a_policy_is_edited_tried_saved_and_rolled_back(
     assert fits(page)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", WIDTHS)
 def test_more_is_asked_for_and_approved_by_keyboard(new_page: NewPage, tenant: Tenant, width: int) -> None:
     size = {"width": width, "height": 900}
@@ -129,6 +130,7 @@ def test_more_is_asked_for_and_approved_by_keyboard(new_page: NewPage, tenant: T
     expect(asking.get_by_text("budget: 60.00")).to_be_visible()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_operator_freezes_an_organization_and_lifts_it(
     new_page: NewPage, tenant: Tenant, width: int
@@ -162,6 +164,7 @@ def _refreshed(answer: Any, path: str) -> bool:
     return answer.url.endswith(path) and "hx-request" in answer.request.headers
 
 
+@pytest.mark.full
 def test_the_second_of_two_editors_is_told_and_keeps_the_draft(new_page: NewPage, tenant: Tenant) -> None:
     page = new_page(expected="409")
     sign_in(page, tenant.owner.email, f"{tenant.path}policies/default/edit/")

@@ -61,6 +61,7 @@ def keep_codes(page: Page) -> list[str]:
     return shown
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_passkey_from_adding_it_to_signing_in_without_a_password(
     new_page: NewPage, named: str, tenant: Tenant, width: int
@@ -145,6 +146,7 @@ def test_browser_follows_no_target_off_the_site(new_page: NewPage, server: str, 
         assert page.url.startswith(f"{server}/"), target
 
 
+@pytest.mark.full
 def test_passkey_that_is_refused_is_told_on_the_page(new_page: NewPage, named: str) -> None:
     page = new_page(viewport=PHONE, base_url=named)
     has_authenticator(page)  # with no passkey on it
@@ -154,6 +156,7 @@ def test_passkey_that_is_refused_is_told_on_the_page(new_page: NewPage, named: s
     expect(page.get_by_text("The passkey was not used")).to_be_visible()
 
 
+@pytest.mark.full
 def test_session_of_another_browser_is_seen_and_ended(new_page: NewPage, tenant: Tenant) -> None:
     mine = new_page(viewport=PHONE)
     other = new_page(user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")

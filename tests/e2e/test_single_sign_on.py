@@ -13,7 +13,7 @@ from orbit.lib import access
 from tenants.models import Domain
 from tenants.services import record_of
 from tests.console.conftest import Tenant
-from tests.e2e.conftest import NewPage, fits, go_to, sign_in
+from tests.e2e.conftest import NewPage, fits, go_to, running_server, sign_in
 from tests.name_server import NameServer, running_name_server
 from tests.nanoidp import CLIENT_ID, CLIENT_SECRET, PASSWORD, NanoIdp, running_nanoidp
 
@@ -44,12 +44,21 @@ def names(surroundings: tuple[NanoIdp, NameServer]) -> NameServer:
     return surroundings[1]
 
 
+@pytest.fixture(scope="module")
+def server(
+    surroundings: tuple[NanoIdp, NameServer], tmp_path_factory: pytest.TempPathFactory, provider: NanoIdp
+) -> Iterator[str]:
+    with running_server(tmp_path_factory.mktemp("server"), provider.port) as url:
+        yield url
+
+
 def at_the_provider(page: Page, name: str) -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_label("Password").press("Enter")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_two_groups_two_roles_and_a_removed_group(
     new_page: NewPage,

@@ -19,12 +19,14 @@ def test_exactly_the_limit_reaches_the_provider(far_store: Stage) -> None:
     assert (found.figures["over"], found.figures["under"]) == (0, 0)
 
 
+@pytest.mark.full
 def test_spent_and_held_tokens_are_never_over_the_limit(far_store: Stage) -> None:
     found = stampedes.tokens(far_store, random.Random(1))
     assert found.wrongs == []
     assert (found.figures["over"], found.figures["looks"] != 0) == (0, True)
 
 
+@pytest.mark.full
 def test_spent_and_held_cost_is_never_over_the_budget(far_store: Stage) -> None:
     found = stampedes.budget(far_store, random.Random(1))
     assert found.wrongs == []

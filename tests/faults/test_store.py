@@ -15,6 +15,7 @@ def test_lost_counters_admit_nothing_over_the_limit_and_are_rebuilt_to_the_nano(
     assert found.figures["over"] == 0
 
 
+@pytest.mark.full
 @pytest.mark.xdist_group("faults")
 def test_silent_store_closes_money_and_shares_out_smooth_requests(impatient: Stage) -> None:
     found = stores.blackhole(impatient, random.Random(1), (3.0, 3.0))

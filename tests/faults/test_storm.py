@@ -17,6 +17,7 @@ def moody() -> Iterator[Stage]:
         yield made
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "fault", ["refused", *(pytest.param(one, marks=pytest.mark.full) for one in ("429", "500", "silent TLS"))]
 )

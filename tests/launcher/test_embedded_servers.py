@@ -70,6 +70,7 @@ def test_half_made_cluster_is_never_used(directory: Path) -> None:
     assert not left.exists()
 
 
+@pytest.mark.full
 def test_killed_owner_takes_its_servers_along(directory: Path, run_script: Run) -> None:
     owner = run_script(f"""
         import json, pathlib, time

@@ -288,6 +288,7 @@ async def test_closed_link_answers_nobody(cluster: Cluster) -> None:
             await store.at(0).call("GET", "orbit:{0}:none")
 
 
+@pytest.mark.full
 async def test_replica_takes_over_and_what_was_left_to_do_comes_first() -> None:
     order: list[str] = []
 

@@ -184,6 +184,7 @@ def bearers(provider: ProviderHandle, since: int) -> list[str]:
     return [dict(one["headers"]).get("authorization", "") for one in provider.requests(since=since)]
 
 
+@pytest.mark.full
 def test_rotation_and_a_sealed_vault_under_load(
     vaulted: Vaulted,
     kept: Callable[..., Kept],
@@ -328,6 +329,7 @@ def test_provider_that_repeats_a_key_rotated_meanwhile_is_not_passed_on(
         assert second not in answer.text
 
 
+@pytest.mark.full
 def test_secrets_show_nowhere(
     vaulted: Vaulted, kept: Callable[..., Kept], openbao: OpenBao, provider: ProviderHandle
 ) -> None:

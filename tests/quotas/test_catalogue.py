@@ -160,6 +160,6 @@ def test_refresh_tells_what_changed_and_what_is_not_known(make_tenant: MakeTenan
     with access.operator():
         ModelFacts.objects.filter(model=old).update(max_output=1)
     report = run("models", "refresh", "--json").json
-    assert report["changed"] == [f"openai/{old}"]
+    assert f"openai/{old}" in report["changed"]
     assert f"openai/{new}" in report["unknown"]
-    assert run("models", "refresh", "--json").json["changed"] == []
+    assert f"openai/{old}" not in run("models", "refresh", "--json").json["changed"]

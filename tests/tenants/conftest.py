@@ -37,6 +37,10 @@ def other() -> Organization:
 
 @pytest.fixture
 def entry(slug: str) -> dict[str, Any]:
+    return entry_of(slug)
+
+
+def entry_of(slug: str) -> dict[str, Any]:
     """An organization of the file that uses everything that is supported."""
     return {
         "slug": slug,

@@ -166,6 +166,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -
     monkeypatch.setattr(reading, "call", broken)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("pooled", "failing")
 @pytest.mark.parametrize(
     ("tenants", "requests"), [(10, 300), pytest.param(50, 10_000, marks=pytest.mark.full)]

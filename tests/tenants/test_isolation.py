@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+import yaml
 from django.apps import apps
 from django.conf import settings
 from django.db import (
@@ -79,7 +80,7 @@ from tenants.services import (
     save_project,
     save_role,
 )
-from tests.tenants.conftest import SECRET, Apply
+from tests.tenants.conftest import SECRET, Apply, apply_text, entry_of
 
 # Of no organization, and without a right for the app where it says so in docs/architecture.md.
 NOBODYS = {
@@ -120,32 +121,52 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
 
     def made(name: str) -> UUID:
         assert apply(entry | {"slug": name}).code == 0
-        with access.operator():
-            organization_id = Organization.objects.get(slug=name).id
-        person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
-        add_member(organization_id=organization_id, person=person, role="owner", actor="test")
-        save_role(organization_id=organization_id, name="reader", rights=["usage.read"], actor="test")
-        create_service_account(organization_id=organization_id, project="chatbot", name="bot", actor="test")
-        invite(organization_id=organization_id, email=f"new-{name}@example.com", role="reader", actor="test")
-        _sign_in(organization_id, person)
-        _fill_ledger(organization_id, name)
-        _keep_response(organization_id, name)
-        _rotate(organization_id)
-        request_more(
-            organization_id=organization_id,
-            policy="default",
-            limit=entry["policies"][0]["limits"][0]["name"],
-            amount="1000000",
-            until=timezone.now() + timedelta(days=1),
-            reason="test",
-            actor="test",
-        )
-        _automate(organization_id)
-        _store_content(organization_id)
-        _export_ledger(organization_id)
-        return organization_id
+        return furnish(name, entry)
 
     return made
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, database: None) -> tuple[UUID, UUID]:
+    """Two of them, for tests that change nothing."""
+    slug = f"t-{secrets.token_hex(6)}"
+    folder = tmp_path_factory.mktemp("two")
+
+    def made(name: str) -> UUID:
+        entry = entry_of(name)
+        text = yaml.safe_dump({"version": 1, "organizations": [entry]})
+        assert apply_text(folder, text, "--json").code == 0
+        return furnish(name, entry)
+
+    return made(slug), made(f"{slug}-b")
+
+
+def furnish(name: str, entry: dict[str, Any]) -> UUID:
+    """What an organization of the file lacks to have a row in every table."""
+    with access.operator():
+        organization_id = Organization.objects.get(slug=name).id
+    person = Person.objects.create_user(f"{name}@example.com", "long-enough-for-a-test")
+    add_member(organization_id=organization_id, person=person, role="owner", actor="test")
+    save_role(organization_id=organization_id, name="reader", rights=["usage.read"], actor="test")
+    create_service_account(organization_id=organization_id, project="chatbot", name="bot", actor="test")
+    invite(organization_id=organization_id, email=f"new-{name}@example.com", role="reader", actor="test")
+    _sign_in(organization_id, person)
+    _fill_ledger(organization_id, name)
+    _keep_response(organization_id, name)
+    _rotate(organization_id)
+    request_more(
+        organization_id=organization_id,
+        policy="default",
+        limit=entry["policies"][0]["limits"][0]["name"],
+        amount="1000000",
+        until=timezone.now() + timedelta(days=1),
+        reason="test",
+        actor="test",
+    )
+    _automate(organization_id)
+    _store_content(organization_id)
+    _export_ledger(organization_id)
+    return organization_id
 
 
 def _export_ledger(organization_id: UUID) -> None:
@@ -336,10 +357,10 @@ def test_every_connection_of_the_suite_works_as_a_bound_role() -> None:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_raw_sql_in_one_scope_sees_no_row_of_another(
-    model: type[models.Model], full: Callable[[str], UUID], slug: str
+    model: type[models.Model], two: tuple[UUID, UUID]
 ) -> None:
     """The second wall alone: no manager stands between."""
-    mine, theirs = full(slug), full(f"{slug}-b")
+    mine, theirs = two
     table, column = model._meta.db_table, _column(model)
     with access.scope(organization_id=mine), connection.cursor() as cursor:
         sees_only_its_own(cursor, model, mine, theirs)
@@ -361,10 +382,10 @@ def sees_only_its_own(cursor: Any, model: type[models.Model], mine: UUID, theirs
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_that_test_fails_when_the_table_loses_a_policy(
-    model: type[models.Model], full: Callable[[str], UUID], slug: str
+    model: type[models.Model], two: tuple[UUID, UUID]
 ) -> None:
     """Each change is made as the owner in a transaction that is rolled back."""
-    mine, theirs = full(slug), full(f"{slug}-b")
+    mine, theirs = two
     table = f'"{model._meta.db_table}"'
     changes = {
         f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY": "another organization",

@@ -189,6 +189,7 @@ def _labels() -> list[str]:
     return [model._meta.label_lower for model in MODELS] + ["tenants.person"]
 
 
+@pytest.mark.full
 def test_no_route_shows_or_changes_another_organization(twins: Twins) -> None:
     before = twins.digest()
     assert twins.planted >= 60

@@ -146,6 +146,7 @@ def caller_to_nowhere(who: Caller) -> Any:
     return who("GET", "organizations/there-is-none")
 
 
+@pytest.mark.full
 def test_what_does_not_count_gets_one_answer_everywhere(world: World) -> None:
     found = Found()
     first = said(caller()("GET", "me"))
