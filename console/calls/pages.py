@@ -17,8 +17,9 @@ from audit.models import Event
 from console import spreadsheet
 from console.access import organization_page
 from console.calls import charge, reading, story
-from console.calls.asked import CALL, LABELS, OF_CALLS, REFUSAL, SPANS, STATUSES, Asked, place_text
+from console.calls.asked import CALL, LABELS, OF_CALLS, REFUSAL, STATUSES, Asked
 from console.dashboard import corrections
+from console.filters import SPANS, place_text
 from orbit.lib import money
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError

@@ -17,9 +17,9 @@ from audit.events import COLUMNS, exported
 from audit.models import Event
 from audit.proof import prove
 from console.access import organization_page
-from console.calls.asked import SPANS, place_text
 from console.explorer import difference, reading
 from console.explorer.asked import KINDS, LABELS, TEXTS, Asked
+from console.filters import SPANS, place_text
 from tenants.models import Membership
 from tenants.rights import Right, may
 
