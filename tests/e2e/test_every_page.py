@@ -68,8 +68,9 @@ def opened(context: BrowserContext, server: str, page: Page) -> Iterator[tuple[T
     tab.close()
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("whole", [False, True], ids=["sample", "whole"])
+@pytest.mark.parametrize(
+    "whole", [False, pytest.param(True, marks=pytest.mark.full)], ids=["sample", "whole"]
+)
 def test_pages_hold_before_axe_the_keyboard_a_phone_and_the_dark(
     demo: Place, contexts: dict[str, BrowserContext], server: str, whole: bool
 ) -> None:
@@ -85,7 +86,6 @@ def test_pages_hold_before_axe_the_keyboard_a_phone_and_the_dark(
             found += complaints
             if size > MOST_BYTES and page.name not in HEAVY:
                 found.append(f"weighs {size} bytes")
-            print(page.name, size, found, flush=True)
             if found:
                 wrong[page.name] = found
     print(
