@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit.models import DroppedMonth, Event
+from audit.models import DroppedMonth, Event, Skeleton
 
 SCANNED = 20_000  # entries looked at for one page: tens of milliseconds
 
@@ -81,3 +81,8 @@ def dropped(organization_id: UUID, since: datetime | None, until: datetime | Non
     if until is not None:
         months = months.filter(month__lte=until.astimezone(UTC).date())
     return list(months)
+
+
+def left_of(organization_id: UUID, event_id: UUID) -> Skeleton | None:
+    """What outlived an event that was dropped; None for one that was not."""
+    return Skeleton.objects.filter(organization_id=organization_id, event_id=event_id).first()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Sum
 
-from audit.models import Event, Skeleton
+from audit.models import Event
 from quotas.models import UsageBucket
 from tenants.models import ModelAlias, Organization
 
@@ -105,10 +105,6 @@ def one_call(organization_id: UUID, event_id: UUID) -> Event | None:
 DROPPED = (
     "This call was dropped when its retention was over. Its hash is kept, so that the chain can be followed."
 )
-
-
-def was_dropped(organization_id: UUID, event_id: UUID) -> bool:
-    return Skeleton.objects.filter(organization_id=organization_id, event_id=event_id).exists()
 
 
 def corrections(organization_id: UUID, call: Event) -> list[Event]:

@@ -163,7 +163,7 @@ def _page(
     waiting = list(rows.filter(state=State.OPEN)[:200])
     running = list(rows.filter(state=State.APPROVED).order_by("until")[:200])
     past = list(rows.filter(state__in=[State.REFUSED, State.ENDED])[:PAST])
-    limits, models = _choices(documents, given, request.GET)
+    limits, models = _choices(documents, organization.currency, given, request.GET)
     usual = datetime.now(zoneinfo.ZoneInfo(organization.time_zone)) + USUALLY
     shown = {
         "organization": organization,
@@ -199,12 +199,20 @@ def _documents() -> dict[str, dict[str, Any]]:
 
 def _row(asked: PolicyRequest, membership: Membership, documents: Mapping[str, Any]) -> Row:
     limits = documents.get(asked.policy.name, {"limits": []})["limits"]
-    now = next((in_one_line(one) for one in limits if one["name"] == asked.limit), "")
+    now = next(
+        (_in_words(one, membership.organization.currency) for one in limits if one["name"] == asked.limit), ""
+    )
     return Row(asked, asked.requester_id == membership.person_id, now)
 
 
+def _in_words(limit: Mapping[str, Any], currency: str) -> str:
+    """`60.00 USD per month`."""
+    words = in_one_line(limit)
+    return words.replace(" cost", f" {currency}", 1) if limit["meter"] == "cost" else words
+
+
 def _choices(
-    documents: Mapping[str, dict[str, Any]], given: Mapping[str, str], query: Mapping[str, str]
+    documents: Mapping[str, dict[str, Any]], currency: str, given: Mapping[str, str], query: Mapping[str, str]
 ) -> tuple[list[Choice], list[Choice]]:
     """Limits that can be raised now, and models that a policy does not allow."""
     wanted = given.get("what", "")
@@ -219,7 +227,7 @@ def _choices(
             value = f"limit:{name}:{one['name']}"
             named = one["name"] == limit if limit else False
             chosen = value == wanted or (named and policy in ("", name))
-            limits.append(Choice(value, f"{one['name']} of {name}, now {in_one_line(one)}", chosen))
+            limits.append(Choice(value, f"{one['name']} of {name}, now {_in_words(one, currency)}", chosen))
         for alias in aliases:
             if matches(alias, tuple(document["allow"]["models"])):
                 continue

@@ -14,7 +14,7 @@ from audit import reading
 from audit.events import COLUMNS, INTEGERS, TIMES, UUIDS, exported
 from audit.exports.selection import Selection
 from audit.models import Event
-from console.dashboard import DROPPED, corrections, one_call, was_dropped
+from console.dashboard import DROPPED, corrections, one_call
 from orbit.lib import money
 from quotas.reports import keys_named
 from tenants.api.endpoint import OrganizationEndpoint
@@ -168,7 +168,7 @@ class CallItem(Showing):
 
     def find(self) -> Event | None:
         found = one_call(self.organization.pk, self.kwargs["call"])
-        if found is None and was_dropped(self.organization.pk, self.kwargs["call"]):
+        if found is None and reading.left_of(self.organization.pk, self.kwargs["call"]) is not None:
             raise NotFound(DROPPED)
         return found
 

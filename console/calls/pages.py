@@ -14,11 +14,13 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from audit.models import Event
+from audit.reading import dropped
 from console import spreadsheet
 from console.access import organization_page
 from console.calls import charge, reading, story
-from console.calls.asked import CALL, LABELS, OF_CALLS, REFUSAL, SPANS, STATUSES, Asked, place_text
+from console.calls.asked import CALL, LABELS, OF_CALLS, REFUSAL, STATUSES, Asked
 from console.dashboard import corrections
+from console.filters import SPANS, place_text
 from orbit.lib import money
 from orbit.lib.clock import rfc3339
 from orbit.lib.errors import InputError
@@ -54,7 +56,8 @@ def calls_page(request: HttpRequest, membership: Membership) -> HttpResponse:
         "rows": found.rows,
         "newer": asked.address(before=place_text(found.newer)) if found.newer else "",
         "older": asked.address(after=place_text(found.older)) if found.older else "",
-        "refused": reading.refused_around(membership, asked.request_id) if asked.request_id else None,
+        "dropped": dropped(organization.pk, asked.since, asked.until),
+        **(_instead(membership, asked.request_id) if asked.request_id else {}),
         "own_only": not may(membership, Right.CALLS_READ),
         "kinds": _kinds(asked),
         "spans": [(name, label) for name, (label, _) in SPANS.items()],
@@ -88,8 +91,11 @@ def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> H
     organization = membership.organization
     call = reading.call(membership, event_id)
     if call is None:
-        refused = reading.refused_around(membership, event_id)
-        shown: dict[str, Any] = {"organization": organization, "request_id": event_id, "refused": refused}
+        shown: dict[str, Any] = {
+            "organization": organization,
+            "request_id": event_id,
+            **_instead(membership, event_id),
+        }
         with timezone.override(ZoneInfo(organization.time_zone)):
             return render(request, "console/no_call.html", shown, status=404)
     later = corrections(organization.pk, call)
@@ -111,6 +117,14 @@ def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> H
     }
     with timezone.override(ZoneInfo(organization.time_zone)):
         return render(request, "console/call.html", shown)
+
+
+def _instead(membership: Membership, event_id: UUID) -> dict[str, Any]:
+    """Of an id that is no call's."""
+    return {
+        "left": reading.left_of(membership, event_id),
+        "refused": reading.refused_around(membership, event_id),
+    }
 
 
 def _found(membership: Membership, asked: Asked) -> reading.Found:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from audit import reading
-from audit.models import Event
+from audit.models import Event, Skeleton
 from audit.reading import Place
 from console.calls.asked import REFUSAL, Asked
 from orbit.lib.clock import from_us
@@ -61,6 +61,14 @@ def everything(membership: Membership, asked: Asked) -> tuple[list[Event], bool]
 def call(membership: Membership, event_id: UUID) -> Event | None:
     calls = Event.objects.filter(organization_id=membership.organization_id, kind=Event.Kind.CALL)
     return calls.filter(event_id=event_id, **own_only(membership)).first()
+
+
+def left_of(membership: Membership, event_id: UUID) -> Skeleton | None:
+    """Of a call that was dropped. What is left names no key, so it is for whoever may read all calls."""
+    if not may(membership, Right.CALLS_READ):
+        return None
+    found = reading.left_of(membership.organization_id, event_id)
+    return found if found is not None and found.kind == Event.Kind.CALL else None
 
 
 def refused_around(membership: Membership, request_id: UUID) -> tuple[datetime, list[Event]] | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -15,8 +13,8 @@ from django.utils import timezone
 from audit.exports.selection import Selection
 from audit.models import Event
 from audit.reading import Place
-from console.calls.asked import SPANS, Chip, moment, place
-from orbit.lib.errors import InputError
+from console import filters
+from console.filters import Filters, Reader
 
 ALL = "all"
 KINDS = {
@@ -32,66 +30,49 @@ TEXTS = {"actor": ("Who", 254), "action": ("What", 80), "target": ("Of what", 30
 LABELS = {name: label for name, (label, _) in TEXTS.items()} | {
     "last": "When", "since": "From", "until": "Until", "id": "Id", "kind": "Kind",
 }  # fmt: skip
-_PLACES = ("after", "before")
+_ID = "it is an event’s, or the x-orbit-request-id of an answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`given` are the filters as they stand in the address; acts are shown where it names no kind."""
+class Asked(Filters):
+    """Acts are shown where the address names no kind."""
 
-    kind: str
-    given: dict[str, str]
     selection: Selection
     after: Place | None = None
     before: Place | None = None
     problems: dict[str, str] = field(default_factory=dict)
+
+    USUAL: ClassVar = Event.Kind.ACT
+    LABELS: ClassVar = LABELS
 
     @classmethod
     def read(
         cls, query: Mapping[str, str], time_zone: str, *, calls: bool, now: datetime | None = None
     ) -> Asked:
         """What cannot be read is a problem by its field, and filters nothing. `calls`: whether they may be seen."""
-        kind = query.get("kind") or Event.Kind.ACT
-        given, problems, found = dict[str, str](), dict[str, str](), dict[str, Any]()
-        if kind not in KINDS:
-            problems["kind"], kind = f"is none of {', '.join(KINDS)}", Event.Kind.ACT
-        elif kind != Event.Kind.ACT and not calls:
-            problems["kind"], kind = "takes the right calls.read besides", Event.Kind.ACT
-        for name in (*LABELS, *_PLACES):
-            text = query.get(name, "").strip()
-            if not text or name == "kind" or (kind != Event.Kind.ACT and name in TEXTS):
-                continue
-            try:
-                found[name] = _read(name, text, ZoneInfo(time_zone), now or timezone.now())
-                given[name] = text
-            except InputError as error:
-                problems[name] = error.message
+        kind, wrong = _kind(query.get("kind") or Event.Kind.ACT, calls=calls)
+        readers = _readers(ZoneInfo(time_zone), now or timezone.now())
+        if kind != Event.Kind.ACT:
+            readers = {name: reader for name, reader in readers.items() if name not in TEXTS}
+        read = filters.read(query, readers)
+        any_kind = kind == ALL or ("id" in read.found and calls)
         selection = Selection(
-            kind=None if kind == ALL or ("id" in found and calls) else str(kind),
-            since=found.get("since") or found.get("last"),
-            until=found.get("until"),
-            request_id=found.get("id"),
-            actor=found.get("actor"),
-            action=found.get("action"),
-            target=found.get("target"),
+            kind=None if any_kind else kind,
+            since=read.since,
+            until=read.found.get("until"),
+            request_id=read.found.get("id"),
+            actor=read.found.get("actor"),
+            action=read.found.get("action"),
+            target=read.found.get("target"),
         )
-        kept = {name: text for name, text in given.items() if name not in _PLACES}
-        return cls(str(kind), kept, selection, found.get("after"), found.get("before"), problems)
-
-    @property
-    def query(self) -> str:
-        """The address of the first page of the same."""
-        return self.address()
+        kept = {name: text for name, text in read.given.items() if name not in filters.PLACES}
+        after, before = (read.found.get(name) for name in filters.PLACES)
+        return cls(kind, kept, selection, after, before, wrong | read.problems)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """All of it, for a form that asks for the same."""
         return [("kind", self.kind), *self.given.items()]
-
-    def address(self, leave_out: str = "", **more: str) -> str:
-        kind = {"kind": self.kind} if self.kind != Event.Kind.ACT else {}
-        kept = {name: text for name, text in self.given.items() if name != leave_out}
-        return urlencode(kind | kept | more)
 
     def of_kind(self, kind: str) -> str:
         """The address of another kind, with what both know of."""
@@ -100,40 +81,19 @@ class Asked:
         }
         return replace(self, kind=kind, given=kept).address()
 
-    def chips(self) -> list[Chip]:
-        return [
-            Chip(LABELS[name], _shown(name, text), self.address(leave_out=name))
-            for name, text in self.given.items()
-        ]
+
+def _kind(asked: str, *, calls: bool) -> tuple[str, dict[str, str]]:
+    if asked not in KINDS:
+        return str(Event.Kind.ACT), {"kind": f"is none of {', '.join(KINDS)}"}
+    if asked != Event.Kind.ACT and not calls:
+        return str(Event.Kind.ACT), {"kind": "takes the right calls.read besides"}
+    return str(asked), {}
 
 
-def _read(name: str, text: str, zone: ZoneInfo, now: datetime) -> Any:
-    match name:
-        case "last":
-            if text not in SPANS:
-                raise InputError(name, f"is none of {', '.join(SPANS)}")
-            return now - SPANS[text][1]
-        case "since" | "until":
-            return moment(name, text, zone)
-        case "id":
-            return _id(text)
-        case "after" | "before":
-            return place(name, text)
-        case _:
-            most = TEXTS[name][1]
-            if len(text) > most or not text.isprintable():
-                raise InputError(name, f"must be printable text of at most {most} characters")
-            return text
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InputError("id", "is no id: it is an event’s, or the x-orbit-request-id of an answer") from None
-
-
-def _shown(name: str, text: str) -> str:
-    if name == "last":
-        return SPANS[text][0]
-    return text.replace("T", " ") if name in ("since", "until") else text
+def _readers(zone: ZoneInfo, now: datetime) -> dict[str, Reader]:
+    return {
+        **{name: filters.words(name, most) for name, (_, most) in TEXTS.items()},
+        **filters.times(zone, now),
+        "id": filters.identifier("id", _ID),
+        **filters.places(),
+    }

@@ -16,10 +16,11 @@ from django_htmx.http import HttpResponseClientRedirect
 from audit.events import COLUMNS, exported
 from audit.models import Event
 from audit.proof import prove
+from audit.reading import dropped
 from console.access import organization_page
-from console.calls.asked import SPANS, place_text
 from console.explorer import difference, reading
 from console.explorer.asked import KINDS, LABELS, TEXTS, Asked
+from console.filters import SPANS, place_text
 from tenants.models import Membership
 from tenants.rights import Right, may
 
@@ -32,7 +33,7 @@ def audit_page(request: HttpRequest, membership: Membership) -> HttpResponse:
     organization = membership.organization
     asked = read(request, membership)
     wanted = None if asked.problems else asked.selection.request_id
-    if wanted is not None and reading.event(membership, wanted) is not None:
+    if wanted is not None and (reading.event(membership, wanted) or reading.left_of(membership, wanted)):
         there = redirect("event", organization.slug, wanted)
         return HttpResponseClientRedirect(there.url) if request.headers.get("HX-Request") else there
     found = reading.Found([], None, None) if asked.problems else reading.page(asked)
@@ -51,6 +52,7 @@ def audit_page(request: HttpRequest, membership: Membership) -> HttpResponse:
             if kind == Event.Kind.ACT or may(membership, Right.CALLS_READ)
         ],
         "spans": [(name, label) for name, (label, _) in SPANS.items()],
+        "dropped": dropped(organization.pk, asked.selection.since, asked.selection.until),
         "trail": reading.state(membership, of_operators=request.user.has_perm(SEE_DEAD_LETTERS)),
     }
     with timezone.override(ZoneInfo(organization.time_zone)):
@@ -63,7 +65,12 @@ def event_page(request: HttpRequest, membership: Membership, event_id: UUID) -> 
     organization = membership.organization
     event = reading.event(membership, event_id)
     if event is None:
-        raise Http404
+        left = reading.left_of(membership, event_id)
+        if left is None:
+            raise Http404
+        with timezone.override(ZoneInfo(organization.time_zone)):
+            gone = {"organization": organization, "left": left}
+            return render(request, "console/explorer/gone.html", gone, status=404)
     told: dict[str, Any] = exported({name: getattr(event, name) for name in COLUMNS})
     rows = difference.rows(event.detail.get("before"), event.detail.get("after"))
     shown = {

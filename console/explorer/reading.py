@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from audit import reading
-from audit.models import ChainHead, Checkpoint, CheckpointHead, DeadLetter, Event, OutboxEntry
+from audit.models import ChainHead, Checkpoint, CheckpointHead, DeadLetter, Event, OutboxEntry, Skeleton
 from audit.reading import Place
 from console.explorer import difference
 from console.explorer.asked import Asked
@@ -67,6 +67,14 @@ def page(asked: Asked) -> Found:
 def event(membership: Membership, event_id: UUID) -> Event | None:
     """One that the member may see: all but acts take another right."""
     found = Event.objects.filter(organization_id=membership.organization_id, event_id=event_id).first()
+    if found is None or (found.kind != Event.Kind.ACT and not may(membership, Right.CALLS_READ)):
+        return None
+    return found
+
+
+def left_of(membership: Membership, event_id: UUID) -> Skeleton | None:
+    """What outlived an event that was dropped and that the member might see."""
+    found = reading.left_of(membership.organization_id, event_id)
     if found is None or (found.kind != Event.Kind.ACT and not may(membership, Right.CALLS_READ)):
         return None
     return found

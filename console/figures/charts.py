@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -147,7 +148,7 @@ def drawn(name: str, moments: Sequence[Moment], step: str, currency: str) -> Cha
             )
         )
     paths = _lines(points, layers) if is_lines else _blocks(points, layers)
-    grid = [(str(_y(part, scale)), shown(part)) for part in (scale, scale // 2)] if top else []
+    grid = [(str(_y(part, scale)), _short(shown(part))) for part in (scale, scale // 2)] if top else []
     has_before = any(one is not None for one in before)
     return Chart(name, title, layers, points, paths, grid, not top, has_before)
 
@@ -222,6 +223,11 @@ def _nice(top: int, name: str) -> int:
     while power * 50 < top:
         power *= 10
     return next((power * step for step in range(1, 51) if power * step >= top), top)
+
+
+def _short(figure: str) -> str:
+    """An amount without zeros that say nothing: $0.0800 is $0.08 beside a line."""
+    return re.sub(r"(\.\d\d\d*?)0+$", r"\1", figure)
 
 
 def _named(moment: Moment, step: str) -> str:

@@ -87,7 +87,9 @@ def tiles(now: Row, before: Row, currency: str) -> list[Tile]:
             "Calls",
             compact(now["requests"]),
             whole(now["requests"]),
-            f"{share(now['estimated_requests'], now['requests'])} with estimated usage",
+            f"{share(now['estimated_requests'], now['requests'])} with estimated usage"
+            if now["estimated_requests"]
+            else "",
             _change(now["requests"], before["requests"]),
         ),
         Tile(
@@ -101,7 +103,7 @@ def tiles(now: Row, before: Row, currency: str) -> list[Tile]:
             "Errors",
             compact(now["failed"]),
             whole(now["failed"]),
-            f"{share(now['failed'], now['requests'])} of calls",
+            f"{share(now['failed'], now['requests'])} of calls" if now["requests"] else "",
             _change(now["failed"], before["failed"]),
             "bad" if now["failed"] else "",
         ),

@@ -73,7 +73,9 @@ def policy_page(request: HttpRequest, membership: Membership, policy: str) -> Ht
 @organization_page(Right.ORGANIZATION_READ)
 def compare_page(request: HttpRequest, membership: Membership, policy: str) -> HttpResponse:
     found = _found(policy)
-    numbers = [request.GET.get(name, "") for name in ("from", "to")]
+    latest = found.policy.revision
+    usual = {"from": str(max(1, latest - 1)), "to": str(latest)}
+    numbers = [request.GET.get(name, usual[name]) for name in usual]
     older, newer = (
         reading.revision_of(found.policy, int(one)) if one.isdecimal() and len(one) < 9 else None
         for one in numbers

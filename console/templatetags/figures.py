@@ -20,6 +20,12 @@ _SMALL = Decimal("0.1")
 
 
 @register.filter
+def meter_name(meter: str) -> str:
+    """As a limit is spoken of: `300 input tokens`, `5 calls in flight`."""
+    return "calls in flight" if meter == "concurrency" else meter.replace("_", " ")
+
+
+@register.filter
 def whole(value: int | None) -> str:
     """1234567 to 1,234,567."""
     return f"{value:,}" if isinstance(value, int) else UNKNOWN

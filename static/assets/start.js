@@ -14,7 +14,7 @@
   const form = document.querySelector("[data-try]");
   if (!form) return;
   const [answer, said, refused] = ["answer", "said", "refused"].map((name) => form.querySelector(`[data-${name}]`));
-  const headers = { Authorization: `Bearer ${form.dataset.key}`, "Content-Type": "application/json" };
+  const { ask, figures } = window.orbitGateway;
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -23,7 +23,7 @@
     answer.textContent = "";
     said.hidden = refused.hidden = true;
     try {
-      await ask(form.model.value, form.prompt.value);
+      await tell(await send(form.model.value, form.prompt.value));
     } catch (error) {
       refused.textContent = error.message;
       refused.hidden = false;
@@ -31,46 +31,24 @@
     button.disabled = false;
   });
 
-  async function ask(model, prompt) {
-    const body = { model, messages: [{ role: "user", content: prompt }], stream: true, stream_options: { include_usage: true } };
-    const response = await fetch("/v1/chat/completions", { method: "POST", headers, body: JSON.stringify(body) });
-    if (!response.ok) throw new Error((await response.json()).error.message);
-    for await (const piece of events(response.body)) {
-      if (piece.error) throw new Error(piece.error.message);
-      answer.textContent += piece.choices?.[0]?.delta?.content ?? "";
-    }
-    await show(response.headers.get("x-orbit-request-id"));
+  // The id of the request.
+  async function send(model, prompt) {
+    let id;
+    await ask(form.dataset.key, { model, messages: [{ role: "user", content: prompt }] }, undefined, (heard) => {
+      id = heard.id ?? id;
+      answer.textContent = heard.text ?? answer.textContent;
+    });
+    return id;
   }
 
-  async function* events(stream) {
-    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const parts = (rest + value).split("\n\n");
-      rest = parts.pop();
-      for (const part of parts) {
-        const data = part.replace(/^data: /, "");
-        if (data !== "[DONE]" && part.startsWith("data: ")) yield JSON.parse(data);
-      }
-    }
-  }
-
-  // The ledger has the call a moment after its last byte.
-  async function show(id) {
+  async function tell(id) {
     said.textContent = "Waiting for the ledger …";
     said.hidden = false;
-    for (let tries = 0; tries < 40; tries++) {
-      const response = await fetch(form.dataset.figures.replace(form.dataset.nobody, id));
-      if (response.status === 200) return tell(await response.json(), id);
-      if (!response.ok) break;
-      await new Promise((resolve) => setTimeout(resolve, 250));
+    const call = await figures(form.dataset.figures.replace(form.dataset.nobody, id));
+    if (!call) {
+      said.textContent = "The ledger does not have the call yet. It shows up on the dashboard when it does.";
+      return;
     }
-    said.textContent = "The ledger does not have the call yet. It shows up on the dashboard when it does.";
-  }
-
-  function tell(call, id) {
     const known = call.cost_nano !== null;
     const amount = (call.cost_nano / 1e9).toLocaleString("en", { maximumSignificantDigits: 3, maximumFractionDigits: 9 });
     const cost = known ? `${amount} ${call.currency}` : "no known cost";

@@ -79,7 +79,7 @@ def test_from_asking_to_an_answer_with_less(tenant: Tenant, mailoutbox: Mails, s
     assert "to answer" in page(owner, tenant.path)
     assert "to answer" not in page(mine, tenant.path)
     shown = page(owner, path(tenant))
-    for words in (developer.email, "budget: 80.00", "now 50.00 cost per month", "the fair in Hannover"):
+    for words in (developer.email, "budget: 80.00", "now 50.00 USD per month", "the fair in Hannover"):
         assert words in shown
 
     owner.post(path(tenant, f"{one.pk}/approve/"), {"amount": "60.00", "reason": "that is enough"})

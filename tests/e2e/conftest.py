@@ -15,11 +15,13 @@ from typing import Any
 import httpx2
 import pytest
 from allauth.account.models import EmailAddress
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from audit.tasks import write_ledger
 from orbit.demo.provider.process import ProviderHandle
+from tenants import services
 from tenants.models import Person
-from tests.console.conftest import Tenant, make_tenant
+from tests.console.conftest import Tenant, make_person, make_tenant
 
 PASSWORD = "correct horse battery"
 _START_S = 90  # of a machine that does much else
@@ -124,6 +126,23 @@ def tenant() -> Tenant:
 
 def can_sign_in(person: Person) -> None:
     EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+
+
+def joined(tenant: Tenant, role: str) -> Person:
+    """Somebody new in that role."""
+    person = make_person()
+    services.add_member(organization_id=tenant.organization.pk, person=person, role=role, actor="test")
+    can_sign_in(person)
+    return person
+
+
+def ledger_has(what_shows_it: Locator, count: int = 1) -> None:
+    """Until the ledger has what the page waits for: nobody else writes it here."""
+    deadline = time.monotonic() + 20
+    while what_shows_it.count() < count and time.monotonic() < deadline:
+        write_ledger()
+        what_shows_it.page.wait_for_timeout(100)
+    expect(what_shows_it).to_have_count(count)
 
 
 def sign_in(page: Page, email: str, path: str = "/") -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from audit.models import Event
-from audit.tasks import write_ledger
 from orbit.lib import access
 from tenants import services
 from tests.conftest import MakeTenant
 from tests.console.conftest import Tenant, make_person
-from tests.e2e.conftest import NewPage, can_sign_in, fits, sign_in
+from tests.e2e.conftest import NewPage, can_sign_in, fits, ledger_has, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -67,13 +65,7 @@ def test_list_and_call_fit_a_phone(new_page: NewPage, tenant: Tenant) -> None:
 
 
 def _answered(page: Page, count: int) -> None:
-    """Until the ledger has so many calls; nobody else writes it here."""
-    links = page.get_by_role("link", name="in the ledger", exact=True)
-    deadline = time.monotonic() + 20
-    while links.count() < count and time.monotonic() < deadline:
-        write_ledger()
-        page.wait_for_timeout(100)
-    expect(links).to_have_count(count)
+    ledger_has(page.get_by_role("link", name="in the ledger", exact=True), count)
 
 
 def test_models_answer_side_by_side_and_a_refusal_is_explained(

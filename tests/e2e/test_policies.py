@@ -11,19 +11,11 @@ from playwright.sync_api import Page, expect
 
 from console.policies import trials
 from tenants import services
-from tenants.models import Person
 from tests.console.conftest import Tenant, make_person
-from tests.e2e.conftest import NewPage, can_sign_in, fits, go_to, sign_in
+from tests.e2e.conftest import NewPage, can_sign_in, fits, go_to, joined, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 WIDTHS = [1280, pytest.param(390, marks=pytest.mark.full)]
-
-
-def joined(tenant: Tenant, role: str) -> Person:
-    person = make_person()
-    services.add_member(organization_id=tenant.organization.pk, person=person, role=role, actor="test")
-    can_sign_in(person)
-    return person
 
 
 def work(tenant: Tenant, settings: Any) -> None:

@@ -10,9 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from audit.models import Event
-from audit.tasks import write_ledger
 from orbit.lib import access
-from tests.e2e.conftest import PASSWORD, NewPage, fits
+from tests.e2e.conftest import PASSWORD, NewPage, fits, ledger_has
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 MOST_INTERACTIONS = 12
@@ -36,13 +35,8 @@ class Hand:
 
 
 def _figures(page: Page) -> str:
-    """What the page says of the call once the ledger has it; nobody else writes the ledger here."""
-    link = page.get_by_role("link", name="in the ledger")
-    deadline = time.monotonic() + 15
-    while not link.is_visible() and time.monotonic() < deadline:
-        write_ledger()
-        page.wait_for_timeout(100)
-    expect(link).to_be_visible()
+    """What the page says of the call once the ledger has it."""
+    ledger_has(page.get_by_role("link", name="in the ledger"))
     return page.locator("[data-said]").inner_text()
 
 
