@@ -132,10 +132,10 @@ def _bring_back(shard: int, position: str, known: Sequence[Entry]) -> None:
     unread = _unread(shard, position)
     for start in range(0, len(known), 1000):
         some = known[start : start + 1000]
-        in_ledger = _in_ledger([one.lease_id for one in some])
+        found = in_ledger(one.lease_id for one in some)
         for one in some:
             if one.lease_id not in unread:
-                _bring_back_one(shard, one, in_ledger.get(one.lease_id))
+                _bring_back_one(shard, one, found.get(one.lease_id))
 
 
 def _bring_back_one(shard: int, entry: Entry, ledger: Booked | None) -> None:
@@ -162,7 +162,7 @@ def _forget_ended(shard: int) -> None:
     store = client()
     ids: Any = store.zrange(keys.leases(shard), 0, -1)
     for start in range(0, len(ids), 1000):
-        for lease_id, found in _in_ledger(one.decode() for one in ids[start : start + 1000]).items():
+        for lease_id, found in in_ledger(one.decode() for one in ids[start : start + 1000]).items():
             charged = found.amounts
             ended = f"expired {charged.input_tokens} {charged.output_tokens} {charged.cost_nano}\n"
             store.set(keys.tombstone(shard, lease_id), ended if found.lapsed else "settled", px=TOMBSTONE_MS)
@@ -191,7 +191,8 @@ def _unread(shard: int, position: str) -> set[str]:
                 found.add(str(orjson.loads(fields[b"e"]).get("event_id")))
 
 
-def _in_ledger(ids: Iterable[str]) -> dict[str, Booked]:
+def in_ledger(ids: Iterable[str]) -> dict[str, Booked]:
+    """What the ledger says of these calls, of those that it has; in the scope of its writer."""
     wanted = [UUID(one) for one in ids]
     rows = Event.objects.filter(event_id__in=wanted, kind="call")
     corrected = set(Event.objects.filter(corrects__in=wanted).values_list("corrects", flat=True))

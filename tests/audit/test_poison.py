@@ -149,7 +149,7 @@ def test_database_that_is_away_buries_nothing(feed: Feed, monkeypatch: pytest.Mo
     assert letters(feed) == []
 
 
-@pytest.mark.parametrize(("count", "killer", "searching"), [(8, 3, 1), (60, 10, 2)])
+@pytest.mark.parametrize(("count", "killer", "searching"), [(8, 3, 2), (60, 10, 4)])
 def test_entry_that_kills_five_writers_is_buried_and_no_good_one_with_it(
     feed: Feed, count: int, killer: int, searching: int
 ) -> None:
@@ -181,7 +181,7 @@ def test_one_kill_over_a_large_batch_is_no_reason_to_write_it_one_by_one(feed: F
     while ledger.write_shard(store, shard):
         batches += 1
     assert len(calls(feed)) == 300
-    assert 1 < batches < 80
+    assert 1 < batches < 12
     assert letters(feed) == []
     assert store.exists(attempts.key(shard)) == 0
 

@@ -17,6 +17,7 @@ import orjson
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from audit.models import ShardPosition
 from audit.tasks import write_ledger
@@ -300,6 +301,22 @@ def test_settlement_that_a_dead_worker_could_not_send_is_sent_for_it(fresh: Tena
     assert counter(lease)[:3] == (80, 0, 0)
     assert [one["status"] for one in fresh.events()] == ["settled"]
     assert sweep_journals() == 1
+    assert list(journals.iterdir()) == []
+
+
+def test_what_a_dead_worker_left_is_looked_up_in_one_go(fresh: Tenant, journals: Path) -> None:
+    """One by one, the journals of a few busy workers take longer than a sweep may."""
+    ended = [str(uuid7()) for _ in range(120)]
+    events = [call(fresh, one, "settled", Amounts(1, 1, 10)) for one in ended]
+    for event in events:
+        client().xadd(keys.stream(fresh.shard), {"e": event, "t": time.time_ns() // 1000, "k": "call"})
+    while write_ledger():
+        pass
+    left = zip(ended, events, strict=True)
+    journal_of_a_dead_worker(journals, *[("closed", fresh.shard, one, event) for one, event in left])
+    with CaptureQueriesContext(connections["ledger"]) as asked:
+        assert sweep_journals() == 1
+    assert len(asked) < 6
     assert list(journals.iterdir()) == []
 
 

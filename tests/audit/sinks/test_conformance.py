@@ -21,10 +21,18 @@ from tests.audit.sinks.harness import FAST, FAULTS, Harness, eventually, process
 from tests.audit.sinks.harnesses import HARNESSES, LinesHarness, WebhookHarness
 
 
-def playing(fault: str) -> Any:
-    """Every kind that the fault can happen to."""
-    kinds = [kind for kind, made in sorted(HARNESSES.items()) if fault not in made.cannot]
-    return pytest.mark.parametrize("harness", kinds, indirect=True)
+def playing(fault: str, quick: str = "") -> Any:
+    """Every kind that the fault can happen to; all but the `quick` one in `make test-full` only."""
+    return _kinds(quick, cannot=fault)
+
+
+def _kinds(quick: str, cannot: str = "") -> Any:
+    kinds = [kind for kind, made in sorted(HARNESSES.items()) if cannot not in made.cannot]
+    assert not quick or quick in kinds
+    slower = {kind: [] if kind == quick else [pytest.mark.full] for kind in kinds}
+    return pytest.mark.parametrize(
+        "harness", [pytest.param(kind, marks=slower[kind]) for kind in kinds], indirect=True
+    )
 
 
 def calls_of(harness: Harness) -> list[dict[str, Any]]:
@@ -69,7 +77,7 @@ def test_every_kind_has_a_harness_that_plays_every_fault_or_says_why_not() -> No
 
 
 def test_every_fault_is_in_this_suite() -> None:
-    assert set(re.findall(r'^@playing\("(\w+)"\)', Path(__file__).read_text(), re.MULTILINE)) == set(FAULTS)
+    assert set(re.findall(r'^@playing\("(\w+)"', Path(__file__).read_text(), re.MULTILINE)) == set(FAULTS)
 
 
 def test_the_documentation_has_the_kinds_of_the_suite_and_no_others() -> None:
@@ -90,6 +98,7 @@ def test_everything_arrives_in_order_and_is_counted(harness: Harness, feeds: Fee
     assert (found.sent, found.dead_letters, found.missing, found.last_error) == (135, 0, 0, "")
 
 
+@_kinds("lines")
 def test_what_was_acknowledged_but_not_written_down_comes_again(
     harness: Harness, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +119,7 @@ def test_what_was_acknowledged_but_not_written_down_comes_again(
     assert check(harness, feeds) == sum(lost) > 0
 
 
-@playing("ack_lost")
+@playing("ack_lost", "forward")
 def test_what_it_took_without_a_word_comes_again_under_the_same_ids(harness: Harness, feeds: Feeds) -> None:
     harness.mode("ack_lost")
     entry = harness.entry(organizations=feeds.slugs)
@@ -120,7 +129,7 @@ def test_what_it_took_without_a_word_comes_again_under_the_same_ids(harness: Har
     assert check(harness, feeds) > 0
 
 
-@playing("refused")
+@playing("refused", "webhook")
 def test_what_happens_while_it_is_down_arrives_when_it_is_up(harness: Harness, feeds: Feeds) -> None:
     entry = harness.entry(organizations=feeds.slugs)
     harness.down()
@@ -137,7 +146,7 @@ def test_what_happens_while_it_is_down_arrives_when_it_is_up(harness: Harness, f
     check(harness, feeds)
 
 
-@playing("blackholed")
+@playing("blackholed", "google")
 def test_what_happens_while_nothing_answers_arrives_when_something_does(
     harness: Harness, feeds: Feeds
 ) -> None:
@@ -154,7 +163,7 @@ def test_what_happens_while_nothing_answers_arrives_when_something_does(
     check(harness, feeds)
 
 
-@playing("slow")
+@playing("slow", "otlp")
 def test_a_slow_sink_delays_nobody_else_and_holds_no_more_than_a_batch(
     harness: Harness, feeds: Feeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +192,7 @@ def test_a_slow_sink_delays_nobody_else_and_holds_no_more_than_a_batch(
     assert max(held) == FAST["batch"]["events"]
 
 
-@playing("throttled")
+@playing("throttled", "webhook")
 def test_a_sink_that_says_too_many_gets_it_later(harness: Harness, feeds: Feeds) -> None:
     harness.mode("throttled")
     entry = harness.entry(organizations=feeds.slugs)
@@ -194,7 +203,7 @@ def test_a_sink_that_says_too_many_gets_it_later(harness: Harness, feeds: Feeds)
     assert lag_of(entry["name"]).dead_letters == 0
 
 
-@playing("flapping")
+@playing("flapping", "otlp")
 def test_a_sink_that_fails_every_other_time_gets_everything(harness: Harness, feeds: Feeds) -> None:
     harness.mode("flapping")
     entry = harness.entry(organizations=feeds.slugs)
@@ -205,7 +214,7 @@ def test_a_sink_that_fails_every_other_time_gets_everything(harness: Harness, fe
     assert lag_of(entry["name"]).dead_letters == 0
 
 
-@playing("poison")
+@playing("poison", "kafka")
 def test_what_it_will_never_take_goes_to_its_dead_letters_and_the_rest_arrives(
     harness: Harness, feeds: Feeds
 ) -> None:
@@ -223,7 +232,7 @@ def test_what_it_will_never_take_goes_to_its_dead_letters_and_the_rest_arrives(
     check(harness, feeds, without=poison)
 
 
-@playing("poison")
+@playing("poison", "forward")
 def test_one_that_it_will_never_take_is_found_though_nothing_comes_after_it(
     harness: Harness, feeds: Feeds
 ) -> None:
@@ -237,7 +246,7 @@ def test_one_that_it_will_never_take_is_found_though_nothing_comes_after_it(
     check(harness, feeds, without=frozenset([poison["event_id"]]))
 
 
-@playing("wrong_certificate")
+@playing("wrong_certificate", "kafka")
 def test_a_sink_with_another_certificate_is_sent_nothing_until_it_has_its_own(
     harness: Harness, feeds: Feeds
 ) -> None:

@@ -50,8 +50,7 @@ def rss_mb(pid: int) -> float:
     return int(found[1]) / 1024
 
 
-# Kafka and OTLP are not among them yet: they have not been seen to come through it.
-SHOWN = ("forward", "google", "lines", "webhook")
+SHOWN = ("forward", "google", "kafka", "lines", "otlp", "webhook")
 
 
 @pytest.mark.full

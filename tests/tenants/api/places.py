@@ -138,7 +138,7 @@ def _call(organization: Organization) -> UUID:
         organization_id=organization.pk,
         organization=organization.slug,
         seq=1,
-        shard=organization.shard,
+        shard=32_000,  # no writer's
         shard_seq=secrets.randbits(50),
         request_id=uuid7(),
         admitted_at=now,
