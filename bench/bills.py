@@ -102,14 +102,19 @@ class Trial:
     account: str
     since: Any
     until: Any
+    handle: BillsHandle
     run: Run | None = None
+
+    def show(self) -> None:
+        """The bill as it is now."""
+        self.handle.show(self.told.scenario)
 
     def reconcile(self) -> Run:
         from billing.reconcile import runs
 
         where = {"organization_id": self.organization.pk}
         self.run = runs.request_run(
-            **where, actor="bench", account=self.account, since=self.since, until=self.until
+            **where, actor="bench", account=self.account, since=self.since, until=self.until, here=True
         )
         made = runs.perform(**where, run_id=self.run.pk)
         assert made is not None
@@ -149,8 +154,9 @@ def prepare(plan: Plan, handle: BillsHandle, seed: int) -> Trial:
     _plant(history, plan)
     told = history.finish(ADMIN_KEY, int(time.time()))
     _fill(organization, told)
-    handle.show(told.scenario)
-    return Trial(plan, told, organization, "main", until - timedelta(days=plan.days), until)
+    made = Trial(plan, told, organization, "main", until - timedelta(days=plan.days), until, handle)
+    made.show()
+    return made
 
 
 def _plant(history: History, plan: Plan) -> None:

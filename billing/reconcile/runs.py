@@ -38,11 +38,17 @@ NIGHT = "schedule"
 
 
 def request_run(
-    *, organization_id: UUID, actor: Actor, account: str, since: date | None = None, until: date | None = None
+    *,
+    organization_id: UUID,
+    actor: Actor,
+    account: str,
+    since: date | None = None,
+    until: date | None = None,
+    here: bool = False,
 ) -> Run:
     """Of [since, until), days of UTC; without them, the days that the provider may have changed of late.
 
-    It is sent to a worker once the transaction is through. InputError for an account that cannot be reconciled.
+    It is sent to a worker once the transaction is through, unless it is to be done `here`. InputError for an account that cannot be reconciled.
     """
     with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
         row = _account(account)
@@ -60,7 +66,8 @@ def request_run(
         if actor != NIGHT:
             change.act("reconciliation.run", row.name, None, {"since": str(first), "until": str(last)})
         run.refresh_from_db()
-        send_run_after_commit(run)
+        if not here:
+            send_run_after_commit(run)
     return run
 
 

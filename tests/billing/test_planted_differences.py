@@ -19,10 +19,10 @@ def test_clean_traffic_has_no_drift_but_rounding(provider: str, make_trial: Make
     assert (found.token_drift, found.unexplained_nano, found.adjustments) == (0, 0, 0)
     assert found.wrong == []
     rows = made.rows()
-    assert sum(row.calls for row in rows) == 300
+    assert sum(row.calls for row in rows) == 120
     lines = 5 * len(rows)
     assert (
-        found.rounding_nano <= 300 + 50 * lines
+        found.rounding_nano <= 120 + 50 * lines
     )  # each call rounds up, each line of Anthropic's to 1/20,000,000
     assert all(row.ours_tokens == row.theirs_tokens for row in rows)
 

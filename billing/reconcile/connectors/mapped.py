@@ -94,7 +94,7 @@ def rows(content: bytes, how: CsvMapping) -> Iterator[tuple[UsageRow, CostRow | 
             raise InputError("file", f"has more than {MOST_ROWS} lines", "import a shorter time")
         try:
             yield _row(row, how)
-        except (ValueError, Refused) as error:
+        except (ArithmeticError, ValueError, Refused) as error:
             raise InputError("file", f"line {number}: {error}") from None
 
 

@@ -69,23 +69,25 @@ class Handler(BaseHTTPRequestHandler):
             return
         refuse = self.bills.begin()
         try:
-            self._report(path.path, parse_qs(path.query), refuse)
+            found = self._report(path.path, parse_qs(path.query), refuse)
         finally:
             self.bills.end()
+        self._answer(*found)
 
-    def _report(self, path: str, query: dict[str, list[str]], refuse: bool) -> None:
+    def _report(
+        self, path: str, query: dict[str, list[str]], refuse: bool
+    ) -> tuple[int, Any, dict[str, str]]:
         report, scenario = REPORTS.get(path), self.bills.current()
         if report is None:
-            self._answer(404, {"error": {"message": "no such report"}})
-        elif not self._may(scenario.secret):
-            self._answer(401, {"error": {"message": "this takes an admin key"}})
-        elif refuse:
-            self._answer(429, {"error": {"message": "too many requests"}}, {"Retry-After": "0"})
-        else:
-            try:
-                self._answer(200, report(scenario, query))
-            except (BadRequest, ValueError) as error:
-                self._answer(400, {"error": {"message": str(error)}})
+            return 404, _error("no such report"), {}
+        if not self._may(scenario.secret):
+            return 401, _error("this takes an admin key"), {}
+        if refuse:
+            return 429, _error("too many requests"), {"Retry-After": "0"}
+        try:
+            return 200, report(scenario, query), {}
+        except (BadRequest, ValueError) as error:
+            return 400, _error(str(error)), {}
 
     def _may(self, secret: str) -> bool:
         given = self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
@@ -105,6 +107,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's
         pass
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"error": {"message": message}}
 
 
 def serve(path: Path, port: int, refuse_every: int, parent: int | None) -> int:
