@@ -15,7 +15,7 @@ KINDS = ("call", "correction", "adjustment", "refusal", "act")
 CALLS = ("call", "correction", "adjustment")
 COUNTED = (*CALLS, "refusal")
 LATER = ("correction", "adjustment")
-REFUSAL, ACT = ("refusal",), ("act",)
+ADJUSTMENT, REFUSAL, ACT = ("adjustment",), ("refusal",), ("act",)
 
 STATUSES = ("settled", "provider_failed", "client_gone", "lease_expired")
 SOURCES = ("provider", "partial", "estimated", "lease_expired", "unknown")
@@ -106,7 +106,12 @@ FIELDS = (
     ),
     Field("seq", KINDS, "Its number in the organization's ledger, without gaps.", POSITIVE),
     Field("request_id", CALLS, "The `x-orbit-request-id` of the answer.", ID),
-    Field("corrects", LATER, "The `event_id` of the event that it corrects.", ID),
+    Field(
+        "corrects",
+        LATER,
+        "The `event_id` of the event that it corrects. Absent from an adjustment of a whole day, or of a call that the ledger does not have.",
+        ID,
+    ),
     Field(
         "admitted_at",
         KINDS,
@@ -241,7 +246,7 @@ FIELDS = (
         "cache_write_5m_tokens cache_write_30m_tokens cache_write_1h_tokens cache_write_12h_tokens",
         CALLS,
         "Of the tokens written to the cache, those for that long.",
-        COUNT,
+        DIFFERENCE,
     ),
     Field(
         "output_audio_tokens output_image_tokens output_video_tokens",
@@ -273,6 +278,19 @@ FIELDS = (
         TEXT,
     ),
     Field("reason", LATER, "Why it was written.", TEXT),
+    Field(
+        "calls",
+        ADJUSTMENT,
+        "How many calls more, or fewer, the provider counts: a call that is not in the ledger, or was counted twice.",
+        DIFFERENCE,
+    ),
+    Field(
+        "cause exception",
+        ADJUSTMENT,
+        "Of one that [reconciliation](reconciliation.md) led to: the cause of the difference, and the id of the exception that was approved.",
+        {"cause": text(16), "exception": ID},
+    ),
+    Field("approved_by", ADJUSTMENT, "Who approved it.", TEXT),
     Field("since until", REFUSAL, "The minute that was counted.", TIME),
     Field(
         "shadow",

@@ -18,7 +18,7 @@ ALWAYS = (
 REQUIRED: dict[str, tuple[str, ...]] = {
     "call": ("request_id", "settled_at", "project", "key", "model", "status", "usage_source", "currency"),
     "correction": ("corrects", "reason"),
-    "adjustment": ("corrects", "reason"),
+    "adjustment": ("reason",),
     "refusal": ("code", "count", "since", "until"),
     "act": ("actor", "action", "target"),
 }

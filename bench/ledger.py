@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="where the writer's time goes, instead")
     parser.add_argument("--markdown", action="store_true", help="rewrite the table in docs/performance.md")
     options = parser.parse_args()
-    with _servers() as servers:
+    with servers_for_bench() as servers:
         assert servers.postgres is not None
         if options.profile:
             _profile(options.events)
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 @contextmanager
-def _servers() -> Iterator[Running]:
+def servers_for_bench() -> Iterator[Running]:
     parent = "/var/tmp" if state.is_root() else None  # noqa: S108 - mkdtemp's folder is ours alone
     folder = Path(tempfile.mkdtemp(prefix="orbit-bench-", dir=parent))
     try:

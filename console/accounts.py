@@ -173,7 +173,7 @@ def delete(request: HttpRequest, membership: Membership, account_id: UUID) -> Ht
 
 
 def _found(asked: dict[str, str]) -> QuerySet[ProviderAccount]:
-    rows = ProviderAccount.objects.defer("credential_sealed").order_by("name")
+    rows = ProviderAccount.objects.defer("credential_sealed", "usage_credential_sealed").order_by("name")
     rows = rows.annotate(models=Count("targets__alias", distinct=True))
     if asked["q"]:
         rows = rows.filter(Q(name__icontains=asked["q"]) | Q(base_url__icontains=asked["q"]))

@@ -47,6 +47,13 @@ GROUPS = {
         ("Skeletons", "audit.skeleton", "data_array"),
         ("Dirty buckets", "quotas.dirtybucket", "cleaning_services"),
     ),
+    "Bills": (
+        ("Exceptions", "billing.billexception", "rule"),
+        ("Comparisons", "billing.comparison", "balance"),
+        ("Runs", "billing.run", "play_circle"),
+        ("Rows of reports", "billing.billedrow", "table_rows"),
+        ("Sources", "billing.billsource", "settings"),
+    ),
     "People": (
         ("People", "tenants.person", "person"),
         ("Groups", "auth.group", "group"),

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import task_prerun, worker_init
 from django.db import close_old_connections, connections
 
@@ -114,6 +115,26 @@ app.conf.update(
         },
         "renew data keys": {
             "task": "tenants.tasks.renew_data_keys",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
+        "reconcile with providers' bills": {
+            "task": "billing.tasks.reconcile_nightly",
+            "schedule": crontab(hour="4", minute="10"),
+            "options": {"expires": 7200},
+        },
+        "send waiting reconciliations": {
+            "task": "billing.tasks.sweep_runs",
+            "schedule": 120.0,
+            "options": {"expires": 100},
+        },
+        "learn paddings": {
+            "task": "billing.tasks.learn_paddings",
+            "schedule": crontab(hour="6", minute="40"),
+            "options": {"expires": 7200},
+        },
+        "forget providers' reports": {
+            "task": "billing.tasks.forget_reports",
             "schedule": 3600.0,
             "options": {"expires": 600},
         },

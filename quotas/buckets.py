@@ -33,8 +33,10 @@ class ObjectSums(Sums):
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField()
     starts_at = models.DateTimeField()
-    project_id = models.UUIDField()
-    key_id = models.UUIDField()
+    project_id = models.UUIDField(
+        null=True
+    )  # of no project and key are adjustments of what no key is known for
+    key_id = models.UUIDField(null=True)
     account_id = models.UUIDField(null=True)
     model = models.CharField(max_length=120)
     currency = models.CharField(max_length=3)

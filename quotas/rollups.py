@@ -100,8 +100,8 @@ def day_start(moment: datetime) -> datetime:
 
 
 def counts(row: Row) -> bool:
-    """Whether rollups count a row of the ledger."""
-    return row["kind"] != "act" and row["key_id"] is not None
+    """Whether rollups count a row of the ledger. An adjustment need not be of any key."""
+    return row["kind"] == "adjustment" or (row["kind"] != "act" and row["key_id"] is not None)
 
 
 def figures(row: Row) -> list[int]:

@@ -202,13 +202,18 @@ class _Applied:
         self._saved("organization", "", saved)
 
     def _account(self, account: Account, path: str) -> None:
-        given = account.credential
+        given = {
+            field: one
+            for field in ("credential", "usage_credential")
+            if (one := getattr(account, field)) is not None
+        }
         assert account.base_url is not None
         assert account.prices_as is not None
-        if given and given.value:
-            self._outcome.warnings.append(
-                f"{path}.credential.value: a secret stands in the file. It is sealed now; take it out of the file."
-            )
+        self._outcome.warnings += [
+            f"{path}.{field}.value: a secret stands in the file. It is sealed now; take it out of the file."
+            for field, one in given.items()
+            if one.value
+        ]
         had = ProviderAccount.objects.filter(name=account.name).first()
         saved = services.save_account(
             organization_id=self._id,
@@ -216,7 +221,9 @@ class _Applied:
             kind=account.kind,
             base_url=account.base_url,
             prices_as=account.prices_as,
-            credential=NewCredential(value=given.value or "", ref=given.ref or "") if given else None,
+            **{
+                field: NewCredential(value=one.value or "", ref=one.ref or "") for field, one in given.items()
+            },
             actor=self._actor,
             by_operator=isinstance(self._actor, str) or self._actor.is_operator,
         )

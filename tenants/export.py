@@ -74,7 +74,8 @@ def _account(account: ProviderAccount) -> dict[str, Any]:
         "base_url": account.base_url,
         "prices_as": account.prices_as,
     }
-    return made | ({"credential": {"ref": account.credential_ref}} if account.credential_ref else {})
+    refs = {"credential": account.credential_ref, "usage_credential": account.usage_credential_ref}
+    return made | {field: {"ref": ref} for field, ref in refs.items() if ref}
 
 
 def _model(row: ModelAlias) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Right(StrEnum):
     MODELS_WRITE = "models.write"
     ACCOUNTS_WRITE = "accounts.write"
     PRICES_WRITE = "prices.write"
+    RECONCILE_READ = "reconcile.read"
+    RECONCILE_APPROVE = "reconcile.approve"
     USAGE_READ = "usage.read"
     CALLS_READ = "calls.read"
     LEDGER_READ = "ledger.read"
@@ -60,6 +62,8 @@ MEANINGS: dict[Right, str] = {
     Right.MODELS_WRITE: "models and their routes",
     Right.ACCOUNTS_WRITE: "provider accounts and their credentials",
     Right.PRICES_WRITE: "contract prices",
+    Right.RECONCILE_READ: "what providers billed, compared with the ledger, and the exceptions",
+    Right.RECONCILE_APPROVE: "have it compared, import reports, settle exceptions; what is approved is posted to the ledger",
     Right.USAGE_READ: "figures and limits",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
@@ -92,6 +96,8 @@ BUILT_IN: dict[str, frozenset[Right]] = {
             Right.ORGANIZATION_READ,
             Right.MEMBERS_READ,
             Right.PRICES_WRITE,
+            Right.RECONCILE_READ,
+            Right.RECONCILE_APPROVE,
             Right.USAGE_READ,
             Right.CALLS_READ,
             Right.LEDGER_READ,
@@ -102,6 +108,7 @@ BUILT_IN: dict[str, frozenset[Right]] = {
             Right.ORGANIZATION_READ,
             Right.MEMBERS_READ,
             Right.KEYS_READ,
+            Right.RECONCILE_READ,
             Right.USAGE_READ,
             Right.CALLS_READ,
             Right.LEDGER_READ,
@@ -155,6 +162,7 @@ PRESETS: dict[str, tuple[Scope, ...]] = {
     ),
     "billing": (
         Right.ORGANIZATION_READ,
+        Right.RECONCILE_READ,
         Right.USAGE_READ,
         Right.CALLS_READ,
         Right.LEDGER_READ,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 from orbit.lib.egress import CLIENTS, Egress, read_all
@@ -18,8 +18,11 @@ from orbit.lib.exchange import Timeouts
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
+    """`headers` are those that were asked for, by lower-case name, so far as they came."""
+
     status: int
     content: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def fetch(
@@ -31,9 +34,10 @@ def fetch(
     private_targets: Collection[str],
     seconds: float,
     most_bytes: int,
+    wanted: Sequence[str] = (),
 ) -> Fetched:
     """`seconds` is for the whole exchange; only a name server that does not answer may hold it up for longer."""
-    return asyncio.run(_fetch(method, url, headers, body, private_targets, seconds, most_bytes))
+    return asyncio.run(_fetch(method, url, headers, body, private_targets, seconds, most_bytes, wanted))
 
 
 async def _fetch(
@@ -44,12 +48,14 @@ async def _fetch(
     private_targets: Collection[str],
     seconds: float,
     most_bytes: int,
+    wanted: Sequence[str],
 ) -> Fetched:
     times = Timeouts(seconds, seconds, seconds, seconds)
     egress = Egress(private_targets, times, CLIENTS["wire"], _tls())
     try:
         async with egress.open("errand", method, url, headers, body) as answer:
-            return Fetched(answer.status, await read_all(answer, most_bytes))
+            content = await read_all(answer, most_bytes)
+            return Fetched(answer.status, content, answer.headers(wanted))
     finally:
         await egress.close()
 

@@ -162,6 +162,12 @@ ORBIT_DATA_KEY_DAYS = env.integer("ORBIT_DATA_KEY_DAYS", 30, low=1, high=3650)
 ORBIT_CHECKPOINT_DIR = Path(env.text("ORBIT_CHECKPOINT_DIR", str(ORBIT_DATA_DIR / "checkpoints")))
 ORBIT_CHECKPOINT_KEY = Path(env.text("ORBIT_CHECKPOINT_KEY", str(ORBIT_DATA_DIR / "checkpoint-key.pem")))
 
+# What providers bill: seconds that all waits of one reconciliation may take together, days that are looked at again each
+# night beyond those that a provider may still change, days of a provider's minutes that are kept.
+ORBIT_RECONCILE_PATIENCE_S = env.integer("ORBIT_RECONCILE_PATIENCE_S", 900, low=1, high=14_400)
+ORBIT_RECONCILE_DAYS = env.integer("ORBIT_RECONCILE_DAYS", 3, low=1, high=60)
+ORBIT_RECONCILE_KEEP_DAYS = env.integer("ORBIT_RECONCILE_KEEP_DAYS", 400, low=31, high=3650)
+
 # The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
 ORBIT_SINKS = env.text("ORBIT_SINKS")
 
@@ -232,6 +238,7 @@ INSTALLED_APPS = [
     "tenants",
     "quotas",
     "proxy",
+    "billing",
     "console",
 ]
 

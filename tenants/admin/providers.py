@@ -42,7 +42,7 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
     readonly_fields = ("credential", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("credential_sealed")
+        return super().get_queryset(request).defer("credential_sealed", "usage_credential_sealed")
 
     @admin.display(description="Credential")
     def credential(self, account: ProviderAccount) -> str:

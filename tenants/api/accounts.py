@@ -34,6 +34,7 @@ class AccountShown(serializers.Serializer[Any]):
     base_url = serializers.CharField()
     prices_as = serializers.CharField()
     credential = serializers.SerializerMethodField()
+    usage_credential = serializers.SerializerMethodField(help_text="reads the provider's usage and costs")
     created_at = serializers.DateTimeField()
 
     @extend_schema_field(CredentialShown(allow_null=True))
@@ -41,6 +42,12 @@ class AccountShown(serializers.Serializer[Any]):
         if row.credential_ref:
             return {"ref": row.credential_ref, "hint": ""}
         return {"ref": None, "hint": row.credential_hint} if row.credential_hint else None
+
+    @extend_schema_field(CredentialShown(allow_null=True))
+    def get_usage_credential(self, row: ProviderAccount) -> dict[str, str | None] | None:
+        if row.usage_credential_ref:
+            return {"ref": row.usage_credential_ref, "hint": ""}
+        return {"ref": None, "hint": row.usage_credential_hint} if row.usage_credential_hint else None
 
 
 class CredentialBody(Strict):
@@ -57,6 +64,10 @@ class AccountBody(Strict):
     credential = CredentialBody(
         required=False,
         help_text="default: the stored one is kept, unless kind or address change, which voids it",
+    )
+    usage_credential = CredentialBody(
+        required=False,
+        help_text="by which usage and costs are read, an admin key of the provider; default: as `credential`",
     )
 
 
@@ -92,11 +103,15 @@ class AccountItem(Putting, Removing):
         return _accounts().filter(name=self.kwargs["account"]).first()
 
     def save(self, wanted: dict[str, Any]) -> bool:
-        given = wanted.pop("credential", None)
+        given = {
+            field: services.NewCredential(**wanted.pop(field))
+            for field in ("credential", "usage_credential")
+            if field in wanted
+        }
         return services.save_account(
             **self.where,
             name=self.kwargs["account"],
-            credential=None if given is None else services.NewCredential(**given),
+            **given,
             by_operator=self.caller.is_operator,
             **wanted,
         ).created
@@ -128,4 +143,4 @@ class TryAccount(ActingOn):
 
 
 def _accounts() -> QuerySet[ProviderAccount]:
-    return ProviderAccount.objects.defer("credential_sealed")
+    return ProviderAccount.objects.defer("credential_sealed", "usage_credential_sealed")

@@ -15,7 +15,10 @@ from tenants.models.organizations import Organization
 
 
 class ProviderAccount(models.Model):
-    """An account at a provider. Its credential is sealed here or named by reference, and never read back."""
+    """An account at a provider. Its credentials are sealed here or named by reference, and never read back.
+
+    The usage credential reads the provider's reports of usage and costs; calls are not made with it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="provider_accounts")
@@ -27,6 +30,9 @@ class ProviderAccount(models.Model):
     credential_sealed = models.BinaryField(null=True, blank=True, editable=False)
     credential_hint = models.CharField(max_length=24, blank=True, editable=False)
     credential_at = models.DateTimeField(null=True, blank=True, editable=False)  # since when it is this one
+    usage_credential_ref = models.CharField(max_length=500, blank=True, db_default="")
+    usage_credential_sealed = models.BinaryField(null=True, blank=True, editable=False)
+    usage_credential_hint = models.CharField(max_length=24, blank=True, editable=False, db_default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ScopedManager["ProviderAccount"]()
@@ -44,6 +50,10 @@ class ProviderAccount(models.Model):
     def has_credential(self) -> bool:
         """Sealed here or by reference. What is sealed always has a hint."""
         return bool(self.credential_ref or self.credential_hint)
+
+    @property
+    def has_usage_credential(self) -> bool:
+        return bool(self.usage_credential_ref or self.usage_credential_hint)
 
 
 class ModelAlias(models.Model):

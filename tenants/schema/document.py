@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from django.conf import settings
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -12,10 +12,9 @@ from orbit.lib.errors import InputError
 from tenants import kinds, rotation
 from tenants.rights import BUILT_IN, Right
 from tenants.schema import values
-from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of, supported
+from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of
 from tenants.schema.prices import ContractPrice
 from tenants.schema.routes import ModelRoute
-from tenants.schema.values import NOT_YET
 from tenants.secrets import check_reference, check_value
 
 Slug = Annotated[str, AfterValidator(values.slug)]
@@ -41,7 +40,7 @@ class Account(Strict):
     base_url: str | None = None
     prices_as: Name | None = None
     credential: Credential | None = None
-    usage_credential: Annotated[Any, supported(None)] = Field(default=None, description=NOT_YET)
+    usage_credential: Credential | None = None
 
     @field_validator("base_url", mode="after")
     @classmethod
@@ -63,7 +62,7 @@ class Account(Strict):
             raise InputError("", "is missing", "whose prices apply, such as openai")
         return value or (kind.prices_as if kind else None)
 
-    @field_validator("credential", mode="after")
+    @field_validator("credential", "usage_credential", mode="after")
     @classmethod
     def _credential(cls, value: Credential | None) -> Credential | None:
         if value is not None and (value.ref is None) == (value.value is None):

@@ -20,7 +20,7 @@ from tenants.secrets.secret import CannotRead, CredentialUnavailable, Gone, Secr
 from tenants.secrets.store import Store
 from tenants.secrets.vault import Vault
 
-FIELD = "credential"
+FIELD, USAGE = "credential", "usage_credential"
 KINDS: dict[str, type[Store]] = {one.scheme: one for one in (Vault, SecretsManager, KeyVault, Environment)}
 _LONGEST = 8_000
 
@@ -66,17 +66,21 @@ class Stores:
             store.close()
 
 
-def resolve(account: ProviderAccount) -> Secret:
-    """The account's credential as it is now, read from its store. CredentialUnavailable when it cannot be had."""
-    if account.credential_sealed is not None:
-        return _opened(account, bytes(account.credential_sealed))
-    if not account.credential_ref:
+def resolve(account: ProviderAccount, field: str = FIELD) -> Secret:
+    """The account's credential as it is now, read from its store. CredentialUnavailable when it cannot be had.
+
+    `field` is FIELD or USAGE.
+    """
+    sealed, ref = getattr(account, f"{field}_sealed"), getattr(account, f"{field}_ref")
+    if sealed is not None:
+        return _opened(account, bytes(sealed), field)
+    if not ref:
         raise CredentialUnavailable(account.name, "none is stored")
     with Stores() as stores:
         try:
-            return stores.read(account.credential_ref)
+            return stores.read(ref)
         except CannotRead as error:
-            raise CredentialUnavailable(account.name, f"{account.credential_ref}: {error}") from None
+            raise CredentialUnavailable(account.name, f"{ref}: {error}") from None
 
 
 def check_reference(ref: str) -> str:
@@ -111,12 +115,12 @@ def check_value(value: str) -> str:
     return value
 
 
-def place(account: ProviderAccount) -> local.Place:
-    return local.Place(account.organization_id, account.id, FIELD)
+def place(account: ProviderAccount, field: str = FIELD) -> local.Place:
+    return local.Place(account.organization_id, account.id, field)
 
 
-def _opened(account: ProviderAccount, sealed: bytes) -> Secret:
+def _opened(account: ProviderAccount, sealed: bytes, field: str) -> Secret:
     try:
-        return Secret(local.unseal(sealed, place(account)))
+        return Secret(local.unseal(sealed, place(account, field)))
     except (local.CannotOpen, ImproperlyConfigured) as error:
         raise CredentialUnavailable(account.name, str(error)) from None

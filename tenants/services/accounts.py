@@ -24,6 +24,7 @@ from tenants.secrets import (
     resolve,
     stores,
 )
+from tenants.secrets.stores import FIELD, USAGE
 from tenants.services.saved import Actor, Saved, changing, differences, valid
 
 _SHOWN_AS = "(sealed)"
@@ -46,18 +47,21 @@ def save_account(
     base_url: str = "",
     prices_as: str = "",
     credential: NewCredential | None = None,
+    usage_credential: NewCredential | None = None,
     by_operator: bool = False,
 ) -> Saved[ProviderAccount]:
     """`base_url` and `prices_as` are the kind's own where none is given and the kind has them.
 
-    Without `credential` the stored one is kept, unless kind or address change.
+    Without `credential` the stored one is kept, unless kind or address change. The same holds for `usage_credential`.
 
     A reference must be inside of the organization's own part of a store, unless it is given `by_operator`, or is
     the one that the account has and its destination stays.
     """
     valid("name", values.name, name)
     wanted = checked_account(kind=kind, base_url=base_url, prices_as=prices_as)
-    _check_credential(credential)
+    given = {FIELD: credential, USAGE: usage_credential}
+    for which, one in given.items():
+        _check_credential(which, one)
     with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         account = ProviderAccount.objects.filter(name=name).first()
         created = account is None
@@ -68,22 +72,24 @@ def save_account(
         else:
             new = differences(account, wanted)
             before = {name: getattr(account, name) for name in new}
-        shown = _credential_shown(account)
+        shown = {which: _credential_shown(account, which) for which in given}
         moved = bool({"kind", "base_url"} & new.keys())
-        another = moved or (credential is not None and credential.ref != account.credential_ref)
-        if credential is not None and credential.ref and another and not by_operator:
-            _check_belongs(credential.ref, change.organization)
-        renewed = _renew_credential(account, credential, void=moved)
-        if renewed:
-            account.credential_at = timezone.now() if _credential_shown(account) else None
+        renewed = []
+        for which, one in given.items():
+            another = moved or (one is not None and one.ref != getattr(account, f"{which}_ref"))
+            if one is not None and one.ref and another and not by_operator:
+                _check_belongs(which, one.ref, change.organization)
+            renewed += [which] if _renew_credential(account, which, one, void=moved) else []
+        if FIELD in renewed:
+            account.credential_at = timezone.now() if _credential_shown(account, FIELD) else None
         if not created and not new and not renewed:
             return Saved(account, created=False)
         for attribute, value in new.items():
             setattr(account, attribute, value)
         account.save()
-        if renewed:
-            new = new | {"credential": _credential_shown(account)}
-            before = before if before is None else before | {"credential": shown}
+        for which in renewed:
+            new = new | {which: _credential_shown(account, which)}
+            before = before if before is None else before | {which: shown[which]}
         change.act("account.create" if created else "account.update", name, before, new)
         change.raise_version()
     return Saved(account, created=created, fields=tuple(new))
@@ -120,45 +126,57 @@ def checked_account(*, kind: str, base_url: str = "", prices_as: str = "") -> di
     return {"kind": kind, "base_url": facts.complete(url), "prices_as": prices_as}
 
 
-def _check_credential(credential: NewCredential | None) -> None:
+def _check_credential(field: str, credential: NewCredential | None) -> None:
     if credential is None:
         return
     if bool(credential.value) == bool(credential.ref):
-        raise InputError("credential", "must be either a value or a reference")
+        raise InputError(field, "must be either a value or a reference")
     if credential.ref:
-        valid("credential.ref", check_reference, credential.ref)
+        valid(f"{field}.ref", check_reference, credential.ref)
     else:
-        valid("credential.value", check_value, credential.value)
+        valid(f"{field}.value", check_value, credential.value)
 
 
-def _check_belongs(ref: str, organization: Organization) -> None:
+def _check_belongs(field: str, ref: str, organization: Organization) -> None:
     valid(
-        "credential.ref",
+        f"{field}.ref",
         lambda text: check_belongs(text, slug=organization.slug, organization_id=organization.id),
         ref,
     )
 
 
-def _renew_credential(account: ProviderAccount, credential: NewCredential | None, *, void: bool) -> bool:
+def _renew_credential(
+    account: ProviderAccount, field: str, credential: NewCredential | None, *, void: bool
+) -> bool:
     """Whether the stored credential became another one. The new one is set on the row, not yet saved."""
-    old = (account.credential_sealed, account.credential_ref)
+    old = (getattr(account, f"{field}_sealed"), getattr(account, f"{field}_ref"))
     if credential is None:
         if void:
-            account.credential_sealed, account.credential_ref, account.credential_hint = None, "", ""
+            _set(account, field, None, "", "")
         return void and old != (None, "")
     if credential.ref:
-        account.credential_sealed, account.credential_ref, account.credential_hint = None, credential.ref, ""
+        _set(account, field, None, credential.ref, "")
         return old != (None, credential.ref)
-    if not account.credential_ref and _opened(account) == Secret(credential.value):
+    if not old[1] and _opened(account, field) == Secret(credential.value):
         return False
-    account.credential_sealed = local.seal(credential.value, stores.place(account))
-    account.credential_ref, account.credential_hint = "", _hint(credential.value)
+    _set(
+        account,
+        field,
+        local.seal(credential.value, stores.place(account, field)),
+        "",
+        _hint(credential.value),
+    )
     return True
 
 
-def _opened(account: ProviderAccount) -> Secret | None:
+def _set(account: ProviderAccount, field: str, sealed: bytes | None, ref: str, hint: str) -> None:
+    for name, value in (("sealed", sealed), ("ref", ref), ("hint", hint)):
+        setattr(account, f"{field}_{name}", value)
+
+
+def _opened(account: ProviderAccount, field: str) -> Secret | None:
     try:
-        return resolve(account)
+        return resolve(account, field)
     except CredentialUnavailable:
         return None
 
@@ -168,6 +186,8 @@ def _hint(value: str) -> str:
     return f"…{value[-4:]}" if len(value) >= 16 else "…"
 
 
-def _credential_shown(account: ProviderAccount) -> str | None:
+def _credential_shown(account: ProviderAccount, field: str) -> str | None:
     """What an act may say of it."""
-    return account.credential_ref or (_SHOWN_AS if account.credential_sealed is not None else None)
+    sealed = getattr(account, f"{field}_sealed")
+    ref: str = getattr(account, f"{field}_ref")
+    return ref or (_SHOWN_AS if sealed is not None else None)

@@ -40,17 +40,12 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
     """In one transaction. What is sealed under the newest key already is left alone, so it may be run again."""
     count, damaged = 0, []
     with changing(organization_id, actor) as change:
-        for account in ProviderAccount.objects.exclude(credential_sealed=None).order_by("name"):
-            sealed = bytes(account.credential_sealed or b"")
-            try:
-                fresh = local.rewrap(sealed, stores.place(account))
-            except local.CannotOpen:
-                damaged.append(account.name)
-                continue
-            if fresh != sealed:
-                account.credential_sealed = fresh
-                account.save(update_fields=["credential_sealed"])
-                count += 1
+        for account in ProviderAccount.objects.order_by("name"):
+            for field in (stores.FIELD, stores.USAGE):
+                try:
+                    count += _rewrap(account, f"{field}_sealed", stores.place(account, field))
+                except local.CannotOpen:
+                    damaged.append(account.name)
         more, lost = _rewrap_sign_in()
         count, damaged = count + more, [*damaged, *lost]
         more, lost = rewrap_data_keys(change.organization)
@@ -77,7 +72,7 @@ def _rewrap_sign_in() -> tuple[int, list[str]]:
     return count, damaged
 
 
-def _rewrap(row: IdentityProvider | ProviderSession, field: str, place: local.Place) -> int:
+def _rewrap(row: ProviderAccount | IdentityProvider | ProviderSession, field: str, place: local.Place) -> int:
     """How many were sealed anew."""
     sealed = getattr(row, field)
     fresh = local.rewrap(bytes(sealed), place) if sealed is not None else None

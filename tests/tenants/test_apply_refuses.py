@@ -53,7 +53,6 @@ NOT_YET: list[tuple[Where, object]] = [
     ((*ACCOUNT, "kind"), "azure_openai"),
     ((*ACCOUNT, "kind"), "bedrock"),
     ((*ACCOUNT, "kind"), "cohere"),
-    ((*ACCOUNT, "usage_credential"), {"ref": "env://OPENAI_ADMIN_KEY"}),
     ((*LIMIT, "soft"), 0.8),
     (("policies", 0, "dlp"), [{"detect": ["EMAIL_ADDRESS"], "in": ["prompt"], "action": "mask"}]),
 ]

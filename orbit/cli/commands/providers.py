@@ -29,6 +29,8 @@ def save_account(session: Session, given: dict[str, Any]) -> None:
         given["credential"] = {"value": secret_asked("Credential: ")}
     elif reference:
         given["credential"] = {"ref": reference}
+    if usage := given.pop("usage_ref", None):
+        given["usage_credential"] = {"ref": usage}
     path = f"organizations/{segment(session.organization)}/provider-accounts/{segment(account)}"
     rows.show(session, session.client.ask("PUT", path, body=given).content)
 
@@ -67,6 +69,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
             Option("base_url", "left out: the kind's own"),
             Option("prices_as", "whose prices apply; left out: the kind's own"),
             Option("ref", "where its credential is kept, such as vault://…"),
+            Option("usage_ref", "where the credential is kept that reads its usage and costs"),
             Option("credential_stdin", "its credential is the first line of standard input", switch=True),
         ),
         of_organization=True,

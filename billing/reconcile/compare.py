@@ -1,0 +1,154 @@
+"""Where the two sides differ: groups of cells and calls that are close in time and do not add up. Pure.
+
+Nobody knows whether a provider counts a call when it comes or when it ends. So each call is put where the clock that fits
+the report best puts it, cells that then agree are done with, and what is left over is looked at together with its neighbours.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from billing.reconcile.counts import ZERO, Counts
+from billing.reconcile.sides import Call, Cell
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+APART = 2  # cells between two groups that have nothing to do with each other
+NEAR = timedelta(minutes=5)  # a retry follows its first try within this
+
+Clock = Callable[[Call], datetime]
+CLOCKS: tuple[Clock, ...] = (lambda call: call.at, lambda call: call.ended)
+
+
+@dataclass
+class Residual:
+    """What the provider has more than we, in one cell."""
+
+    counts: Counts = ZERO
+    requests: int = 0
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def is_even(self) -> bool:
+        return not self.counts and not self.requests
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Neighbouring cells that are not even. `near` are further calls of about that time, which may have been counted twice."""
+
+    cells: tuple[tuple[datetime, Residual], ...]
+    calls: tuple[Call, ...]
+    near: tuple[Call, ...]
+    counted: bool  # whether the provider says how many requests there were
+
+    def alone(self) -> list[Group]:
+        """Each of its cells as a group of its own, with the calls of the others near it."""
+        if len(self.cells) == 1:
+            return [self]
+        made = []
+        for start, one in self.cells:
+            known = {call.event_id for call in one.calls}
+            others = tuple(call for call in (*self.calls, *self.near) if call.event_id not in known)
+            made.append(Group(((start, one),), tuple(one.calls), others, self.counted))
+        return made
+
+    def day_of(self, call: Call) -> date:
+        """The day for which the provider would count it, as far as is known."""
+        for start, one in self.cells:
+            if any(call is held for held in one.calls):
+                return start.date()
+        return call.day
+
+    def by_day(self) -> dict[date, tuple[Counts, int]]:
+        found: dict[date, tuple[Counts, int]] = {}
+        for start, one in self.cells:
+            counts, requests = found.get(start.date(), (Counts(), 0))
+            found[start.date()] = (counts + one.counts, requests + one.requests)
+        return found
+
+    @property
+    def start(self) -> datetime:
+        return self.cells[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`moved` are calls that by the provider's clock are of another day than by ours, and that day."""
+
+    groups: list[Group]
+    moved: list[tuple[Call, date]]
+
+
+def compare(calls: Sequence[Call], cells: Sequence[Cell], *, since: datetime, until: datetime) -> Compared:
+    """Of one model. Calls outside of [since, until) are only taken as evidence; cells are all within."""
+    counted = all(cell.requests is not None for cell in cells) and bool(cells)
+    width = cells[0].width if cells else MINUTE
+    sides = [_residuals(calls, cells, clock, width, since, until, counted) for clock in CLOCKS]
+    best = max(sides, key=lambda one: sum(residual.is_even for residual in one.values()))
+    uneven = sorted((start, one) for start, one in best.items() if not one.is_even)
+    ordered = sorted(calls, key=lambda call: call.at)
+    moved = [
+        (call, start.date())
+        for start, one in best.items()
+        for call in one.calls
+        if call.day != start.date() and call.counts
+    ]
+    return Compared([_group(run, ordered, width, counted) for run in _runs(uneven, width)], moved)
+
+
+def _residuals(
+    calls: Sequence[Call],
+    cells: Sequence[Cell],
+    clock: Clock,
+    width: timedelta,
+    since: datetime,
+    until: datetime,
+    counted: bool,
+) -> dict[datetime, Residual]:
+    found: dict[datetime, Residual] = {}
+    for cell in cells:
+        one = found.setdefault(cell.start, Residual())
+        one.counts += cell.counts
+        one.requests += cell.requests or 0
+    for call in calls:
+        if not since <= call.at < until:
+            continue
+        moment = min(max(clock(call), since), until - timedelta(microseconds=1))
+        one = found.setdefault(_start(moment, width), Residual())
+        one.counts -= call.counts
+        one.requests -= call.requests if counted else 0
+        one.calls.append(call)
+    return found
+
+
+def _start(moment: datetime, width: timedelta) -> datetime:
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (moment - midnight) // width * width
+
+
+def _runs(
+    uneven: Sequence[tuple[datetime, Residual]], width: timedelta
+) -> list[list[tuple[datetime, Residual]]]:
+    runs: list[list[tuple[datetime, Residual]]] = []
+    for start, one in uneven:
+        together = width < DAY and runs and start - runs[-1][-1][0] <= width * APART
+        if together:
+            runs[-1].append((start, one))
+        else:
+            runs.append([(start, one)])
+    return runs
+
+
+def _group(
+    run: list[tuple[datetime, Residual]], ordered: Sequence[Call], width: timedelta, counted: bool
+) -> Group:
+    own = tuple(call for _, one in run for call in one.calls)
+    known = {call.event_id for call in own}
+    first = bisect_left(ordered, run[0][0] - NEAR, key=lambda call: call.at)
+    last = bisect_left(ordered, run[-1][0] + width + NEAR, key=lambda call: call.at)
+    near = tuple(call for call in ordered[first:last] if call.event_id not in known and call.counts)
+    return Group(tuple(run), own, near, counted)

@@ -1,0 +1,1 @@
+"""One module for each provider's reports of usage and costs."""

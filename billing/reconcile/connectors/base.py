@@ -1,0 +1,158 @@
+"""What a connector is to us, and the rows that every one of them makes of its provider's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from billing.reconcile.counts import Counts
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+WHOLE = "whole"  # the part of a line that is for all tokens of its model together
+
+
+class Refused(Exception):
+    """The provider does not let us read. `words` may be shown, and name no secret."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+class Unreadable(Refused):
+    """It answered with what is no report as we know it, or did not answer within our patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What was counted in [start, start + width). `key` and `scope` are the provider's ids, empty where it names none.
+
+    `apart`: why this can be no call of ours, whatever its key (a batch, the provider's own console).
+    """
+
+    start: datetime
+    width: timedelta
+    model: str
+    counts: Counts
+    requests: int | None = None
+    key: str = ""
+    scope: str = ""
+    apart: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """What was charged on a day (UTC), in whole units of `currency`. `key` is None where costs are not told apart by key.
+
+    `part` is one of `counts.PARTS`, WHOLE, or empty for what no tokens of ours stand against.
+    """
+
+    day: date
+    model: str
+    label: str
+    part: str
+    amount: Decimal
+    currency: str = "USD"
+    quantity: int | None = None
+    key: str | None = None
+    scope: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a provider's reports are like. `lag`: until when after its end a day may change."""
+
+    lag: timedelta
+    by_minute: bool
+    counts_requests: bool
+    costs_by_key: bool
+    oldest: timedelta | None = None  # how far back it reaches
+
+
+class Api(Protocol):
+    """One request at a time; waits where it is told to. `get` answers the object that came, numbers exact."""
+
+    def get(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]: ...
+
+
+class Connector(Protocol):
+    name: str
+    base_url: str
+    facts: Facts
+
+    def headers(self, secret: str) -> list[tuple[str, str]]: ...
+
+    def usage(self, api: Api, since: date, until: date, scopes: Sequence[str]) -> Iterator[UsageRow]:
+        """By day, of [since, until). `scopes` narrow to these projects or workspaces."""
+        ...
+
+    def minutes(
+        self, api: Api, day: date, models: Sequence[str], scopes: Sequence[str]
+    ) -> Iterator[UsageRow]:
+        """The same of one day by minute, of these models by the provider's names."""
+        ...
+
+    def costs(self, api: Api, since: date, until: date, scopes: Sequence[str]) -> Iterator[CostRow]: ...
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def pages(
+    api: Api, path: str, query: Sequence[tuple[str, str]], most: int = 10_000
+) -> Iterator[dict[str, Any]]:
+    """Every bucket of a report that goes on with `next_page`. Unreadable when it never ends."""
+    page: str | None = None
+    for _ in range(most):
+        answer = api.get(path, [*query, *([("page", page)] if page else [])])
+        yield from listed(answer, "data")
+        page = answer.get("next_page")
+        if not answer.get("has_more") or not page:
+            return
+    raise Unreadable(f"{path} has more than {most} pages")
+
+
+def listed(answer: Mapping[str, Any], *names: str) -> list[dict[str, Any]]:
+    """The first of these that is there, as a list of objects."""
+    for name in names:
+        found = answer.get(name)
+        if found is not None:
+            if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+                raise Unreadable(f"{name} is no list of objects")
+            return found
+    raise Unreadable(f"the answer has no {' or '.join(names)}")
+
+
+def whole(row: Mapping[str, Any], name: str) -> int:
+    """A count; absent and null are nothing."""
+    value = row.get(name)
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
+        raise Unreadable(f"{name} is no whole number")
+    return int(value)
+
+
+def text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def money(value: Any) -> Decimal:
+    try:
+        amount = Decimal(value) if not isinstance(value, float) else Decimal(repr(value))
+    except (ArithmeticError, TypeError, ValueError):
+        raise Unreadable("an amount is no number") from None
+    if not amount.is_finite():
+        raise Unreadable("an amount is not finite")
+    return amount
+
+
+def many(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, value) for value in values]

@@ -1,0 +1,201 @@
+"""Exceptions: what of a run somebody has to settle. A run that is repeated finds its own again; what is gone is closed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.models import Event
+from billing.models import BillException, Run
+from billing.reconcile import alarms, ledger_side, posting
+from billing.reconcile.connectors.base import DAY, midnight
+from billing.reconcile.counts import ZERO, Counts
+from billing.reconcile.proposals import Adjustment, Share, proposed
+from billing.reconcile.sides import Cause, DayOutcome, Part
+from billing.reconcile.tolerance import BY_ITSELF, tolerance
+from tenants.models import Organization
+
+State = BillException.State
+MOST_EVIDENCE = 200  # events that one names
+PROPOSER = "reconciliation"
+Key = tuple[date, str, str]  # day, model, cause
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An exception as this run sees it."""
+
+    key: Key
+    parts: tuple[Part, ...]
+    adjustments: tuple[Adjustment, ...]
+
+    @property
+    def counts(self) -> Counts:
+        return sum((part.counts for part in self.parts), ZERO)
+
+    @property
+    def money_nano(self) -> int:
+        return sum(part.money_nano for part in self.parts)
+
+    def fields(self) -> dict[str, Any]:
+        events = dict.fromkeys(str(call.event_id) for part in self.parts for call in part.calls)
+        return {
+            "tokens": self.counts.as_json(),
+            "requests": sum(part.requests for part in self.parts),
+            "money_nano": self.money_nano,
+            "note": "; ".join(dict.fromkeys(part.note for part in self.parts if part.note))[:500],
+            "evidence": list(events)[:MOST_EVIDENCE],
+            "adjustments": [one.as_json() for one in self.adjustments],
+            "facts": self.facts(),
+        }
+
+    def facts(self) -> dict[str, int]:
+        """What the estimator can learn of it."""
+        if self.key[2] != Cause.ESTIMATE:
+            return {}
+        calls = [call for part in self.parts for call in part.calls]
+        estimated = sum(call.counts.input for call in calls)
+        return {
+            "calls": len(calls),
+            "estimated_input": estimated,
+            "counted_input": estimated + self.counts.input,
+        }
+
+
+def note(
+    run: Run,
+    organization: Organization,
+    tolerances: Mapping[str, Any],
+    found: Sequence[DayOutcome],
+    since: date,
+) -> dict[str, int]:
+    """Opens, brings up to date and closes exceptions of the days of the run; within its scope and transaction.
+
+    Returns how many there are of each.
+    """
+    wanted = {one.key: one for one in _wanted(run, tolerances, found)}
+    there = BillException.objects.filter(account_id=run.account_id, day__gte=since, day__lt=run.until)
+    settled = _settled(there.exclude(state__in=(State.OPEN, State.PROPOSED)))
+    counted = {"opened": 0, "closed": 0, "open": 0}
+    for row in there.filter(state__in=(State.OPEN, State.PROPOSED)).select_for_update():
+        one = wanted.pop((row.day, row.model, row.cause), None)
+        if one is None:
+            _close(row)
+            counted["closed"] += 1
+        else:
+            _refresh(run, row, one)
+            counted["open"] += 1
+    for one in wanted.values():
+        if not any(_answered(row, one) for row in settled.get(one.key, ())):
+            alarms.opened(organization, _open(run, organization, one))
+            counted["opened"] += 1
+            counted["open"] += 1
+    return counted
+
+
+def _wanted(run: Run, tolerances: Mapping[str, Any], found: Iterable[DayOutcome]) -> Iterable[Wanted]:
+    for outcome in found:
+        by_cause: dict[Cause, list[Part]] = defaultdict(list)
+        for part in outcome.parts:
+            by_cause[part.cause].append(part)
+        for cause, parts in by_cause.items():
+            if cause in BY_ITSELF or not (outcome.final or cause is Cause.OUTSIDE):
+                continue
+            whole = Part(cause, outcome.day, _sum(parts), money_nano=sum(part.money_nano for part in parts))
+            if tolerance(run.connector, cause, tolerances).passes(whole, outcome):
+                continue
+            shares = _shares(run, outcome) if cause is Cause.PRICE else ()
+            yield Wanted(
+                (outcome.day, outcome.model, str(cause)), tuple(parts), tuple(proposed(cause, parts, shares))
+            )
+
+
+def _sum(parts: Iterable[Part]) -> Counts:
+    return sum((part.counts for part in parts), ZERO)
+
+
+def _shares(run: Run, outcome: DayOutcome) -> list[Share]:
+    start = midnight(outcome.day)
+    names = ledger_side.by_day(run.account_id, start, start + DAY)
+    here = names.get((outcome.day, outcome.model))
+    rows = ledger_side.costs_by_key(run.account_id, start, start + DAY, sorted(here.names)) if here else []
+    return [Share(*row) for row in rows]
+
+
+def _settled(rows: Iterable[BillException]) -> dict[Key, list[BillException]]:
+    found: dict[Key, list[BillException]] = defaultdict(list)
+    for row in rows:
+        found[row.day, row.model, row.cause].append(row)
+    return found
+
+
+def _answered(row: BillException, one: Wanted) -> bool:
+    """Whether somebody settled just this already: refused it, or approved what the ledger has not taken in yet."""
+    same = row.money_nano == one.money_nano and row.tokens == one.counts.as_json()
+    if row.state == State.APPROVED:
+        return same and not _is_in_ledger(row)
+    return same and row.state in (State.REJECTED, State.CLOSED) and bool(row.settled_by)
+
+
+def _is_in_ledger(row: BillException) -> bool:
+    ids = posting.event_ids(row)
+    times = [Adjustment.read(one).at for one in row.adjustments]
+    if not ids:
+        return True
+    there = Event.objects.filter(
+        event_id__in=ids, admitted_at__gte=min(times) - DAY, admitted_at__lte=max(times) + DAY
+    )
+    return there.count() == len(ids)
+
+
+def _open(run: Run, organization: Organization, one: Wanted) -> BillException:
+    day, model, cause = one.key
+    return BillException.objects.create(
+        organization_id=run.organization_id,
+        run_id=run.pk,
+        account_id=run.account_id,
+        account=run.account,
+        day=day,
+        model=model,
+        cause=cause,
+        currency=organization.currency,
+        state=State.PROPOSED if one.adjustments else State.OPEN,
+        proposed_by=_proposer(run) if one.adjustments else "",
+        **one.fields(),
+    )
+
+
+def _proposer(run: Run) -> str:
+    """Figures that somebody imported are that person's proposal."""
+    return run.asked_by if run.connector == "csv" else PROPOSER
+
+
+def _refresh(run: Run, row: BillException, one: Wanted) -> None:
+    fresh = one.fields()
+    if all(getattr(row, name) == value for name, value in fresh.items()):
+        return
+    for name, value in fresh.items():
+        setattr(row, name, value)
+    row.run_id, row.changed_at = run.pk, timezone.now()
+    row.state = State.PROPOSED if one.adjustments else State.OPEN
+    row.proposed_by = _proposer(run) if one.adjustments else ""
+    row.save(update_fields=[*fresh, "run_id", "changed_at", "state", "proposed_by"])
+
+
+def _close(row: BillException) -> None:
+    row.state, row.reason, row.settled_at = State.CLOSED, "a later run no longer finds it", timezone.now()
+    row.changed_at = row.settled_at
+    row.save(update_fields=["state", "reason", "settled_at", "changed_at"])
+
+
+def open_exceptions(organization_id: UUID) -> Any:
+    return BillException.objects.filter(
+        Q(state=State.OPEN) | Q(state=State.PROPOSED), organization_id=organization_id
+    )

@@ -1,0 +1,130 @@
+"""Exceptions in people's hands: somebody's, approved, rejected, closed. Nobody approves what they proposed themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from billing.models import BillException
+from billing.reconcile import posting
+from orbit.lib.errors import InputError
+from tenants.models import Membership
+from tenants.rights import Right
+from tenants.services.saved import Actor, Change, changing
+
+State = BillException.State
+
+
+def approve(
+    *, organization_id: UUID, exception_id: UUID, actor: Actor, reason: str = ""
+) -> BillException | None:
+    """Posts what it proposes to the ledger. One that is approved already is left as it is. None: there is no such one.
+
+    InputError for one that proposes nothing or is settled otherwise; PermissionDenied for the proposer, unless there is nobody
+    else in the organization who may approve.
+    """
+    reason = _checked(reason, needed=False)
+    with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
+        row = _locked(exception_id)
+        if row is None or row.state == State.APPROVED:
+            return row
+        _must_be_open(row)
+        if not row.adjustments:
+            raise InputError("exception", "proposes no adjustment", "reject it, or close it with a reason")
+        _no_own(change, row)
+        posted = posting.post(change.organization, row, approved_by=change.actor, reason=reason)
+        _settle(change, row, State.APPROVED, reason)
+        change.act("exception.approve", _target(row), None, _told(row) | {"adjustments": posted})
+        return row
+
+
+def reject(*, organization_id: UUID, exception_id: UUID, actor: Actor, reason: str) -> BillException | None:
+    """The ledger stays as it is. A later run does not bring up the same figures again."""
+    reason = _checked(reason, needed=True)
+    with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
+        row = _locked(exception_id)
+        if row is None or row.state == State.REJECTED:
+            return row
+        _must_be_open(row)
+        _settle(change, row, State.REJECTED, reason)
+        change.act("exception.reject", _target(row), None, _told(row))
+        return row
+
+
+def close(*, organization_id: UUID, exception_id: UUID, actor: Actor, reason: str) -> BillException | None:
+    """Of one that proposes nothing: it was looked into, and this is why it is."""
+    reason = _checked(reason, needed=True)
+    with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
+        row = _locked(exception_id)
+        if row is None or row.state == State.CLOSED:
+            return row
+        _must_be_open(row)
+        if row.adjustments:
+            raise InputError("exception", "proposes adjustments", "approve or reject it")
+        _settle(change, row, State.CLOSED, reason)
+        change.act("exception.close", _target(row), None, _told(row))
+        return row
+
+
+def assign(*, organization_id: UUID, exception_id: UUID, actor: Actor, owner: str) -> BillException | None:
+    """To a member of the organization, by mail address; empty: to nobody."""
+    with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
+        row = _locked(exception_id)
+        if row is None or row.owner == owner:
+            return row
+        if owner and not Membership.objects.filter(person__email=owner, person__is_active=True).exists():
+            raise InputError("owner", f"{owner!r} is no member", "name a member by mail address")
+        before = {"owner": row.owner}
+        row.owner, row.changed_at = owner, timezone.now()
+        row.save(update_fields=["owner", "changed_at"])
+        change.act("exception.assign", _target(row), before, {"owner": owner})
+        return row
+
+
+def _locked(exception_id: UUID) -> BillException | None:
+    return BillException.objects.select_for_update().filter(pk=exception_id).first()
+
+
+def _must_be_open(row: BillException) -> None:
+    if not row.is_open:
+        raise InputError("exception", f"is {row.state} already")
+
+
+def _no_own(change: Change, row: BillException) -> None:
+    if row.proposed_by != change.actor:
+        return
+    members = Membership.objects.select_related("custom_role", "person").filter(person__is_active=True)
+    others = (one for one in members if change.member is None or one.pk != change.member.pk)
+    if any(Right.RECONCILE_APPROVE in one.rights for one in others):
+        raise PermissionDenied("somebody else must approve what you proposed yourself")
+
+
+def _settle(change: Change, row: BillException, state: str, reason: str) -> None:
+    row.state, row.reason, row.settled_by = state, reason, change.actor[:300]
+    row.settled_at = row.changed_at = timezone.now()
+    row.save(update_fields=["state", "reason", "settled_by", "settled_at", "changed_at"])
+
+
+def _checked(reason: str, *, needed: bool) -> str:
+    reason = reason.strip()
+    if needed and not reason:
+        raise InputError("reason", "is missing", "say why, in a sentence")
+    if len(reason) > 500 or "\x00" in reason:
+        raise InputError("reason", "must be at most 500 characters")
+    return reason
+
+
+def _target(row: BillException) -> str:
+    return f"{row.account}/{row.day}/{row.model or 'costs'}/{row.cause}"
+
+
+def _told(row: BillException) -> dict[str, Any]:
+    return {
+        "exception": str(row.pk),
+        "money_nano": row.money_nano,
+        "currency": row.currency,
+        "reason": row.reason,
+    }

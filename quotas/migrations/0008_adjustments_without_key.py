@@ -1,0 +1,16 @@
+"""Adjustments may be of no key: a call that the ledger does not have, a day as a whole."""
+
+from typing import ClassVar
+
+from django.db import migrations, models
+
+TABLES, FIELDS = ("usagebucket", "usageday"), ("project_id", "key_id")
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [("quotas", "0007_usage_of_more")]
+    operations: ClassVar = [
+        migrations.AlterField(model_name=table, name=field, field=models.UUIDField(null=True))
+        for table in TABLES
+        for field in FIELDS
+    ]
