@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("tenants.api.urls")),
     path("", include("quotas.api.urls")),
     path("", include("proxy.api_urls")),
+    path("", include("billing.api.urls")),
     path("", include("console.api.urls")),
     path("schema", schema, name="api_schema"),
     path("docs", docs, name="api_docs"),

@@ -33,6 +33,7 @@ class Right(StrEnum):
     ACCOUNTS_WRITE = "accounts.write"
     PRICES_WRITE = "prices.write"
     USAGE_READ = "usage.read"
+    REPORTS_WRITE = "reports.write"
     CALLS_READ = "calls.read"
     LEDGER_READ = "ledger.read"
     CONTENTS_READ = "contents.read"
@@ -61,6 +62,7 @@ MEANINGS: dict[Right, str] = {
     Right.ACCOUNTS_WRITE: "provider accounts and their credentials",
     Right.PRICES_WRITE: "contract prices",
     Right.USAGE_READ: "figures and limits",
+    Right.REPORTS_WRITE: "saved reports, their mail, and alerts of budgets",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
     Right.CONTENTS_READ: "stored prompts and answers; each reading stands in the ledger",
@@ -93,6 +95,7 @@ BUILT_IN: dict[str, frozenset[Right]] = {
             Right.MEMBERS_READ,
             Right.PRICES_WRITE,
             Right.USAGE_READ,
+            Right.REPORTS_WRITE,
             Right.CALLS_READ,
             Right.LEDGER_READ,
         }

@@ -232,6 +232,7 @@ INSTALLED_APPS = [
     "tenants",
     "quotas",
     "proxy",
+    "billing",
     "console",
 ]
 

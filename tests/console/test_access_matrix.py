@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from billing.reports.saved import save_report_view
 from console.urls import urlpatterns
 from tenants import services
 from tenants.models import Person
@@ -47,6 +48,7 @@ OF_A_ROW = {
     "key",
     "edit_role",
     "member",
+    "saved_report",
 }
 
 
@@ -68,6 +70,7 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
         "key_id": key.pk,
         "role_id": role.pk,
         "member_id": member.pk,
+        "view_id": save_report_view(**where, name="Costs", words={}).row.pk,
     }
 
 

@@ -40,6 +40,8 @@ from audit.models import (
     Skeleton,
 )
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
+from billing.reports.models import ReportMail
+from billing.reports.saved import save_report_view
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -143,9 +145,18 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
         _automate(organization_id)
         _store_content(organization_id)
         _export_ledger(organization_id)
+        _report(organization_id)
         return organization_id
 
     return made
+
+
+def _report(organization_id: UUID) -> None:
+    """A saved report that was mailed."""
+    view = save_report_view(organization_id=organization_id, actor="test", name="Costs", words={}).row
+    now = timezone.now()
+    with access.scope(organization_id=organization_id):
+        ReportMail.objects.create(organization_id=organization_id, view=view, period=now, claimed_at=now)
 
 
 def _export_ledger(organization_id: UUID) -> None:

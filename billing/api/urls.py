@@ -1,0 +1,16 @@
+"""The management API's paths of this app, below /api/v1/."""
+
+from django.urls import path
+
+from billing.api import reports
+
+ORGANIZATION = "organizations/<slug:organization>"
+
+urlpatterns = [
+    path(f"{ORGANIZATION}/report", reports.MakeReport.as_view()),
+    path(f"{ORGANIZATION}/report/file", reports.MakeFile.as_view()),
+    path(f"{ORGANIZATION}/report/forecast", reports.Forecast.as_view()),
+    path(f"{ORGANIZATION}/report/anomalies", reports.Anomalies.as_view()),
+    path(f"{ORGANIZATION}/report-views", reports.Views.as_view()),
+    path(f"{ORGANIZATION}/report-views/<uuid:view>", reports.ViewItem.as_view()),
+]
