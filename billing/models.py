@@ -1,5 +1,6 @@
-"""What an organization wants to be told: saved reports and their mail."""
+"""What an organization wants to be told: saved reports and their mail, alerts of budgets."""
 
+from billing.alerts.models import Alert, Notice, NoticeDelivery
 from billing.reports.models import ReportMail, ReportView
 
-__all__ = ["ReportMail", "ReportView"]
+__all__ = ["Alert", "Notice", "NoticeDelivery", "ReportMail", "ReportView"]

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from billing.alerts.models import Alert, Notice, NoticeDelivery
 from billing.reports.models import ReportMail, ReportView
 from tenants.signals import organization_purged
 
-_GOING: tuple[Any, ...] = (ReportMail, ReportView)
+_GOING: tuple[Any, ...] = (ReportMail, ReportView, NoticeDelivery, Notice, Alert)
 
 
 @receiver(organization_purged)

@@ -1,4 +1,4 @@
-"""Saved reports that are due."""
+"""Saved reports that are due, and alerts of budgets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 from django.db import DatabaseError
+from redis.exceptions import RedisError
 
+from billing.alerts import sending, watching
 from billing.reports import mailing
 
 logger = logging.getLogger(__name__)
@@ -22,4 +24,21 @@ def send_reports() -> int:
             sent += mailing.send(one, datetime.now(UTC))
         except DatabaseError as error:
             logger.warning("report %s was not mailed: %s", one.view_id, type(error).__name__)
+    return sent
+
+
+@shared_task(name="billing.tasks.watch_budgets", time_limit=280)
+def watch_budgets() -> int:
+    """Notes what alerts have to say, and sends what waits; returns how much was sent."""
+    for organization_id in watching.watched():
+        try:
+            watching.watch(organization_id)
+        except (RedisError, OSError, DatabaseError) as error:
+            logger.warning("budgets of %s were not read: %s", organization_id, type(error).__name__)
+    sent = 0
+    for one in sending.waiting(datetime.now(UTC)):
+        try:
+            sent += sending.send(one, datetime.now(UTC))
+        except DatabaseError as error:
+            logger.warning("notice %s was not sent: %s", one.delivery_id, type(error).__name__)
     return sent

@@ -21,6 +21,7 @@ from console import (
     sign_in,
     start,
 )
+from console.budgets import pages as budgets
 from console.calls import pages as calls
 from console.explorer import files as ledger_files
 from console.explorer import pages as explorer
@@ -39,6 +40,11 @@ urlpatterns = [
     path("o/<slug:slug>/csv/", figures.dashboard_csv, name="dashboard_csv"),
     path("o/<slug:slug>/mine/", figures.my_usage_page, name="my_usage"),
     path("o/<slug:slug>/mine/csv/", figures.my_usage_csv, name="my_usage_csv"),
+    path("o/<slug:slug>/budgets/", budgets.budgets_page, name="budgets"),
+    path("o/<slug:slug>/budgets/alerts/save/", budgets.save_alert, name="save_alert"),
+    path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/", budgets.alert_page, name="alert"),
+    path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/save/", budgets.change_alert, name="change_alert"),
+    path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/delete/", budgets.delete_alert, name="delete_alert"),
     path("o/<slug:slug>/reports/", reports.reports_page, name="reports"),
     path("o/<slug:slug>/reports/file/", reports.report_file, name="report_file"),
     path("o/<slug:slug>/reports/anomalies/", reports.anomalies_page, name="report_anomalies"),

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from billing.api import reports
+from billing.api import alerts, reports
 
 ORGANIZATION = "organizations/<slug:organization>"
 
 urlpatterns = [
+    path(f"{ORGANIZATION}/budgets", alerts.Budgets.as_view()),
+    path(f"{ORGANIZATION}/alerts", alerts.Alerts.as_view()),
+    path(f"{ORGANIZATION}/alerts/<uuid:alert>", alerts.AlertItem.as_view()),
+    path(f"{ORGANIZATION}/notices", alerts.Notices.as_view()),
     path(f"{ORGANIZATION}/report", reports.MakeReport.as_view()),
     path(f"{ORGANIZATION}/report/file", reports.MakeFile.as_view()),
     path(f"{ORGANIZATION}/report/forecast", reports.Forecast.as_view()),

@@ -1,4 +1,4 @@
-"""Saved reports, and that each period's was mailed."""
+"""Saved reports and that each period's was mailed; alerts of budgets, what they said, and by which way."""
 
 from typing import ClassVar
 
@@ -13,6 +13,10 @@ TABLES = [
     protect("billing_reportview"),
     protect("billing_reportmail"),
     same_organization("billing_reportmail", "view_id", "billing_reportview"),
+    protect("billing_alert"),
+    protect("billing_notice", app="SELECT, INSERT, DELETE"),
+    protect("billing_noticedelivery"),
+    same_organization("billing_noticedelivery", "notice_id", "billing_notice"),
 ]
 
 
@@ -79,6 +83,92 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(fields=("view", "period"), name="report_mail_once"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Alert",
+            fields=[
+                ("id", models.UUIDField(default=uuid7, primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField()),
+                ("name", models.CharField(max_length=63)),
+                ("budget", models.CharField(blank=True, default="", max_length=63)),
+                ("percents", models.JSONField(default=list)),
+                ("on_forecast", models.BooleanField(default=False)),
+                ("recipients", models.JSONField(default=list)),
+                (
+                    "hook_form",
+                    models.CharField(
+                        choices=[("orbit", "Orbit"), ("slack", "Slack")], default="orbit", max_length=8
+                    ),
+                ),
+                ("hook_host", models.CharField(blank=True, default="", max_length=260)),
+                ("hook_sealed", models.BinaryField(null=True)),
+                ("author", models.CharField(max_length=254)),
+                ("created_at", models.DateTimeField(db_default=Now())),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization_id", "name"), name="alert_name"),
+                    models.UniqueConstraint(fields=("organization_id", "id"), name="alert_in_organization"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                ("id", models.UUIDField(default=uuid7, primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField()),
+                ("alert_id", models.UUIDField()),
+                ("alert_name", models.CharField(max_length=63)),
+                ("counter", models.CharField(max_length=300)),
+                ("starts_at", models.DateTimeField()),
+                ("threshold", models.CharField(max_length=16)),
+                ("facts", models.JSONField(default=dict)),
+                ("is_silent", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_default=Now())),
+            ],
+            options={
+                "indexes": [models.Index(fields=["organization_id", "-id"], name="notice_newest")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("alert_id", "counter", "starts_at", "threshold"), name="notice_once"
+                    ),
+                    models.UniqueConstraint(fields=("organization_id", "id"), name="notice_in_organization"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeDelivery",
+            fields=[
+                ("id", models.UUIDField(default=uuid7, primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField()),
+                ("way", models.CharField(max_length=8)),
+                ("to", models.CharField(max_length=260)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("tries", models.SmallIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("problem", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "notice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="billing.notice",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "notice deliveries",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("sent_at__isnull", True)),
+                        fields=["claimed_at"],
+                        name="notice_unsent",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("notice", "way", "to"), name="notice_delivery_once"),
                 ],
             },
         ),

@@ -22,6 +22,7 @@ from django.test import Client
 from django.urls import resolve
 
 from audit.exports.models import Export
+from billing.alerts.models import Alert
 from billing.reports.models import ReportView
 from console import mail
 from orbit.lib import access
@@ -50,6 +51,7 @@ ROWS: dict[str, tuple[Any, str]] = {
     "domain_id": (models.Domain, "organization_id"),
     "request_id": (models.PolicyRequest, "organization_id"),
     "view_id": (ReportView, "organization_id"),
+    "alert_id": (Alert, "organization_id"),
 }
 # Routes that answer GET, but not with a page of their own, and why.
 OTHERWISE = {

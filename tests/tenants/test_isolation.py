@@ -40,6 +40,8 @@ from audit.models import (
     Skeleton,
 )
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
+from billing.alerts.models import Notice, NoticeDelivery
+from billing.alerts.rules import save_alert
 from billing.reports.models import ReportMail
 from billing.reports.saved import save_report_view
 from orbit import startup
@@ -152,11 +154,30 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
 
 
 def _report(organization_id: UUID) -> None:
-    """A saved report that was mailed."""
+    """A saved report that was mailed, and an alert that spoke."""
     view = save_report_view(organization_id=organization_id, actor="test", name="Costs", words={}).row
     now = timezone.now()
     with access.scope(organization_id=organization_id):
         ReportMail.objects.create(organization_id=organization_id, view=view, period=now, claimed_at=now)
+    alert = save_alert(
+        organization_id=organization_id,
+        actor="test",
+        name="Alert",
+        percents=[80],
+        hook_url="https://example.com/x",
+    ).row
+    with access.scope(organization_id=organization_id):
+        notice = Notice.objects.create(
+            organization_id=organization_id,
+            alert_id=alert.pk,
+            alert_name="Alert",
+            counter="c",
+            starts_at=now,
+            threshold="80",
+        )
+        NoticeDelivery.objects.create(
+            organization_id=organization_id, notice=notice, way="webhook", to="example.com"
+        )
 
 
 def _export_ledger(organization_id: UUID) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from audit.exports.selection import Selection
 from audit.models import Event
+from billing.alerts.rules import save_alert
 from billing.reports.saved import save_report_view
 from orbit.lib import access
 from orbit.lib.ids import uuid7
@@ -106,6 +107,9 @@ def furnished() -> Place:
             "keys": str(services.issue_key(**where, project=name, name="main")[0].pk),
             "management-keys": _id(services.issue_management_key, **where),
             "oauth-clients": _id(services.issue_oauth_client, **where),
+            "alerts": str(
+                save_alert(**where, name=name, percents=[80], hook_url="https://example.com/x").row.pk
+            ),
             "report-views": str(save_report_view(**where, name=name, words={}).row.pk),
             "calls": call,
             "events": call,
