@@ -273,6 +273,12 @@ FIELDS = (
         TEXT,
     ),
     Field("reason", LATER, "Why it was written.", TEXT),
+    Field(
+        "repriced",
+        ("adjustment",),
+        "`true`: the difference to what another price makes of the call.",
+        {"const": True},
+    ),
     Field("since until", REFUSAL, "The minute that was counted.", TIME),
     Field(
         "shadow",

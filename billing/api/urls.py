@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from billing.api import alerts, reports
+from billing.api import alerts, reports, repricing
 
 ORGANIZATION = "organizations/<slug:organization>"
 
 urlpatterns = [
+    path(f"{ORGANIZATION}/contract-prices/preview", repricing.PreviewPrice.as_view()),
     path(f"{ORGANIZATION}/budgets", alerts.Budgets.as_view()),
     path(f"{ORGANIZATION}/alerts", alerts.Alerts.as_view()),
     path(f"{ORGANIZATION}/alerts/<uuid:alert>", alerts.AlertItem.as_view()),
