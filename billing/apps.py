@@ -6,6 +6,7 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        from billing import receivers
+        from billing import checks, receivers
 
-        assert receivers  # connected by being imported
+        assert checks  # both register by being imported
+        assert receivers

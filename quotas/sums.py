@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, LiteralString
 
 from django.db import connections
@@ -22,8 +23,17 @@ OBJECTS = {"project": "project_id", "key": "key_id", "model": "model", "account"
 FACET_NAMES = (facets.END_USER, facets.TAG, facets.CODE, facets.LIMIT)
 DATES = ("day", "week", "month")  # of the time zone; weeks and months by their first day
 
+CONVERTED = ("converted_nano", "unconverted_nano")
 Only = Mapping[str, Sequence[Any]]  # columns, and the values of which one must be there
 Row = dict[str, Any]  # by the names that it is grouped by, and of SUMS
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a unit of the currency that is asked for is worth in another, from each of these midnights (UTC) on; not empty."""
+
+    since: tuple[datetime, ...]
+    rates: tuple[Decimal, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,8 @@ class Asked:
 
     `by` takes OBJECTS, `currency`, DATES, `hour` (counted from `since`) and one of FACET_NAMES; together with the
     latter, and in its `only`, of the objects only the project. `most` are the greatest by `order`. `figures` are those
-    of SUMS that are wanted. With a `currency`, cost is what is charged in it.
+    of SUMS that are wanted. With a `currency`, cost is what is charged in it; with an `exchange` besides, rows also have
+    CONVERTED: the same cost in the other currency, exact, and that of times before its first rate.
     """
 
     since: datetime
@@ -46,6 +57,12 @@ class Asked:
     currency: str = ""
     week_starts: int = 0  # days after Monday
     month_starts_on: int = 1
+    exchange: Exchange | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all figures that rows have."""
+        return self.figures if self.exchange is None else (*self.figures, *CONVERTED)
 
     @property
     def facet(self) -> str | None:
@@ -97,6 +114,22 @@ class _Statement:
             added += sql.SQL(" FILTER (WHERE currency = {})").format(self.value(asked.currency, "text"))
         return sql.SQL("coalesce({}, 0) AS {}").format(added, sql.Identifier(name))
 
+    def converted(self, asked: Asked, exchange: Exchange) -> list[sql.Composable]:
+        """A row of a quarter, or of a day of UTC, is of one day of UTC, and so of one rate."""
+        place = "width_bucket(starts_at, {}::timestamptz[])"
+        amount = sql.SQL(
+            "coalesce(sum(cost_nano * ({}::numeric[])[" + place + "]) FILTER (WHERE currency = {}), 0)"
+        ).format(
+            self.value(list(exchange.rates), "numeric[]"),
+            self.value(list(exchange.since), "timestamptz[]"),
+            self.value(asked.currency, "text"),
+        )
+        left = sql.SQL(
+            "coalesce(sum(cost_nano) FILTER (WHERE currency = {} AND " + place + " = 0), 0)"
+        ).format(self.value(asked.currency, "text"), self.value(list(exchange.since), "timestamptz[]"))
+        named = zip((amount, left), CONVERTED, strict=True)
+        return [sql.SQL("{} AS {}").format(one, sql.Identifier(name)) for one, name in named]
+
     def rows(self, table: Table, asked: Asked, since: datetime, until: datetime) -> sql.Composable:
         """Of the organization in scope; row-level security says so once more."""
         tests = [
@@ -123,7 +156,9 @@ def read(asked: Asked) -> list[Row]:
     """One row of zeros when there is nothing and nothing to group by."""
     statement = _Statement()
     groups = [statement.group(asked, name) for name in asked.by]
-    figures = [statement.figure(asked, name) for name in asked.figures]
+    figures: list[sql.Composable] = [statement.figure(asked, name) for name in asked.figures]
+    if asked.exchange is not None:
+        figures += statement.converted(asked, asked.exchange)
     parts = [statement.rows(*part) for part in _parts(asked)]
     places = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(groups)))
     query = sql.SQL("SELECT {} FROM ({}) AS part").format(
@@ -137,7 +172,7 @@ def read(asked: Asked) -> list[Row]:
         query += sql.SQL(" LIMIT {}").format(sql.Literal(asked.most))
     with connections["default"].cursor() as cursor:
         cursor.execute(query, statement.values)
-        names = (*asked.by, *asked.figures)
+        names = (*asked.by, *asked.names)
         return [_row(names, found, asked.figures) for found in cursor.fetchall()]
 
 
@@ -167,7 +202,7 @@ def added(rows: Sequence[Row], figures: Sequence[str] = SUMS) -> Row:
 
 def without(whole: Row, part: Row) -> Row:
     """What is left. Histograms, too: none of their counts is greater in a part than in the whole."""
-    return {name: whole[name] - part[name] for name in part if name in SUMS}
+    return {name: whole[name] - part[name] for name in part}
 
 
 __all__ = [
@@ -177,6 +212,7 @@ __all__ = [
     "OBJECTS",
     "SUMS",
     "Asked",
+    "Exchange",
     "Only",
     "Row",
     "added",

@@ -87,7 +87,7 @@ def unsaid(asked: Asked, rows: Sequence[Row]) -> list[Row]:
     found = []
     for row in whole:
         group = {name: row[name] for name in rest}
-        left = sums.without(row, sums.added(said.get(tuple(group.values()), []), asked.figures))
+        left = sums.without(row, sums.added(said.get(tuple(group.values()), []), asked.names))
         if any(left.values()):
             found.append({**group, str(asked.facet): None, **left})
     return found

@@ -1,4 +1,4 @@
-"""What an organization wants to be told of its budgets, what was told, and by which way."""
+"""What an organization wants to be told of its budgets, what it was told, and by which way."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def save_alert(
     with changing(organization_id, actor, Right.REPORTS_WRITE) as change:
         row = _found(alert_id)
         created = row is None
-        if Alert.objects.filter(name=name).exclude(pk=row.pk if row else None).exists():
+        if any(one != alert_id for one in Alert.objects.filter(name=name).values_list("pk", flat=True)):
             raise InputError("name", f"{name!r} is taken", "choose another")
         if row is None:
             if Alert.objects.count() >= MOST:

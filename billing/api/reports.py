@@ -55,6 +55,7 @@ class FigureShown(serializers.Serializer[Any]):
     output_tokens = serializers.IntegerField()
     cost_nano = serializers.IntegerField(help_text="in billionths of the currency")
     cost = serializers.CharField(help_text="the same as a decimal number")
+    converted = serializers.CharField(allow_null=True, help_text="the same in the reporting currency")
     cost_per_request = serializers.CharField(allow_null=True, help_text="of requests that have a price")
     cost_per_1k_tokens = serializers.CharField(
         allow_null=True, help_text="null where requests without a price are among them"
@@ -100,6 +101,9 @@ class CurrencyShown(serializers.Serializer[Any]):
 class ReportShown(serializers.Serializer[Any]):
     organization = serializers.CharField()
     currency = serializers.CharField()
+    reporting_currency = serializers.CharField(
+        allow_null=True, help_text="null: the installation has no other"
+    )
     time_zone = serializers.CharField(help_text="of all days")
     range = serializers.ChoiceField(list(spans.CHOICES))
     since = serializers.CharField()

@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from billing.api import alerts, reports, repricing
+from billing.api import alerts, proposals, reports, repricing
 
 ORGANIZATION = "organizations/<slug:organization>"
 
 urlpatterns = [
     path(f"{ORGANIZATION}/contract-prices/preview", repricing.PreviewPrice.as_view()),
+    path(f"{ORGANIZATION}/price-proposals", proposals.PriceProposals.as_view()),
+    path(f"{ORGANIZATION}/price-proposals/<uuid:proposal>", proposals.PriceProposalItem.as_view()),
+    path(f"{ORGANIZATION}/price-proposals/<uuid:proposal>/approve", proposals.ApprovePriceProposal.as_view()),
+    path(f"{ORGANIZATION}/price-proposals/<uuid:proposal>/refuse", proposals.RefusePriceProposal.as_view()),
     path(f"{ORGANIZATION}/budgets", alerts.Budgets.as_view()),
     path(f"{ORGANIZATION}/alerts", alerts.Alerts.as_view()),
     path(f"{ORGANIZATION}/alerts/<uuid:alert>", alerts.AlertItem.as_view()),

@@ -1,4 +1,5 @@
-"""Saved reports and that each period's was mailed; alerts of budgets, what they said, and by which way."""
+"""Saved reports and that each period's was mailed; alerts of budgets, what they said, and by which way. Rates of exchange,
+proposed contract prices."""
 
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ from django.db import migrations, models
 from django.db.models.functions import Now
 
 from orbit.lib.ids import uuid7
-from orbit.lib.rowlevel import protect, same_organization
+from orbit.lib.rowlevel import APP, OPERATOR, protect, same_organization
 
 TABLES = [
     protect("billing_reportview"),
@@ -16,7 +17,11 @@ TABLES = [
     protect("billing_alert"),
     protect("billing_notice", app="SELECT, INSERT, DELETE"),
     protect("billing_noticedelivery"),
+    protect("billing_priceproposal", app="SELECT, INSERT, UPDATE"),
     same_organization("billing_noticedelivery", "notice_id", "billing_notice"),
+    f"GRANT SELECT ON billing_exchangerate TO {APP}, {OPERATOR};",
+    f"GRANT INSERT ON billing_exchangerate TO {OPERATOR};",
+    f"GRANT USAGE ON SEQUENCE billing_exchangerate_id_seq TO {OPERATOR};",
 ]
 
 
@@ -171,6 +176,55 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(fields=("notice", "way", "to"), name="notice_delivery_once"),
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="ExchangeRate",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("day", models.DateField()),
+                ("base", models.CharField(max_length=3)),
+                ("quote", models.CharField(max_length=3)),
+                ("rate", models.DecimalField(decimal_places=10, max_digits=20)),
+                ("source", models.CharField(max_length=120)),
+                ("created_at", models.DateTimeField(db_default=Now())),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("base", "quote", "day"), name="exchange_rate_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("rate__gt", 0)), name="exchange_rate_positive"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PriceProposal",
+            fields=[
+                ("id", models.UUIDField(default=uuid7, primary_key=True, serialize=False)),
+                ("organization_id", models.UUIDField()),
+                ("provider", models.CharField(max_length=63)),
+                ("model", models.CharField(max_length=200)),
+                ("account", models.CharField(blank=True, max_length=63)),
+                ("rates", models.JSONField(null=True)),
+                ("discount_percent", models.DecimalField(decimal_places=4, max_digits=7, null=True)),
+                ("valid_from", models.DateTimeField(null=True)),
+                ("valid_until", models.DateTimeField(null=True)),
+                ("source", models.CharField(blank=True, max_length=120)),
+                ("author", models.CharField(max_length=254)),
+                ("created_at", models.DateTimeField(db_default=Now())),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("approved", "Approved"), ("refused", "Refused")],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("decided_by", models.CharField(blank=True, default="", max_length=254)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, default="", max_length=500)),
+                ("price_id", models.BigIntegerField(null=True)),
+            ],
         ),
         migrations.RunSQL([*TABLES], migrations.RunSQL.noop),
     ]

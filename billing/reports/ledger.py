@@ -14,6 +14,7 @@ from billing.reports.spans import Span
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.limits import WEEKDAYS, Calendar
+from quotas.sums import CONVERTED, Exchange
 
 MOST_EVENTS = 1_000_000
 
@@ -46,11 +47,22 @@ _GROUPS: dict[str, LiteralString] = {
 _TAGS: LiteralString = """
 LEFT JOIN LATERAL (SELECT left(t.key || '=' || t.value, 256) AS told FROM jsonb_each_text(
     CASE WHEN jsonb_typeof(detail -> 'tags') = 'object' AND kind <> 'refusal' THEN detail -> 'tags' END) t) tag ON true"""
+# As `quotas.sums` converts it.
+_CONVERTED: LiteralString = """,
+coalesce(sum(cost_nano * (%(rates)s::numeric[])[width_bucket(admitted_at, %(moments)s::timestamptz[])])
+    FILTER (WHERE currency = %(currency)s), 0),
+coalesce(sum(cost_nano) FILTER (WHERE currency = %(currency)s AND width_bucket(admitted_at, %(moments)s::timestamptz[]) = 0), 0)
+"""
 _COLUMNS = {"project_id", "key_id", "account_id", "model"}
 
 
 def read(
-    by: Sequence[str], span: Span, only: Mapping[str, Sequence[Any]], currency: str, calendar: Calendar
+    by: Sequence[str],
+    span: Span,
+    only: Mapping[str, Sequence[Any]],
+    currency: str,
+    calendar: Calendar,
+    exchange: Exchange | None = None,
 ) -> list[dict[str, Any]]:
     """A row for each group, named by id. Of the organization in scope. InputError where that is too much to read."""
     values: dict[str, Any] = {
@@ -63,6 +75,10 @@ def read(
         "late": calendar.month_starts_on - 1,
         **{column: list(wanted) for column, wanted in only.items()},
     }
+    names: tuple[str, ...] = (*by, *COUNTED)
+    if exchange is not None:
+        values |= {"rates": list(exchange.rates), "moments": list(exchange.since)}
+        names += CONVERTED
     where = sql.SQL(_WHERE) + sql.SQL("").join(_narrowed(column) for column in only)
     with connections["default"].cursor() as cursor:
         counted = sql.SQL("SELECT count(*) FROM (SELECT 1 FROM audit_event {} LIMIT {}) AS counted")
@@ -75,13 +91,13 @@ def read(
             )
         query = sql.SQL("SELECT {}, {} FROM audit_event {} {} GROUP BY {}").format(
             sql.SQL(", ").join(sql.SQL(_GROUPS[name]) for name in by),
-            sql.SQL(_FIGURES),
+            sql.SQL(_FIGURES if exchange is None else _FIGURES + _CONVERTED),
             sql.SQL(_TAGS if "tag" in by else ""),
             where,
             sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(by))),
         )
         cursor.execute(query, values)
-        return [dict(zip((*by, *COUNTED), row, strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _narrowed(column: str) -> sql.Composable:

@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo
 
 from redis.exceptions import RedisError
 
+from billing.exchange import rates
+from billing.exchange.rates import Steps
 from billing.reports import dimensions, ledger, spans
 from billing.reports.asked import MOST_ROWS, Question
 from billing.reports.figures import COUNTED, Figures
 from billing.reports.spans import Span
+from orbit.lib import money
 from orbit.lib.errors import InputError
 from quotas import facets, outlook, sums, totals, usage
 from quotas.limits import WEEKDAYS, Calendar
@@ -25,7 +28,7 @@ from quotas.outlook import HISTORY_DAYS, Outlook
 from quotas.policies import calendar_of
 from quotas.reports import ids_of, names_of
 from quotas.rollups import QUARTER, bucket_start
-from quotas.sums import DATES, FACET_NAMES, Asked
+from quotas.sums import DATES, FACET_NAMES, Asked, Exchange
 from tenants.models import Organization, Project
 
 NOBODY = {
@@ -68,6 +71,7 @@ class Report:
     other_nano: dict[str, int] = field(default_factory=dict)
     from_ledger: bool = False
     notes: list[str] = field(default_factory=list)
+    exchange: Steps | None = None  # None: in no other currency
 
     @property
     def currency(self) -> str:
@@ -88,6 +92,13 @@ class _Reader:
     span: Span
     only: Only
     calendar: Calendar
+    steps: Steps | None
+
+    @property
+    def exchange(self) -> Exchange | None:
+        if self.steps is None or not self.steps.rates:
+            return None
+        return Exchange(self.steps.since, self.steps.rates)
 
     def asked(self, *by: str, **more: Any) -> Asked:
         made = Asked(
@@ -100,6 +111,7 @@ class _Reader:
             currency=self.organization.currency,
             week_starts=WEEKDAYS[self.calendar.week_starts],
             month_starts_on=self.calendar.month_starts_on,
+            exchange=self.exchange,
         )
         return replace(made, **more)
 
@@ -109,7 +121,8 @@ def report(organization: Organization, question: Question, as_of: datetime | Non
     now = datetime.now(UTC)
     calendar = calendar_of(organization)
     span = spans.chosen(question.words, calendar, as_of or now)
-    reader = _Reader(question, organization, span, ids_of(question.narrowed), calendar)
+    known = rates.steps(organization.currency, span.until)
+    reader = _Reader(question, organization, span, ids_of(question.narrowed), calendar, known)
     (whole_row,) = sums.read(reader.asked())
     whole = Figures.of(whole_row)
     from_ledger = not dimensions.from_rollups(question.by, list(question.narrowed))
@@ -125,6 +138,7 @@ def report(organization: Organization, question: Question, as_of: datetime | Non
         _other_currencies(reader),
         from_ledger,
         _notes(reader, whole, from_ledger=from_ledger),
+        known,
     )
 
 
@@ -170,7 +184,8 @@ def _from_rollups(reader: _Reader) -> list[dict[str, Any]]:
 
 def _from_ledger(reader: _Reader) -> list[dict[str, Any]]:
     by = dimensions.columns(reader.question.by)
-    return ledger.read(by, reader.span, reader.only, reader.organization.currency, reader.calendar)
+    currency = reader.organization.currency
+    return ledger.read(by, reader.span, reader.only, currency, reader.calendar, reader.exchange)
 
 
 def _named(reader: _Reader, rows: Sequence[Mapping[str, Any]]) -> list[Line]:
@@ -237,7 +252,7 @@ def _failures(reader: _Reader) -> list[Line] | None:
 
 
 def _other_currencies(reader: _Reader) -> dict[str, int]:
-    rows = sums.read(reader.asked("currency", currency=""))
+    rows = sums.read(reader.asked("currency", currency="", exchange=None))
     own = reader.organization.currency
     return {
         row["currency"]: row["cost_nano"]
@@ -252,6 +267,8 @@ def _notes(reader: _Reader, whole: Figures, *, from_ledger: bool) -> list[str]:
         notes.append(
             f"{whole.unpriced_requests:,} requests had no price. What they cost is not known and not in any amount."
         )
+    if reader.steps is not None:
+        notes += _of_exchange(reader.steps, whole, reader.organization.currency)
     if facets.TAG in by:
         notes.append("A call counts under each of its tags, so rows add up to more than the whole.")
     if from_ledger:
@@ -265,6 +282,18 @@ def _notes(reader: _Reader, whole: Figures, *, from_ledger: bool) -> list[str]:
     if "cost_centre" in by:
         notes.append("Projects count under the cost centre that they have today.")
     return notes
+
+
+def _of_exchange(steps: Steps, whole: Figures, own: str) -> list[str]:
+    if not steps.rates:
+        return [f"There is no rate from {own} to {steps.currency} for these days."]
+    told = [
+        f"Amounts in {steps.currency} are each day’s cost at the rate of that day (UTC); rates from: {steps.source}."
+    ]
+    if whole.unconverted_nano:
+        left = money.legible(whole.unconverted_nano, own)
+        told.append(f"{left} is from before the first rate, and in no amount of {steps.currency}.")
+    return told
 
 
 def forecast(organization: Organization, only: Only, now: datetime, per: str = "month") -> Outlook:

@@ -59,7 +59,7 @@ def save_report_view(
             "recipients": checked(recipients, needed=is_mailed),
         }
         row = _found(view_id)
-        if ReportView.objects.filter(name=name).exclude(pk=row.pk if row else None).exists():
+        if any(one != view_id for one in ReportView.objects.filter(name=name).values_list("pk", flat=True)):
             raise InputError("name", f"{name!r} is taken", "choose another")
         created = row is None
         if row is None:

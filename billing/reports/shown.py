@@ -23,22 +23,41 @@ class Column:
     title: str
     kind: Kind
     value: Callable[[Figures], int | float | None]
+    currency: str = ""  # of money
 
 
 def columns(report: Report) -> list[Column]:
     currency, whole = report.currency, report.whole
     return [
-        Column(f"Cost ({currency})", "money", lambda one: None if one.is_unpriced else one.cost_nano),
+        Column(
+            f"Cost ({currency})", "money", lambda one: None if one.is_unpriced else one.cost_nano, currency
+        ),
+        *_converted(report),
         Column("Share of cost", "percent", lambda one: _percent(one.cost_nano, whole.cost_nano)),
         Column("Requests", "count", lambda one: one.requests),
         Column("Failed", "count", lambda one: one.failed),
         Column("Refused", "count", lambda one: one.refused),
         Column("Tokens in", "count", lambda one: one.input_tokens),
         Column("Tokens out", "count", lambda one: one.output_tokens),
-        Column(f"Per request ({currency})", "money", lambda one: one.cost_per_request_nano),
-        Column(f"Per 1,000 tokens ({currency})", "money", lambda one: one.cost_per_1k_tokens_nano),
+        Column(f"Per request ({currency})", "money", lambda one: one.cost_per_request_nano, currency),
+        Column(f"Per 1,000 tokens ({currency})", "money", lambda one: one.cost_per_1k_tokens_nano, currency),
         Column("Estimated", "percent", lambda one: one.estimated_percent),
         Column("Unpriced requests", "count", lambda one: one.unpriced_requests),
+    ]
+
+
+def _converted(report: Report) -> list[Column]:
+    """The same cost in the reporting currency, where the installation has one and there are rates."""
+    steps = report.exchange
+    if steps is None or not steps.rates:
+        return []
+    return [
+        Column(
+            f"Cost ({steps.currency})",
+            "money",
+            lambda one: None if one.is_unpriced else one.rounded_converted_nano,
+            steps.currency,
+        )
     ]
 
 
@@ -98,9 +117,11 @@ def estimated(whole: Figures) -> str:
 def as_json(report: Report) -> dict[str, Any]:
     """What the API and `--json` answer."""
     span, by = report.span, report.question.by
+    is_converted = report.exchange is not None and bool(report.exchange.rates)
     return {
         "organization": report.organization.slug,
         "currency": report.currency,
+        "reporting_currency": report.exchange.currency if report.exchange else None,
         "time_zone": span.time_zone,
         "range": span.name,
         "since": rfc3339(span.since),
@@ -111,20 +132,27 @@ def as_json(report: Report) -> dict[str, Any]:
         "by": list(by),
         "only": dict(report.question.narrowed),
         "source": "ledger" if report.from_ledger else "rollups",
-        "totals": report.whole.shown(),
+        "totals": report.whole.shown(is_converted=is_converted),
         "other_currencies": [
             {"currency": currency, "cost_nano": nano, "cost": money.amount(nano)}
             for currency, nano in report.other_nano.items()
         ],
         "failed_cost_nano": None if report.failures is None else report.failed_cost_nano,
-        "failures": [{"code": line.values[0], **line.figures.shown()} for line in report.failures or ()],
-        "rows": [_row(by, line) for line in report.lines],
+        "failures": [
+            {"code": line.values[0], **line.figures.shown(is_converted=is_converted)}
+            for line in report.failures or ()
+        ],
+        "rows": [_row(by, line, is_converted) for line in report.lines],
         "notes": report.notes,
     }
 
 
-def _row(by: tuple[str, ...], line: Line) -> dict[str, Any]:
-    return {**dict(zip(by, line.values, strict=True)), "rest": line.is_rest, **line.figures.shown()}
+def _row(by: tuple[str, ...], line: Line, is_converted: bool) -> dict[str, Any]:
+    return {
+        **dict(zip(by, line.values, strict=True)),
+        "rest": line.is_rest,
+        **line.figures.shown(is_converted=is_converted),
+    }
 
 
 def file_name(report: Report) -> str:

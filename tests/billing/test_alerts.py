@@ -19,7 +19,7 @@ from billing.alerts import rules, sending
 from billing.alerts.models import Alert, Notice, NoticeDelivery
 from billing.alerts.rules import SavedAlert
 from billing.alerts.sending import Waiting
-from billing.alerts.watching import watch
+from billing.alerts.watching import ALWAYS, watch
 from billing.budgets import Budget, budgets
 from orbit.lib import access
 from orbit.lib.errors import InputError
@@ -130,7 +130,7 @@ def test_two_watchers_say_it_once(tenant: Tenant) -> None:
             alert_id=alert.pk,
             alert_name="x",
             counter=budget.counter,
-            starts_at=budget.starts_at,
+            starts_at=budget.starts_at or ALWAYS,
             threshold="50",
         )
     assert watch(tenant.organization.pk) == 0

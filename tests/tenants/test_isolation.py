@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,6 +43,7 @@ from audit.models import (
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
 from billing.alerts.models import Notice, NoticeDelivery
 from billing.alerts.rules import save_alert
+from billing.approval.proposals import propose_price
 from billing.reports.models import ReportMail
 from billing.reports.saved import save_report_view
 from orbit import startup
@@ -154,7 +156,14 @@ def full(apply: Apply, entry: dict[str, Any], slug: str) -> Callable[[str], UUID
 
 
 def _report(organization_id: UUID) -> None:
-    """A saved report that was mailed, and an alert that spoke."""
+    """A saved report that was mailed, an alert that spoke, a price that was proposed."""
+    propose_price(
+        organization_id=organization_id,
+        actor="test",
+        provider="openai",
+        model="gpt-4o",
+        discount_percent=Decimal(5),
+    )
     view = save_report_view(organization_id=organization_id, actor="test", name="Costs", words={}).row
     now = timezone.now()
     with access.scope(organization_id=organization_id):

@@ -78,7 +78,7 @@ def _printed(found: Report) -> str:
     blank = [""] * (len(labels) - 1)
     rows = [*((line.labels, line.figures) for line in found.lines), (("All", *blank), found.whole)]
     for told, figures in rows:
-        cells = [_cell(column, column.value(figures), found.currency) for column in columns]
+        cells = [_cell(column, column.value(figures)) for column in columns]
         table.append([*told, *cells])
     widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
     for row in table:
@@ -93,9 +93,9 @@ def _printed(found: Report) -> str:
     return "\n".join([*lines, *found.notes])
 
 
-def _cell(column: shown.Column, value: int | float | None, currency: str) -> str:
+def _cell(column: shown.Column, value: int | float | None) -> str:
     if value is None:
         return shown.UNPRICED if column.title.startswith("Cost") else "-"
     if column.kind == "money":
-        return money.legible(int(value), currency)
+        return money.legible(int(value), column.currency)
     return f"{value:g} %" if column.kind == "percent" else f"{value:,}"

@@ -100,11 +100,11 @@ def _table(report: Report, styles: dict[str, ParagraphStyle]) -> LongTable:
     ]
     for line in report.lines:
         labels = [_text(_short(label), styles["cell"]) for label in line.labels]
-        rows.append([*labels, *(_cell(column, line.figures, report.currency) for column in shown)])
+        rows.append([*labels, *(_cell(column, line.figures) for column in shown)])
     rows.append(
         [
             *("" if at else "All" for at in range(len(names))),
-            *(_cell(column, report.whole, report.currency) for column in shown),
+            *(_cell(column, report.whole) for column in shown),
         ]
     )
     return _ruled(rows, len(names), len(shown))
@@ -149,12 +149,12 @@ def _failures(report: Report, styles: dict[str, ParagraphStyle]) -> LongTable:
     return _ruled(rows, 1, 2, width_mm=32)
 
 
-def _cell(column: Column, figures: Figures, currency: str) -> str:
+def _cell(column: Column, figures: Figures) -> str:
     value = column.value(figures)
     if value is None:
         return UNPRICED if column.title.startswith("Cost") else "-"
     if column.kind == "money":
-        return _printable(money.legible(int(value), currency))
+        return _printable(money.legible(int(value), column.currency))
     return f"{value:,.2f} %" if column.kind == "percent" else f"{value:,}"
 
 

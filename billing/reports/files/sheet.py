@@ -36,18 +36,7 @@ def xlsx(report: Report) -> bytes:
 class _Sheet:
     def __init__(self, book: Any, report: Report) -> None:
         self._book, self._report = book, report
-        sign = SIGNS.get(report.currency, f"{report.currency} ")
-        # Nine places where they matter: an amount below a cent must not read as nothing.
-        small = f'[=0]"{sign}"0.00;[<0.1]"{sign}"0.00#######;"{sign}"#,##0.00####'
-        self._formats = {
-            "money": book.add_format({"num_format": small}),
-            "count": book.add_format({"num_format": "#,##0"}),
-            "percent": book.add_format({"num_format": "0.00%"}),
-        }
-        self._all = {
-            name: book.add_format({"num_format": one.num_format, "bold": True, "top": 1})
-            for name, one in self._formats.items()
-        }
+        self._known: dict[tuple[str, bool], Any] = {}
         self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         self._bold = book.add_format({"bold": True, "top": 1})
         self._wrap = book.add_format({"text_wrap": True, "valign": "top"})
@@ -62,12 +51,12 @@ class _Sheet:
             for at, label in enumerate(line.labels):
                 sheet.write_string(row, at, label)
             for at, column in enumerate(shown, len(names)):
-                self._write(sheet, row, at, column, column.value(line.figures), self._formats)
+                self._write(sheet, row, at, column, column.value(line.figures))
         last = len(report.lines) + 1
         for at in range(len(names)):
             sheet.write_string(last, at, "" if at else "All", self._bold)
         for at, column in enumerate(shown, len(names)):
-            self._write(sheet, last, at, column, column.value(report.whole), self._all)
+            self._write(sheet, last, at, column, column.value(report.whole), is_sum=True)
             sheet.set_column(at, at, _WIDTHS[column.kind])
         sheet.set_column(0, len(names) - 1, 28)
         sheet.freeze_panes(1, len(names))
@@ -87,8 +76,10 @@ class _Sheet:
             sheet.write_string(0, at, title, self._head)
         for row, line in enumerate(self._report.failures, 1):
             sheet.write_string(row, 0, line.labels[0])
-            sheet.write_number(row, 1, line.figures.requests, self._formats["count"])
-            sheet.write_number(row, 2, _money(line.figures.cost_nano), self._formats["money"])
+            sheet.write_number(row, 1, line.figures.requests, self._form("count"))
+            sheet.write_number(
+                row, 2, _money(line.figures.cost_nano), self._form("money", self._report.currency)
+            )
         sheet.set_column(0, 2, 28)
 
     def facts(self) -> None:
@@ -100,16 +91,38 @@ class _Sheet:
         sheet.set_column(0, 0, 18)
         sheet.set_column(1, 1, 80)
 
+    def _form(self, kind: Kind, currency: str = "", *, is_sum: bool = False) -> Any:
+        number = _number_format(kind, currency)
+        if (number, is_sum) not in self._known:
+            emphasis = {"bold": True, "top": 1} if is_sum else {}
+            self._known[number, is_sum] = self._book.add_format({"num_format": number, **emphasis})
+        return self._known[number, is_sum]
+
     def _write(
-        self, sheet: Any, row: int, at: int, column: Column, value: int | float | None, formats: Any
+        self,
+        sheet: Any,
+        row: int,
+        at: int,
+        column: Column,
+        value: int | float | None,
+        *,
+        is_sum: bool = False,
     ) -> None:
-        form = formats[column.kind]
+        form = self._form(column.kind, column.currency, is_sum=is_sum)
         if value is None:
             sheet.write_string(row, at, UNPRICED if column.title.startswith("Cost") else UNKNOWN, form)
         elif column.kind == "money":
             sheet.write_number(row, at, _money(int(value)), form)
         else:
             sheet.write_number(row, at, value / 100 if column.kind == "percent" else value, form)
+
+
+def _number_format(kind: Kind, currency: str) -> str:
+    if kind != "money":
+        return "#,##0" if kind == "count" else "0.00%"
+    sign = SIGNS.get(currency, f"{currency} ")
+    # Nine places where they matter: an amount below a cent must not read as nothing.
+    return f'[=0]"{sign}"0.00;[<0.1]"{sign}"0.00#######;"{sign}"#,##0.00####'
 
 
 def _money(nano: int) -> float:
