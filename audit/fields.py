@@ -291,6 +291,12 @@ FIELDS = (
         {"cause": text(16), "exception": ID},
     ),
     Field("approved_by", ADJUSTMENT, "Who approved it.", TEXT),
+    Field(
+        "repriced",
+        ADJUSTMENT,
+        "`true`: the difference to what another price makes of the call.",
+        {"const": True},
+    ),
     Field("since until", REFUSAL, "The minute that was counted.", TIME),
     Field(
         "shadow",

@@ -21,6 +21,8 @@ GROUPS = {
     "Usage": (
         ("dashboard", "Dashboard", Right.USAGE_READ),
         ("my_usage", "My usage", Right.ORGANIZATION_READ),
+        ("reports", "Reports", Right.USAGE_READ),
+        ("budgets", "Budgets", Right.USAGE_READ),
         ("calls", "Calls", Right.ORGANIZATION_READ),
         ("audit", "Audit", Right.LEDGER_READ),
     ),

@@ -62,16 +62,22 @@ def project_page(request: HttpRequest, membership: Membership, project_id: UUID)
 @require_POST
 @organization_page(Right.PROJECTS_WRITE)
 def save(request: HttpRequest, membership: Membership, project_id: UUID) -> HttpResponse:
-    """Name and policy. Saving an archived project opens it again."""
+    """Name, cost centre and policy. Saving an archived project opens it again."""
     project = _projects().filter(pk=project_id).first()
     if project is None:
         return gone(request, membership, "project", "projects")
-    given = typed(request, "name", "policy")
+    given = typed(request, "name", "policy", "cost_centre")
+    if "cost_centre" not in request.POST:
+        given["cost_centre"] = project.cost_centre
     if "policy" not in request.POST:  # whoever may not attach policies is not asked for one
         given["policy"] = project.policy.name if project.policy else ""
     try:
         services.save_project(
-            **where(membership), slug=project.slug, name=given["name"], policy=given["policy"] or None
+            **where(membership),
+            slug=project.slug,
+            name=given["name"],
+            policy=given["policy"] or None,
+            cost_centre=given["cost_centre"],
         )
     except InputError as error:
         return _one(request, membership, project, wrong=error, given=given)
@@ -230,7 +236,12 @@ def _one(
         "suspending": f"Its {_keys(keys)} {'is' if keys == 1 else 'are'} refused from the next call on, and can be resumed; {calls_a_day(did)}.",
         "archiving": f"Its {_keys(keys)} {'is' if keys == 1 else 'are'} revoked for good, and its service accounts go; {calls_a_day(did)}. Its calls stay in the ledger, and the name can be opened again.",
         "wrong": wrong,
-        "typed": given or {"name": project.name, "policy": project.policy.name if project.policy else ""},
+        "typed": given
+        or {
+            "name": project.name,
+            "policy": project.policy.name if project.policy else "",
+            "cost_centre": project.cost_centre,
+        },
     }
     with timezone.override(ZoneInfo(organization.time_zone)):
         return render(request, "console/project.html", shown, status=400 if wrong else 200)

@@ -21,6 +21,7 @@ from console import (
     sign_in,
     start,
 )
+from console.budgets import pages as budgets
 from console.calls import pages as calls
 from console.explorer import files as ledger_files
 from console.explorer import pages as explorer
@@ -28,6 +29,8 @@ from console.figures import pages as figures
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
+from console.reports import pages as reports
+from console.reports import saving as saved_reports
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -37,6 +40,18 @@ urlpatterns = [
     path("o/<slug:slug>/csv/", figures.dashboard_csv, name="dashboard_csv"),
     path("o/<slug:slug>/mine/", figures.my_usage_page, name="my_usage"),
     path("o/<slug:slug>/mine/csv/", figures.my_usage_csv, name="my_usage_csv"),
+    path("o/<slug:slug>/budgets/", budgets.budgets_page, name="budgets"),
+    path("o/<slug:slug>/budgets/alerts/save/", budgets.save_alert, name="save_alert"),
+    path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/", budgets.alert_page, name="alert"),
+    path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/save/", budgets.change_alert, name="change_alert"),
+    path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/delete/", budgets.delete_alert, name="delete_alert"),
+    path("o/<slug:slug>/reports/", reports.reports_page, name="reports"),
+    path("o/<slug:slug>/reports/file/", reports.report_file, name="report_file"),
+    path("o/<slug:slug>/reports/anomalies/", reports.anomalies_page, name="report_anomalies"),
+    path("o/<slug:slug>/reports/save/", saved_reports.save_report, name="save_report"),
+    path("o/<slug:slug>/reports/<uuid:view_id>/", saved_reports.saved_report, name="saved_report"),
+    path("o/<slug:slug>/reports/<uuid:view_id>/save/", saved_reports.change_report, name="change_report"),
+    path("o/<slug:slug>/reports/<uuid:view_id>/delete/", saved_reports.delete_report, name="delete_report"),
     path("o/<slug:slug>/start/", start.start, name="start"),
     path("o/<slug:slug>/start/account/", start.start_account, name="start_account"),
     path("o/<slug:slug>/start/demo/", start.start_demo, name="start_demo"),

@@ -138,6 +138,16 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 600},
         },
+        "watch budgets": {
+            "task": "billing.tasks.watch_budgets",
+            "schedule": 60.0,
+            "options": {"expires": 55},
+        },
+        "mail reports": {
+            "task": "billing.tasks.send_reports",
+            "schedule": 300.0,
+            "options": {"expires": 290},
+        },
         "purge deleted organizations": {
             "task": "tenants.tasks.purge_organizations",
             "schedule": 3600.0,

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -85,14 +87,24 @@ def set_contract_price(
     valid_until: datetime | None = None,
     source: str = "",
     actor: Actor,
+    is_approved: bool = False,
 ) -> Saved[ContractPrice]:
     """What the organization pays from now on, or from `valid_from` on. Takes the place of the terms of the same
     provider, model, account and beginning. `rates` is a document as `rates_document` makes it.
+
+    PermissionDenied where members' prices take two people, and this one was not approved.
     """
-    _check_terms(rates, discount_percent, valid_from, valid_until)
+    _require_two(actor, is_approved=is_approved)
     with changing(organization_id, actor, Right.PRICES_WRITE) as change:
         change.keep_ceiling()
-        _check_reach(provider, account)
+        check_contract(
+            provider=provider,
+            account=account,
+            rates=rates,
+            discount_percent=discount_percent,
+            valid_from=valid_from,
+            valid_until=valid_until,
+        )
         named = {"provider": provider, "model": model, "account": account, "valid_from": valid_from}
         terms = {"rates": rates, "discount_percent": discount_percent, "valid_until": valid_until}
         before = ContractPrice.objects.live().filter(**named).first()
@@ -118,6 +130,7 @@ def set_contract_price(
 
 def withdraw_contract_price(*, organization_id: UUID, price_id: int, actor: Actor) -> None:
     """The book's price, or the next contract that covers the model, holds again."""
+    _require_two(actor)
     with changing(organization_id, actor, Right.PRICES_WRITE) as change:
         change.keep_ceiling()
         row = ContractPrice.objects.live().filter(pk=price_id).first()
@@ -126,6 +139,27 @@ def withdraw_contract_price(*, organization_id: UUID, price_id: int, actor: Acto
         _withdraw(row)
         change.act("price.delete", path_of(row), _told(row, ("rates", "discount_percent", "valid_until")))
         change.raise_version()
+
+
+def check_contract(
+    *,
+    provider: str,
+    account: str,
+    rates: Mapping[str, Any] | None,
+    discount_percent: Decimal | None,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+) -> None:
+    """InputError where no such contract can be agreed on. In the organization's scope."""
+    _check_terms(rates, discount_percent, valid_from, valid_until)
+    _check_reach(provider, account)
+
+
+def _require_two(actor: Actor, *, is_approved: bool = False) -> None:
+    if settings.ORBIT_PRICE_APPROVAL and not is_approved and not isinstance(actor, str):
+        raise PermissionDenied(
+            "a contract price takes two people here: propose it, and have somebody else approve it"
+        )
 
 
 def path_of(row: ContractPrice) -> str:

@@ -1,4 +1,4 @@
-"""What a month will have cost at its end, from the days of the last four weeks: pure.
+"""What a month, or another period, will have cost at its end, from the days of the last four weeks: pure.
 
 Each day that is left counts with the mean of its weekday, what is left of today in proportion. The band is where eight of ten
 months would end if days went on to differ from their weekday's mean as they did.
@@ -30,9 +30,17 @@ class Outlook:
 
 
 def month_end(costs: Mapping[date, int], today: date, elapsed: float) -> Outlook:
+    """Of the calendar month; see `period_end`."""
+    begins_on = today.replace(day=1)
+    ends_on = (begins_on + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return period_end(costs, today, elapsed, begins_on=begins_on, ends_on=ends_on)
+
+
+def period_end(
+    costs: Mapping[date, int], today: date, elapsed: float, *, begins_on: date, ends_on: date
+) -> Outlook:
     """`costs` by calendar day, absent for nothing; `elapsed` is the part of today that is over."""
-    ends_on = (today.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    spent = sum(cost for day, cost in costs.items() if today.replace(day=1) <= day <= today)
+    spent = sum(cost for day, cost in costs.items() if begins_on <= day <= today)
     days = _history(costs, today)
     if len(days) < LEAST_DAYS:
         wait = LEAST_DAYS - len(days) if days or costs.get(today) else None

@@ -51,6 +51,27 @@ def in_force(targets: set[Target], at: datetime, *, as_of_then: bool = False) ->
     return _chains(targets, _book(pairs), list(contracts), at)
 
 
+def imagined(
+    targets: set[Target],
+    at: datetime,
+    *,
+    contracts: Sequence[ContractPrice] = (),
+    book: Mapping[tuple[str, str], Sequence[Price]] | None = None,
+) -> dict[Target, Rates]:
+    """What `in_force` would say if these contracts stood besides, and these rows were all that the book had of their models.
+
+    A contract takes the place of what stands for the same provider, model, account and beginning.
+    """
+
+    def terms(one: ContractPrice) -> tuple[Any, ...]:
+        return one.provider, one.model, one.account, one.valid_from
+
+    new = {terms(one) for one in contracts}
+    standing = [one for one in ContractPrice.objects.live() if terms(one) not in new]
+    rows = _book({(target.provider, target.model) for target in targets}) | dict(book or {})
+    return _chains(targets, rows, [*standing, *contracts], at)
+
+
 def listed(targets: set[Target], at: datetime) -> dict[Target, Rates]:
     """The same as the book alone has it."""
     return _chains(targets, _book({(target.provider, target.model) for target in targets}), [], at)

@@ -69,10 +69,15 @@ def rebuild_all(organization_id: UUID | None = None) -> int:
         organizations = list(heads.values_list("pk", flat=True))
     for one in organizations:
         for day in _days(one):
-            start = datetime.combine(day, time(), UTC)
-            _rebuild(one, start, [(start, start + DAY)], from_nothing=True)
+            rebuild_day(one, day)
             done += 1
     return done
+
+
+def rebuild_day(organization_id: UUID, day: date) -> None:
+    """All sums of an organization's day (UTC), from nothing."""
+    start = datetime.combine(day, time(), UTC)
+    _rebuild(organization_id, start, [(start, start + DAY)], from_nothing=True)
 
 
 def _days(organization_id: UUID) -> list[date]:

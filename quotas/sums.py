@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, LiteralString
 
 from django.db import connections
@@ -20,17 +21,29 @@ from quotas.rollups import DAYS, FACETS, HISTOGRAMS, QUARTERS, SUMS, TOTALS, Tab
 
 OBJECTS = {"project": "project_id", "key": "key_id", "model": "model", "account": "account_id"}
 FACET_NAMES = (facets.END_USER, facets.TAG, facets.CODE, facets.LIMIT)
+DATES = ("day", "week", "month")  # of the time zone; weeks and months by their first day
 
+CONVERTED = ("converted_nano", "unconverted_nano")
 Only = Mapping[str, Sequence[Any]]  # columns, and the values of which one must be there
 Row = dict[str, Any]  # by the names that it is grouped by, and of SUMS
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a unit of the currency that is asked for is worth in another, from each of these midnights (UTC) on; not empty."""
+
+    since: tuple[datetime, ...]
+    rates: tuple[Decimal, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Sums over [since, until), which are quarters of an hour, for each group of `by`.
 
-    `by` takes OBJECTS, `day` (a date in the time zone), `hour` (counted from `since`) and one of FACET_NAMES; together
-    with the latter, and in its `only`, of the objects only the project. `most` are the greatest by `order`.
+    `by` takes OBJECTS, `currency`, DATES, `hour` (counted from `since`) and one of FACET_NAMES; together with the
+    latter, and in its `only`, of the objects only the project. `most` are the greatest by `order`. `figures` are those
+    of SUMS that are wanted. With a `currency`, cost is what is charged in it; with an `exchange` besides, rows also have
+    CONVERTED: the same cost in the other currency, exact, and that of times before its first rate.
     """
 
     since: datetime
@@ -40,6 +53,16 @@ class Asked:
     time_zone: str = "UTC"
     order: str = ""
     most: int | None = None
+    figures: tuple[str, ...] = SUMS
+    currency: str = ""
+    week_starts: int = 0  # days after Monday
+    month_starts_on: int = 1
+    exchange: Exchange | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all figures that rows have."""
+        return self.figures if self.exchange is None else (*self.figures, *CONVERTED)
 
     @property
     def facet(self) -> str | None:
@@ -47,7 +70,12 @@ class Asked:
 
     @property
     def by_time(self) -> bool:
-        return "day" in self.by or "hour" in self.by
+        return "hour" in self.by or bool(set(self.by) & set(DATES))
+
+    @property
+    def by_utc(self) -> bool:
+        """Whether whole days of UTC are fine enough."""
+        return not self.by_time or (self.time_zone == "UTC" and "hour" not in self.by)
 
 
 class _Statement:
@@ -61,11 +89,46 @@ class _Statement:
         return sql.SQL("%s::" + kind)
 
     def group(self, asked: Asked, name: str) -> sql.Composable:
-        if name == "day":
-            return sql.SQL("(starts_at AT TIME ZONE {})::date").format(self.value(asked.time_zone, "text"))
+        if name in DATES:
+            return self._date(asked, name)
         if name == "hour":
             return sql.SQL("date_bin('1 hour', starts_at, {})").format(self.value(asked.since, "timestamptz"))
+        if name == "currency":
+            return sql.Identifier(name)
         return sql.Identifier("value" if name in facets.ALL else OBJECTS[name])
+
+    def _date(self, asked: Asked, name: str) -> sql.Composable:
+        day = sql.SQL("(starts_at AT TIME ZONE {})::date").format(self.value(asked.time_zone, "text"))
+        if name == "day":
+            return day
+        if name == "week":
+            ahead = sql.SQL("((extract(isodow FROM {})::int + 6 - {}) %% 7)")
+            again = sql.SQL("(starts_at AT TIME ZONE {})::date").format(self.value(asked.time_zone, "text"))
+            return sql.SQL("({} - {})").format(day, ahead.format(again, sql.Literal(asked.week_starts)))
+        late = sql.Literal(asked.month_starts_on - 1)
+        return sql.SQL("(date_trunc('month', {} - {})::date + {})").format(day, late, late)
+
+    def figure(self, asked: Asked, name: str) -> sql.Composable:
+        added = sql.SQL("sum({})").format(sql.Identifier(name))
+        if name == "cost_nano" and asked.currency:
+            added += sql.SQL(" FILTER (WHERE currency = {})").format(self.value(asked.currency, "text"))
+        return sql.SQL("coalesce({}, 0) AS {}").format(added, sql.Identifier(name))
+
+    def converted(self, asked: Asked, exchange: Exchange) -> list[sql.Composable]:
+        """A row of a quarter, or of a day of UTC, is of one day of UTC, and so of one rate."""
+        place = "width_bucket(starts_at, {}::timestamptz[])"
+        amount = sql.SQL(
+            "coalesce(sum(cost_nano * ({}::numeric[])[" + place + "]) FILTER (WHERE currency = {}), 0)"
+        ).format(
+            self.value(list(exchange.rates), "numeric[]"),
+            self.value(list(exchange.since), "timestamptz[]"),
+            self.value(asked.currency, "text"),
+        )
+        left = sql.SQL(
+            "coalesce(sum(cost_nano) FILTER (WHERE currency = {} AND " + place + " = 0), 0)"
+        ).format(self.value(asked.currency, "text"), self.value(list(exchange.since), "timestamptz[]"))
+        named = zip((amount, left), CONVERTED, strict=True)
+        return [sql.SQL("{} AS {}").format(one, sql.Identifier(name)) for one, name in named]
 
     def rows(self, table: Table, asked: Asked, since: datetime, until: datetime) -> sql.Composable:
         """Of the organization in scope; row-level security says so once more."""
@@ -81,9 +144,9 @@ class _Statement:
             tests.append(
                 sql.SQL("{} = ANY({})").format(sql.Identifier(column), self.value(list(wanted), kind))
             )
-        columns = [column for column in table.key if column not in ("organization_id", "facet", "currency")]
+        columns = [column for column in table.key if column not in ("organization_id", "facet")]
         return sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, (*columns, *SUMS))),
+            sql.SQL(", ").join(map(sql.Identifier, (*columns, *asked.figures))),
             sql.Identifier(table.name),
             sql.SQL(" AND ").join(tests),
         )
@@ -93,8 +156,10 @@ def read(asked: Asked) -> list[Row]:
     """One row of zeros when there is nothing and nothing to group by."""
     statement = _Statement()
     groups = [statement.group(asked, name) for name in asked.by]
+    figures: list[sql.Composable] = [statement.figure(asked, name) for name in asked.figures]
+    if asked.exchange is not None:
+        figures += statement.converted(asked, asked.exchange)
     parts = [statement.rows(*part) for part in _parts(asked)]
-    figures = [sql.SQL("coalesce(sum({0}), 0) AS {0}").format(sql.Identifier(name)) for name in SUMS]
     places = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(groups)))
     query = sql.SQL("SELECT {} FROM ({}) AS part").format(
         sql.SQL(", ").join([*groups, *figures]), sql.SQL(" UNION ALL ").join(parts)
@@ -107,13 +172,13 @@ def read(asked: Asked) -> list[Row]:
         query += sql.SQL(" LIMIT {}").format(sql.Literal(asked.most))
     with connections["default"].cursor() as cursor:
         cursor.execute(query, statement.values)
-        names = (*asked.by, *SUMS)
-        return [_row(names, found) for found in cursor.fetchall()]
+        names = (*asked.by, *asked.names)
+        return [_row(names, found, asked.figures) for found in cursor.fetchall()]
 
 
-def _row(names: Sequence[str], found: Sequence[Any]) -> Row:
+def _row(names: Sequence[str], found: Sequence[Any], figures: Sequence[str]) -> Row:
     row = dict(zip(names, found, strict=True))
-    return row | {name: int(row[name]) for name in SUMS}
+    return row | {name: int(row[name]) for name in figures}
 
 
 def _parts(asked: Asked) -> list[tuple[Table, Asked, datetime, datetime]]:
@@ -124,20 +189,33 @@ def _parts(asked: Asked) -> list[tuple[Table, Asked, datetime, datetime]]:
     if not asked.only and not set(asked.by) & set(OBJECTS):
         return [(TOTALS, asked, since, until)]
     first, last = day_start(since + timedelta(days=1, microseconds=-1)), day_start(until)
-    if asked.by_time or first >= last:
+    if not asked.by_utc or first >= last:
         return [(QUARTERS, asked, since, until)]
     parts = [(QUARTERS, asked, since, first), (DAYS, asked, first, last), (QUARTERS, asked, last, until)]
     return [part for part in parts if part[2] < part[3]]
 
 
-def added(rows: Sequence[Row]) -> Row:
+def added(rows: Sequence[Row], figures: Sequence[str] = SUMS) -> Row:
     """All rows as one."""
-    return {name: sum(row[name] for row in rows) for name in SUMS}
+    return {name: sum(row[name] for row in rows) for name in figures}
 
 
 def without(whole: Row, part: Row) -> Row:
     """What is left. Histograms, too: none of their counts is greater in a part than in the whole."""
-    return {name: whole[name] - part[name] for name in SUMS}
+    return {name: whole[name] - part[name] for name in part}
 
 
-__all__ = ["FACET_NAMES", "HISTOGRAMS", "OBJECTS", "SUMS", "Asked", "Only", "Row", "added", "read", "without"]
+__all__ = [
+    "DATES",
+    "FACET_NAMES",
+    "HISTOGRAMS",
+    "OBJECTS",
+    "SUMS",
+    "Asked",
+    "Exchange",
+    "Only",
+    "Row",
+    "added",
+    "read",
+    "without",
+]

@@ -56,7 +56,7 @@ def totals(
     grouped = replace(asked, by=tuple(by), most=None if most_rows is None else most_rows + 1)
     rows = sums.read(grouped)
     if grouped.facet in facets.ENDLESS:
-        rows += _unsaid(grouped, rows)
+        rows += unsaid(grouped, rows)
     if most_rows is not None and len(rows) > most_rows:
         raise InputError("by", f"makes more than {most_rows} rows", "ask for less time, or for one project")
     return Usage(whole, rows)
@@ -75,7 +75,7 @@ def together(by: Sequence[str], only: Only) -> None:
             raise InputError("by", f"{facet} is not summed for one {name}", "narrow to a project, or to none")
 
 
-def _unsaid(asked: Asked, rows: Sequence[Row]) -> list[Row]:
+def unsaid(asked: Asked, rows: Sequence[Row]) -> list[Row]:
     """Groups for the calls that name no end user, or carry no tag: the whole without those that do."""
     rest = tuple(name for name in asked.by if name != asked.facet)
     whole = sums.read(replace(asked, by=rest, most=None))
@@ -87,7 +87,7 @@ def _unsaid(asked: Asked, rows: Sequence[Row]) -> list[Row]:
     found = []
     for row in whole:
         group = {name: row[name] for name in rest}
-        left = sums.without(row, sums.added(said.get(tuple(group.values()), [])))
+        left = sums.without(row, sums.added(said.get(tuple(group.values()), []), asked.names))
         if any(left.values()):
             found.append({**group, str(asked.facet): None, **left})
     return found

@@ -294,6 +294,7 @@ class _Applied:
                 slug=project.slug,
                 name=project.name or project.slug,
                 policy=project.policy,
+                cost_centre=project.cost_centre or "",
                 actor=self._actor,
             )
             self._saved("project", project.slug, saved)

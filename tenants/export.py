@@ -127,6 +127,7 @@ def _project(project: Project) -> dict[str, Any]:
     return {
         "slug": project.slug,
         "name": project.name,
+        **({"cost_centre": project.cost_centre} if project.cost_centre else {}),
         "policy": project.policy.name if project.policy else None,
         **({"service_accounts": names} if names else {}),
         "keys": [_key(key) for key in keys.select_related("policy", "person", "service_account")],

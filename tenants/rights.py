@@ -35,6 +35,7 @@ class Right(StrEnum):
     RECONCILE_READ = "reconcile.read"
     RECONCILE_APPROVE = "reconcile.approve"
     USAGE_READ = "usage.read"
+    REPORTS_WRITE = "reports.write"
     CALLS_READ = "calls.read"
     LEDGER_READ = "ledger.read"
     CONTENTS_READ = "contents.read"
@@ -65,6 +66,7 @@ MEANINGS: dict[Right, str] = {
     Right.RECONCILE_READ: "what providers billed, compared with the ledger, and the exceptions",
     Right.RECONCILE_APPROVE: "have it compared, import reports, settle exceptions; what is approved is posted to the ledger",
     Right.USAGE_READ: "figures and limits",
+    Right.REPORTS_WRITE: "saved reports, their mail, and alerts of budgets",
     Right.CALLS_READ: "single calls",
     Right.LEDGER_READ: "who changed what",
     Right.CONTENTS_READ: "stored prompts and answers; each reading stands in the ledger",
@@ -99,6 +101,7 @@ BUILT_IN: dict[str, frozenset[Right]] = {
             Right.RECONCILE_READ,
             Right.RECONCILE_APPROVE,
             Right.USAGE_READ,
+            Right.REPORTS_WRITE,
             Right.CALLS_READ,
             Right.LEDGER_READ,
         }

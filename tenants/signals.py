@@ -1,4 +1,4 @@
-"""What other apps hear of, sent after the change has been committed."""
+"""What other apps hear of, sent after the change has been committed unless it says otherwise."""
 
 from django.dispatch import Signal
 
@@ -6,5 +6,7 @@ from django.dispatch import Signal
 organization_changed = Signal()
 # organization_id, shard, key_id, generation: a key was issued, changed or revoked
 key_changed = Signal()
+# organization_id: it is being purged, in its scope and in the transaction: what is no book of it goes
+organization_purged = Signal()
 # organization_id, request_id, state: somebody asked for more, or it was decided, or has ended
 request_changed = Signal()

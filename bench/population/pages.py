@@ -47,7 +47,18 @@ LISTS = (
     "usage?by=project,day",
     "usage?by=code",
     "contract-prices",
+    "report?range=30d",
+    "report?range=30d&by=cost_centre,model",
+    "report?range=30d&by=project,day",
+    "report?range=year&by=month,project",
+    "report?range=year&by=key&most=100",
+    "report?range=30d&by=end_user",
+    "report?range=7d&by=end_user,model&most=100",
+    "report/forecast",
+    "report/anomalies",
+    "budgets",
 )
+REPORTS = ("", "?range=30d&by=project,day", "?range=year&by=key,model", "?range=30d&by=tag")
 # The list of calls: what is found at once, what is rare, what is nowhere, what is long ago.
 CALLS = {
     "all": "",
@@ -101,6 +112,9 @@ def _of_organizations() -> Iterator[Page]:
     }
     for query in DASHBOARDS:
         yield Page(f"dashboard {query}".strip(), [f"/o/{slug}/{query}" for slug in slugs], slugs)
+    for query in REPORTS:
+        yield Page(f"reports {query}".strip(), [f"/o/{slug}/reports/{query}" for slug in slugs], slugs)
+    yield Page("budgets", [f"/o/{slug}/budgets/" for slug in slugs], slugs)
     yield Page("my usage", [f"/o/{slug}/mine/" for slug in slugs], slugs)
     csv = "csv/?of=key&range=last-month"
     yield Page(f"dashboard {csv}", [f"/o/{slug}/{csv}" for slug in slugs], slugs)

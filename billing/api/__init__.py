@@ -1,1 +1,1 @@
-"""The management API of reconciliation."""
+"""The management API of reports, alerts, prices and reconciliation."""

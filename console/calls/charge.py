@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -12,8 +11,8 @@ from audit.models import Event
 from orbit.lib.clock import to_us
 from quotas.models import ContractPrice, Price
 from quotas.rates import BASE, MILLION, PARTS, UNITS, WHOLES, Rates
+from quotas.versions import rows_of
 
-_VERSION = re.compile(r"(?:contract#(?P<contract>\d+)\+?)?(?:[^#]*#(?P<price>\d+))?")
 _NAMES = {
     "input": "Input",
     "cached_input": "Input read from the cache",
@@ -53,7 +52,7 @@ class Charge:
 
 def charged(call: Event) -> Charge:
     """Within the organization's scope."""
-    listed, contract = _rows(call.price_version or "")
+    listed, contract = rows_of(call.price_version or "")
     rates: dict[str, Any] | None = listed.rates if listed else None
     document = contract.document(rates) if contract else rates
     if document is None:
@@ -62,15 +61,6 @@ def charged(call: Event) -> Charge:
     lines = list(_lines(call, Rates.parse(document, call.price_version or ""), notes))
     total = sum((line.amount_nano for line in lines), Decimal(0)).to_integral_value(ROUND_CEILING)
     return Charge(listed, contract, lines, notes, int(total) == call.cost_nano)
-
-
-def _rows(version: str) -> tuple[Price | None, ContractPrice | None]:
-    found = _VERSION.fullmatch(version)
-    contract, price = (found["contract"], found["price"]) if found else (None, None)
-    return (
-        Price.objects.filter(pk=int(price)).first() if price else None,
-        ContractPrice.objects.filter(pk=int(contract)).first() if contract else None,
-    )
 
 
 def _lines(call: Event, priced: Rates, notes: list[str]) -> Iterator[Line]:

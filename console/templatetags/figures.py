@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 from django.utils import timezone
 
-from orbit.lib.money import NANO, amount
+from orbit.lib.money import amount, legible, signed
 
 register = template.Library()
 
 # A filter meets None, and an empty string for what a template names in vain: whatever is no number is unknown.
 UNKNOWN = "unknown"
-_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
-_SIGNIFICANT = 3
-_SMALL = Decimal("0.1")
 
 
 @register.filter
@@ -53,24 +49,15 @@ def compact_unit(count: int) -> str:
 @register.filter
 def money(value_nano: int | None, currency: str | None = "USD") -> str:
     """Two places, and three significant figures of what is small: $1,234.50, $0.0123, $0.000123."""
-    if not isinstance(value_nano, int):
-        return UNKNOWN
-    value = Decimal(abs(value_nano)) / NANO
-    if value >= _SMALL or not value:
-        return _signed(value_nano, f"{value:,.2f}", currency)
-    places = min(_SIGNIFICANT - 1 - value.adjusted(), 9)
-    return _signed(value_nano, f"{value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}", currency)
+    return legible(value_nano, currency or "USD") if isinstance(value_nano, int) else UNKNOWN
 
 
 @register.filter
 def exact_money(value_nano: int | None, currency: str | None = "USD") -> str:
     """To the last nano-unit: $0.000123457."""
-    return _signed(value_nano, amount(abs(value_nano)), currency) if isinstance(value_nano, int) else UNKNOWN
-
-
-def _signed(value_nano: int, text: str, currency: str | None) -> str:
-    code = currency or "USD"
-    return f"{'−' if value_nano < 0 else ''}{_SIGNS.get(code, code + ' ')}{text}"
+    if not isinstance(value_nano, int):
+        return UNKNOWN
+    return signed(value_nano, amount(abs(value_nano)), currency or "USD")
 
 
 @register.simple_tag

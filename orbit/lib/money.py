@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 NANO = 1_000_000_000
 LIMIT = 2**53  # Lua's numbers are exact below it
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+_SIGNIFICANT = 3
+_SMALL = Decimal("0.1")
 
 
 def nano(amount: str | int | Decimal) -> int:
@@ -29,3 +32,17 @@ def amount(value: int) -> str:
     text = f"{Decimal(value) / NANO:f}"
     whole, _, places = text.partition(".")
     return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+def legible(value: int, currency: str) -> str:
+    """Two places, and three significant figures of what is small: $1,234.50, $0.0123, $0.000123."""
+    size = Decimal(abs(value)) / NANO
+    if size >= _SMALL or not size:
+        return signed(value, f"{size:,.2f}", currency)
+    places = min(_SIGNIFICANT - 1 - size.adjusted(), 9)
+    return signed(value, f"{size.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}", currency)
+
+
+def signed(value: int, text: str, currency: str) -> str:
+    """The text of an amount's size with its sign and its currency's."""
+    return f"{'−' if value < 0 else ''}{SIGNS.get(currency, currency + ' ')}{text}"

@@ -104,6 +104,10 @@ ORBIT_AZURE_CA_FILE = env.text("ORBIT_AZURE_CA_FILE")
 ORBIT_EMAIL_URL = env.text("ORBIT_EMAIL_URL", "outbox:")
 # Who may sign up: open, domains:example.com,…, invitation, or approval by an operator.
 ORBIT_SIGN_UP, ORBIT_SIGN_UP_DOMAINS = env.sign_up("ORBIT_SIGN_UP")
+# A currency in which reports show costs besides, as ISO 4217 writes it; its rates: `manage.py rates import`. Empty: none.
+ORBIT_REPORTING_CURRENCY = env.text("ORBIT_REPORTING_CURRENCY")
+# Members' contract prices take two people: one who proposes, another who approves.
+ORBIT_PRICE_APPROVAL = env.flag("ORBIT_PRICE_APPROVAL")
 # The policy, as ORGANIZATION/NAME, that is over every new organization's own.
 ORBIT_CEILING = env.text("ORBIT_CEILING")
 # Requests a minute that each credential may make of the management API.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -161,9 +162,7 @@ class ContractPrices(Listing, Creating):
         return rows.filter(withdrawn_at__isnull=not asked["withdrawn"]) if "withdrawn" in asked else rows
 
     def create(self, wanted: dict[str, Any]) -> ContractPrice:
-        wanted["model"] = valid("model", values.price_pattern, wanted["model"])
-        rates = _document(wanted.pop("rates", None), wanted.pop("units", None), wanted.pop("free"))
-        percent = wanted.pop("discount_percent", None)
+        rates, percent = rates_asked(wanted)
         account = wanted.pop("account") or ""
         saved = set_contract_price(
             **self.where, **wanted, account=account, rates=rates, discount_percent=percent
@@ -184,6 +183,13 @@ class ContractPriceItem(Removing):
         if not ContractPrice.objects.live().filter(pk=self.kwargs["price"]).exists():
             raise Http404  # shown still, but withdrawn already
         withdraw_contract_price(**self.where, price_id=self.kwargs["price"])
+
+
+def rates_asked(wanted: dict[str, Any]) -> tuple[dict[str, Any] | None, Decimal | None]:
+    """Takes the terms out of a new contract price: a document of rates, or a discount. Its model is checked."""
+    wanted["model"] = valid("model", values.price_pattern, wanted["model"])
+    rates = _document(wanted.pop("rates", None), wanted.pop("units", None), wanted.pop("free"))
+    return rates, wanted.pop("discount_percent", None)
 
 
 def _amounts(document: Mapping[str, int], names: Any) -> dict[str, str]:

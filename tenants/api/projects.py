@@ -21,6 +21,7 @@ class ProjectShown(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     name = serializers.CharField()
+    cost_centre = serializers.CharField(help_text="who pays, in reports; empty: nobody is named")
     policy = serializers.CharField(source="policy.name", allow_null=True, default=None)
     suspended_at = serializers.DateTimeField(allow_null=True)
     suspended_for = serializers.CharField()
@@ -34,6 +35,7 @@ class ProjectsAsked(Paged):
 
 class ProjectBody(Strict):
     name = Text(max_length=120)
+    cost_centre = Text(max_length=63, allow_blank=True, default="", help_text="who pays, in reports")
     policy = Text(max_length=63, allow_null=True, default=None, help_text="by name; null: none of its own")
 
 

@@ -20,6 +20,9 @@ class Project(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")
     slug = models.SlugField(max_length=63)
     name = models.CharField(max_length=120)
+    cost_centre = models.CharField(
+        max_length=63, blank=True, default="", db_default=""
+    )  # who pays, in reports
     policy = models.ForeignKey(Policy, null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_for = models.CharField(max_length=200, blank=True)

@@ -96,6 +96,7 @@ class Key(Strict):
 class Project(Strict):
     slug: Slug
     name: Title | None = None
+    cost_centre: Annotated[str, AfterValidator(values.cost_centre)] | None = None
     policy: Name | None = None
     service_accounts: list[Name] = []
     keys: list[Key] = []

@@ -93,6 +93,12 @@ def title(text: str) -> str:
     return text
 
 
+def cost_centre(text: str) -> str:
+    if not text.strip() or len(text) > 63 or not text.isprintable():
+        raise InputError("", "must be 1 to 63 printable characters")
+    return text.strip()
+
+
 def notice(text: str) -> str:
     if not text.strip() or len(text) > 500 or not text.isprintable():
         raise InputError("", "must be 1 to 500 printable characters on one line")

@@ -47,6 +47,7 @@ from tenants.rights import Right
 from tenants.services.identity_provider import forget_links
 from tenants.services.oauth_clients import forget_oauth_clients
 from tenants.services.saved import Actor, changing
+from tenants.signals import organization_purged
 
 AT_ONCE = 5_000  # rows of one transaction
 # In an order in which nothing that goes is still named by something that stays. Revisions go with their policies.
@@ -134,6 +135,7 @@ def purge_organization(*, organization_id: UUID, actor: str) -> None:
             organization.name = organization.slug
             forget_links(organization.slug)
             organization.save(update_fields=["purged_at", "name"])
+            organization_purged.send(sender=Organization, organization_id=organization_id)
             change.act("organization.purge", organization.slug)
             change.raise_version()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -17,12 +18,20 @@ from tenants.services.service_accounts import end_account
 
 
 def save_project(
-    *, organization_id: UUID, slug: str, name: str, actor: Actor, policy: str | None = None
+    *,
+    organization_id: UUID,
+    slug: str,
+    name: str,
+    actor: Actor,
+    policy: str | None = None,
+    cost_centre: str | None = None,
 ) -> Saved[Project]:
+    """Without `cost_centre`, the project's own stays; "" takes it away."""
     valid("slug", values.slug, slug)
     valid("name", values.title, name)
+    centre = {} if cost_centre is None else {"cost_centre": _cost_centre(cost_centre)}
     with changing(organization_id, actor, Right.PROJECTS_WRITE) as change:
-        wanted = {"name": name, "policy": find_policy(policy), "archived_at": None}
+        wanted: dict[str, Any] = {"name": name, "policy": find_policy(policy), "archived_at": None} | centre
         project = Project.objects.select_related("policy").filter(slug=slug).first()
         if wanted["policy"] != (project and project.policy):
             change.require(Right.POLICIES_ATTACH)
@@ -43,6 +52,10 @@ def save_project(
             change.act("project.update", slug, before, new)
         change.raise_version()
     return Saved(project, created=created, fields=tuple(new))
+
+
+def _cost_centre(text: str) -> str:
+    return valid("cost_centre", values.cost_centre, text) if text else ""
 
 
 def archive_project(*, organization_id: UUID, slug: str, actor: Actor) -> None:

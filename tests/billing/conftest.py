@@ -11,6 +11,10 @@ from django.conf import settings
 from bench.bills import ADMIN_KEY, Plan, Trial, prepare
 from orbit.demo.bills.process import BillsHandle, running_bills
 from orbit.demo.bills.scenario import Scenario
+from tests.audit.conftest import feed
+from tests.console.conftest import tenant
+
+__all__ = ["bills", "feed", "make_trial", "tenant"]
 
 MakeTrial = Callable[..., Trial]
 

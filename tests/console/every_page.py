@@ -22,6 +22,8 @@ from django.test import Client
 from django.urls import resolve
 
 from audit.exports.models import Export
+from billing.alerts.models import Alert
+from billing.reports.models import ReportView
 from console import mail
 from orbit.lib import access
 from tenants import models, services
@@ -48,6 +50,8 @@ ROWS: dict[str, tuple[Any, str]] = {
     "client_id": (models.OAuthClient, "organization_id"),
     "domain_id": (models.Domain, "organization_id"),
     "request_id": (models.PolicyRequest, "organization_id"),
+    "view_id": (ReportView, "organization_id"),
+    "alert_id": (Alert, "organization_id"),
 }
 # Routes that answer GET, but not with a page of their own, and why.
 OTHERWISE = {
@@ -55,6 +59,7 @@ OTHERWISE = {
     "dashboard_csv": "a file",
     "my_usage_csv": "a file",
     "calls_file": "a file",
+    "report_file": "a file",
     "exported": "a file",
     "stream_ledger_file": "a file",
     "ledger_file": "a file, by a link that a page makes",

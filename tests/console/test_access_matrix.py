@@ -10,6 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from billing.alerts.rules import save_alert
+from billing.reports.saved import save_report_view
 from console.urls import urlpatterns
 from tenants import services
 from tenants.models import Person
@@ -47,6 +49,8 @@ OF_A_ROW = {
     "key",
     "edit_role",
     "member",
+    "saved_report",
+    "alert",
 }
 
 
@@ -68,6 +72,8 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
         "key_id": key.pk,
         "role_id": role.pk,
         "member_id": member.pk,
+        "alert_id": save_alert(**where, name="A", percents=[80], hook_url="https://example.com/x").row.pk,
+        "view_id": save_report_view(**where, name="Costs", words={}).row.pk,
     }
 
 

@@ -9,6 +9,8 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from billing.alerts.rules import save_alert
+from billing.reports.saved import save_report_view
 from console import mail
 from tenants import services
 from tenants.models import Organization, Person
@@ -54,6 +56,8 @@ def _of_the_first(where: dict[str, Any], number: int) -> None:
 
 
 def _people(where: dict[str, Any], number: int) -> None:
+    save_report_view(**where, name=f"report-{number}", words={"by": "project"})
+    save_alert(**where, name=f"alert-{number}", percents=[80], hook_url="https://hooks.example.com/x")
     services.save_role(**where, name=f"role-{number}", rights=["organization.read"])
     member = make_person()
     services.add_member(**where, person=member, role=f"role-{number}")

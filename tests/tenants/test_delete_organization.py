@@ -13,6 +13,7 @@ from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from audit.models import ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton
+from billing.approval.models import PriceProposal
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.models import (
@@ -34,7 +35,7 @@ from tests.tenants.test_isolation import MODELS, full  # noqa: F401  (a fixture)
 # The books, and what they are read by.
 ROLLUPS = {DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal}
 LEDGER = {ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton}
-KEPT = {ContractPrice, Organization, *LEDGER, *ROLLUPS}
+KEPT = {ContractPrice, PriceProposal, Organization, *LEDGER, *ROLLUPS}
 
 Full = Callable[[str], UUID]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -41,6 +42,11 @@ from audit.models import (
     Skeleton,
 )
 from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
+from billing.alerts.models import Notice, NoticeDelivery
+from billing.alerts.rules import save_alert
+from billing.approval.proposals import propose_price
+from billing.reports.models import ReportMail
+from billing.reports.saved import save_report_view
 from orbit import startup
 from orbit.lib import access
 from orbit.lib.access import AccessDenied, ScopedManager
@@ -166,7 +172,42 @@ def furnish(name: str, entry: dict[str, Any]) -> UUID:
     _automate(organization_id)
     _store_content(organization_id)
     _export_ledger(organization_id)
+    _report(organization_id)
     return organization_id
+
+
+def _report(organization_id: UUID) -> None:
+    """A saved report that was mailed, an alert that spoke, a price that was proposed."""
+    propose_price(
+        organization_id=organization_id,
+        actor="test",
+        provider="openai",
+        model="gpt-4o",
+        discount_percent=Decimal(5),
+    )
+    view = save_report_view(organization_id=organization_id, actor="test", name="Costs", words={}).row
+    now = timezone.now()
+    with access.scope(organization_id=organization_id):
+        ReportMail.objects.create(organization_id=organization_id, view=view, period=now, claimed_at=now)
+    alert = save_alert(
+        organization_id=organization_id,
+        actor="test",
+        name="Alert",
+        percents=[80],
+        hook_url="https://example.com/x",
+    ).row
+    with access.scope(organization_id=organization_id):
+        notice = Notice.objects.create(
+            organization_id=organization_id,
+            alert_id=alert.pk,
+            alert_name="Alert",
+            counter="c",
+            starts_at=now,
+            threshold="80",
+        )
+        NoticeDelivery.objects.create(
+            organization_id=organization_id, notice=notice, way="webhook", to="example.com"
+        )
 
 
 def _export_ledger(organization_id: UUID) -> None:

@@ -5,25 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from pydantic import ValidationError
 
 from orbit.lib import access, clock
 from orbit.lib.clock import rfc3339, to_us
 from orbit.lib.errors import InputError
-from quotas import prices
+from quotas import importing, prices
 from quotas.contracts import add_price, rates_document, reseed, routed
 from quotas.file import PRICES
 from quotas.models import Price
 from quotas.rates import WHOLES, Rates
 from tenants.management.cli import OperatorCommand
 from tenants.models import Organization, ProviderAccount
-from tenants.schema.prices import ContractPrice as Entry
-from tenants.schema.problems import problems_of
 
 ACTOR = "manage.py prices"
 
@@ -65,6 +61,9 @@ class Command(OperatorCommand):
 
     def _import_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="check the file and show what it would change"
+        )
 
     def handle(self, *, action: str, **options: Any) -> None:
         report, lines = getattr(self, f"_{action}")(options)
@@ -125,17 +124,29 @@ class Command(OperatorCommand):
         return {"version": row.version}, [f"Added {row.provider}/{row.model} as {row.version}."]
 
     def _import(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        try:
-            text = Path(options["file"]).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError("FILE", f"{options['file']} cannot be read: {error}") from None
+        new = importing.read(options["file"])
+        if options["dry_run"]:
+            return self._compared(new)
         with transaction.atomic(using="default"):
-            versions = [
-                _imported(line, f"line {number}")
-                for number, line in enumerate(text.splitlines(), 1)
-                if line.strip()
-            ]
+            versions = [one.add(ACTOR).version for one in new]
         return {"versions": versions}, [f"Added {len(versions)} prices."]
+
+    def _compared(self, new: list[importing.NewPrice]) -> tuple[dict[str, Any], list[str]]:
+        """What the file would change, each model as it is now and as it would be."""
+        now = datetime.now(UTC)
+        book = prices.listed({prices.Target(one.provider, one.model) for one in new}, now)
+        report, lines = [], [f"{len(new)} prices would be added. Nothing was changed."]
+        for one in new:
+            known = book.get(prices.Target(one.provider, one.model))
+            before = prices.amounts(known.at(to_us(now))) if known and known.at(to_us(now)).priced else None
+            after = prices.amounts(Rates.parse(one.rates, one.source))
+            named = {"provider": one.provider, "model": one.model, "source": one.source}
+            report.append({**named, "before": before, "after": after})
+            was = f"input {before['input']} output {before['output']}" if before else "no price"
+            lines.append(
+                f"{one.provider}/{one.model}: {was} -> input {after['input']} output {after['output']}"
+            )
+        return {"prices": report}, lines
 
     def _seed(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         pairs = routed()
@@ -155,32 +166,6 @@ class Command(OperatorCommand):
             *(f"new       {one}" for one in report["changed"]),
             *(f"unpriced  {one}" for one in report["unpriced"]),
         ]
-
-
-def _imported(line: str, where: str) -> str:
-    try:
-        given = json.loads(line)
-        source = given.pop("source")
-        entry = Entry.model_validate(given)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        if isinstance(error, ValidationError):
-            problem = problems_of(error, Entry)[0]
-            raise InputError(f"{where}: {problem.path}", problem.message, problem.suggestion) from None
-        raise InputError(where, "is no JSON object with a source") from None
-    if entry.account or entry.until or entry.discount_percent is not None:
-        raise InputError(where, "the book has neither account, discount_percent nor until")
-    units = entry.units.model_dump(exclude_none=True) if entry.units else None
-    try:
-        return add_price(
-            provider=entry.provider,
-            model=entry.model,
-            rates=rates_document(entry.amounts(), units, free=entry.free),
-            valid_from=entry.starts,
-            source=str(source),
-            actor=ACTOR,
-        ).version
-    except InputError as error:
-        raise InputError(f"{where}: {error.path}", error.message, error.suggestion) from None
 
 
 def _organization(slug: str) -> UUID:

@@ -6,11 +6,15 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from audit.exports.selection import Selection
 from audit.models import Event
+from billing.alerts.rules import save_alert
+from billing.approval.proposals import propose_price
+from billing.reports.saved import save_report_view
 from orbit.lib import access
 from orbit.lib.ids import uuid7
 from quotas.contracts import set_contract_price
@@ -105,6 +109,13 @@ def furnished() -> Place:
             "keys": str(services.issue_key(**where, project=name, name="main")[0].pk),
             "management-keys": _id(services.issue_management_key, **where),
             "oauth-clients": _id(services.issue_oauth_client, **where),
+            "price-proposals": str(
+                propose_price(**where, provider="openai", model="gpt-4o", discount_percent=Decimal(5)).pk
+            ),
+            "alerts": str(
+                save_alert(**where, name=name, percents=[80], hook_url="https://example.com/x").row.pk
+            ),
+            "report-views": str(save_report_view(**where, name=name, words={}).row.pk),
             "calls": call,
             "events": call,
             "exports": str(_export(**where)),

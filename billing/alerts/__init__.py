@@ -1,0 +1,1 @@
+"""Alerts of budgets: by mail and webhook, each once."""

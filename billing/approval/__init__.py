@@ -1,0 +1,1 @@
+"""Contract prices that a second person must agree to."""

@@ -1,0 +1,130 @@
+"""Saved reports by mail: once for each day, week or month of the organization's calendar, when it has begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from smtplib import SMTPException
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db.models import F, Q
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from billing import recipients
+from billing.reports import reading, shown
+from billing.reports.asked import question
+from billing.reports.files import FORMS
+from billing.reports.models import ReportMail, ReportView
+from billing.reports.spans import period
+from orbit.lib import access, money
+from orbit.lib.errors import InputError
+from quotas.policies import calendar_of
+from tenants.models import Organization
+
+GRACE = timedelta(minutes=30)  # after a period's end: what was under way then is in the ledger
+LOST = timedelta(minutes=15)  # nobody takes so long: who claimed a mail before has died
+MOST_TRIES = 5
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    organization_id: UUID
+    view_id: UUID
+
+
+def due() -> list[Due]:
+    """Every saved report that is mailed at all; `send` says whether its time has come."""
+    with access.operator():
+        rows = ReportView.objects.exclude(schedule=ReportView.Schedule.NEVER).order_by(
+            "organization_id", "pk"
+        )
+        return [Due(*row) for row in rows.values_list("organization_id", "pk")]
+
+
+def send(one: Due, now: datetime) -> bool:
+    """Mails the report of the period that ended last, unless that was done. False when there was nothing to do.
+
+    The row that says so is committed before anything is sent. Should the process die while it sends, the mail is sent
+    again after LOST, under the same Message-ID; mail that could not be handed over is tried MOST_TRIES times.
+    """
+    with access.scope(organization_id=one.organization_id):
+        claimed = _claim(one, now)
+    if claimed is None:
+        return False
+    try:
+        with access.scope(organization_id=one.organization_id):
+            mails = _made(claimed)
+        if mails:
+            get_connection().send_messages(mails)
+    except (OSError, SMTPException, InputError) as error:
+        problem = f"{type(error).__name__}: {error}"[:300]
+        with access.scope(organization_id=one.organization_id):
+            ReportMail.objects.filter(pk=claimed.pk).update(problem=problem)
+        return False
+    with access.scope(organization_id=one.organization_id):
+        done = ReportMail.objects.filter(pk=claimed.pk)
+        done.update(sent_at=datetime.now(UTC), problem="" if mails else "nobody is left to write to")
+    return True
+
+
+def _claim(one: Due, now: datetime) -> ReportMail | None:
+    """The mail that is ours to send; None when it is not time, is done, or somebody is at it."""
+    view = ReportView.objects.filter(pk=one.view_id).first()
+    organization = Organization.objects.get(pk=one.organization_id)
+    if view is None or view.schedule == ReportView.Schedule.NEVER or organization.deleted_at is not None:
+        return None
+    begun, _ = period(view.schedule, calendar_of(organization), now)
+    if now < begun + GRACE or (view.scheduled_at is not None and begun <= view.scheduled_at):
+        return None
+    fresh = ReportMail(organization_id=one.organization_id, view=view, period=begun, claimed_at=now, tries=1)
+    ReportMail.objects.bulk_create([fresh], ignore_conflicts=True)
+    mine = ReportMail.objects.filter(pk=fresh.pk).first()
+    if mine is not None:
+        return mine
+    unsent = ReportMail.objects.filter(view=view, period=begun, sent_at=None, tries__lt=MOST_TRIES)
+    taken = unsent.filter(Q(claimed_at__lt=now - LOST)).update(claimed_at=now, tries=F("tries") + 1)
+    return ReportMail.objects.get(view=view, period=begun) if taken else None
+
+
+def _made(mail: ReportMail) -> list[EmailMessage]:
+    """One for each recipient who still may see figures: nobody reads who else gets it."""
+    view = ReportView.objects.get(pk=mail.view_id)
+    organization = Organization.objects.get(pk=mail.organization_id)
+    addresses = recipients.present(view.recipients)
+    if not addresses:
+        return []
+    as_of = mail.period - INSTANT if _runs_on(view) else mail.period
+    report = reading.report(organization, question(view.words), as_of)
+    form = FORMS[view.form]
+    content = form.make(report)
+    path = f"{reverse('reports', args=[organization.slug])}?view={view.pk}"
+    told = {
+        "view": view,
+        "report": report,
+        "facts": shown.facts(report),
+        "cost": "unpriced"
+        if report.whole.is_unpriced
+        else money.legible(report.whole.cost_nano, report.currency),
+        "link": f"{settings.ORBIT_PUBLIC_URL}{path}",
+    }
+    body = render_to_string("billing/email/report.txt", told)
+    subject = f"{view.name}: {shown.days(report)} ({organization.name})".replace("\n", " ")
+    made = []
+    for number, address in enumerate(addresses):
+        message = EmailMessage(subject, body, None, [address], headers={"Message-ID": _id(mail, number)})
+        message.attach(f"{shown.file_name(report)}.{form.name}", content, form.content_type.partition(";")[0])
+        made.append(message)
+    return made
+
+
+def _runs_on(view: ReportView) -> bool:
+    """Whether the report's range ends with the present: `month` in a mail at a month's beginning is the month that ended."""
+    return not view.words.get("range", "month").startswith(("last-", "yesterday"))
+
+
+def _id(mail: ReportMail, number: int) -> str:
+    return f"<report-{mail.pk}-{number}@orbit-gateway>"

@@ -1,0 +1,1 @@
+"""Budgets and the alerts that watch them."""

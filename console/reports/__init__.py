@@ -1,0 +1,1 @@
+"""Reports for finance: asked for, read, taken along, saved and mailed."""

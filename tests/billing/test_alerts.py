@@ -1,0 +1,259 @@
+"""Alerts say each thing once, by mail and webhook, whatever dies in between."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from django.core import mail
+from pytest_django import Settings
+
+from audit.models import OutboxEntry
+from billing.alerts import rules, sending
+from billing.alerts.models import Alert, Notice, NoticeDelivery
+from billing.alerts.rules import SavedAlert
+from billing.alerts.sending import Waiting
+from billing.alerts.watching import ALWAYS, watch
+from billing.budgets import Budget, budgets
+from orbit.lib import access
+from orbit.lib.errors import InputError
+from tenants import services
+from tests.billing.receiving import Receiver, receiving
+from tests.console.conftest import Tenant, make_person, quarter
+
+LIMIT = 50 * 10**9  # as tests.console.conftest has it, for a month
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    with receiving() as made:
+        settings.ORBIT_PRIVATE_TARGETS = [f"127.0.0.1:{made.port}"]
+        yield made
+
+
+def save(tenant: Tenant, **more: Any) -> SavedAlert:
+    given = {"name": "Budgets", "percents": [50, 80, 100], "recipients": [tenant.owner.email]}
+    return rules.save_alert(organization_id=tenant.organization.pk, actor="test", **{**given, **more})
+
+
+def spend(tenant: Tenant, percent: int) -> None:
+    tenant.bucket(quarter(datetime.now(UTC)), requests=1, cost_nano=LIMIT * percent // 100)
+
+
+def notices(tenant: Tenant) -> list[tuple[str, bool]]:
+    with access.scope(organization_id=tenant.organization.pk):
+        return list(Notice.objects.order_by("pk").values_list("threshold", "is_silent"))
+
+
+def ways(tenant: Tenant) -> list[NoticeDelivery]:
+    with access.scope(organization_id=tenant.organization.pk):
+        return list(NoticeDelivery.objects.order_by("pk"))
+
+
+def send_all(tenant: Tenant, now: datetime | None = None) -> int:
+    at = now or datetime.now(UTC)
+    return sum(sending.send(Waiting(tenant.organization.pk, one.pk), at) for one in ways(tenant))
+
+
+def mailed(tenant: Tenant) -> list[Any]:
+    return [one for one in mail.outbox if one.to == [tenant.owner.email]]
+
+
+def read(tenant: Tenant) -> Budget:
+    with access.scope(organization_id=tenant.organization.pk):
+        (found,) = budgets(tenant.organization)
+    return found
+
+
+def test_a_budget_shows_its_pace(tenant: Tenant) -> None:
+    spend(tenant, 30)
+    found = read(tenant)
+    assert (found.name, found.per, found.limit_nano, found.spent_nano) == (
+        "budget",
+        "month",
+        LIMIT,
+        LIMIT * 3 // 10,
+    )
+    assert found.percent == 30.0
+    assert found.elapsed_percent is not None
+    assert (
+        found.pace == pytest.approx(30 / found.elapsed_percent, abs=0.01) if found.elapsed_percent else True
+    )
+    assert found.expected_nano is None  # one day is no history
+
+
+def test_a_budgets_forecast_begins_with_what_is_spent(tenant: Tenant) -> None:
+    now = datetime.now(UTC)
+    for at in range(1, 28):
+        tenant.bucket(quarter(now - timedelta(days=at)), requests=1, cost_nano=10**9)
+    found = read(tenant)
+    assert found.ends_at is not None
+    assert found.expected_nano is not None
+    left = (found.ends_at - now) / timedelta(days=1)
+    assert found.expected_nano == pytest.approx(found.spent_nano + left * 10**9, rel=0.1, abs=10**9)
+    assert found.low_nano is not None
+    assert found.high_nano is not None
+    assert found.spent_nano <= found.low_nano <= found.expected_nano <= found.high_nano
+
+
+def test_each_threshold_is_said_once(tenant: Tenant) -> None:
+    save(tenant)
+    assert watch(tenant.organization.pk) == 0
+    spend(tenant, 55)
+    assert watch(tenant.organization.pk) == 1
+    assert watch(tenant.organization.pk) == 0
+    spend(tenant, 50)
+    assert watch(tenant.organization.pk) == 1
+    assert notices(tenant) == [("50", False), ("80", True), ("100", False)]
+    assert send_all(tenant) == 2
+    assert send_all(tenant) == 0
+    first, second = mailed(tenant)
+    assert "55 % spent" in first.subject
+    assert "Calls that it covers are refused" in second.body
+    assert first.extra_headers["Message-ID"] != second.extra_headers["Message-ID"]
+
+
+def test_two_watchers_say_it_once(tenant: Tenant) -> None:
+    """Whoever is second finds the row, although it had not seen it before."""
+    alert = save(tenant).row
+    spend(tenant, 55)
+    budget = read(tenant)
+    with access.scope(organization_id=tenant.organization.pk):
+        Notice.objects.create(
+            organization_id=tenant.organization.pk,
+            alert_id=alert.pk,
+            alert_name="x",
+            counter=budget.counter,
+            starts_at=budget.starts_at or ALWAYS,
+            threshold="50",
+        )
+    assert watch(tenant.organization.pk) == 0
+    assert ways(tenant) == []
+
+
+def test_a_forecast_is_told_before_the_money_is_gone(tenant: Tenant) -> None:
+    save(tenant, percents=[], on_forecast=True)
+    now = datetime.now(UTC)
+    for at in range(1, 28):
+        tenant.bucket(quarter(now - timedelta(days=at)), requests=1, cost_nano=1)
+    found = read(tenant)
+    assert found.ends_at is not None
+    dear = round(LIMIT / max((found.ends_at - now) / timedelta(days=1), 0.01) * 3)
+    for at in range(1, 28):
+        tenant.bucket(quarter(now - timedelta(days=at)), requests=1, cost_nano=dear)
+    if (
+        read(tenant).spent_nano >= LIMIT
+    ):  # late in a month the past days alone spend it: then it is too late for a forecast
+        assert watch(tenant.organization.pk) == 0
+        return
+    assert watch(tenant.organization.pk) == 1
+    assert watch(tenant.organization.pk) == 0
+    assert notices(tenant) == [("forecast", False)]
+    send_all(tenant)
+    assert "will not last" in mailed(tenant)[0].subject
+
+
+def test_a_webhook_is_signed_and_keeps_its_id(tenant: Tenant, receiver: Receiver) -> None:
+    saved = save(tenant, recipients=[], hook_url=receiver.url)
+    spend(tenant, 81)
+    watch(tenant.organization.pk)
+    receiver.status = 503
+    now = datetime.now(UTC)
+    assert send_all(tenant, now) == 0
+    assert ways(tenant)[0].problem == "answered 503"
+    receiver.status = 204
+    assert send_all(tenant, now + timedelta(minutes=2)) == 0  # not yet
+    assert send_all(tenant, now + timedelta(minutes=6)) == 1
+    assert send_all(tenant, now + timedelta(hours=9)) == 0
+    (first, _), (headers, body) = receiver.came
+    assert first["webhook-id"] == headers["webhook-id"]
+    key = base64.b64decode(saved.secret.removeprefix("whsec_"))
+    signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
+    expected = base64.b64encode(hmac.digest(key, signed, sha256)).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    told = json.loads(body)
+    assert (told["type"], told["data"]["threshold"], told["data"]["percent"]) == ("budget.alert", "80", 81.0)
+
+
+def test_slack_gets_a_text(tenant: Tenant, receiver: Receiver) -> None:
+    save(tenant, recipients=[], hook_url=receiver.url, hook_form="slack")
+    spend(tenant, 55)
+    watch(tenant.organization.pk)
+    assert send_all(tenant) == 1
+    told = json.loads(receiver.came[0][1])
+    assert list(told) == ["text"]
+    assert "55 % spent. $27.50 of $50.00" in told["text"]
+
+
+def test_who_died_while_sending_is_followed_by_another(
+    tenant: Tenant, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tenant, recipients=[], hook_url=receiver.url)
+    spend(tenant, 55)
+    watch(tenant.organization.pk)
+
+    class Died(BaseException):
+        pass
+
+    def die(*_: Any) -> None:
+        raise Died
+
+    now = datetime.now(UTC)
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "_post", die)
+        with pytest.raises(Died):
+            send_all(tenant, now)
+    assert send_all(tenant, now + timedelta(minutes=1)) == 0
+    assert send_all(tenant, now + timedelta(minutes=6)) == 1
+    assert len(receiver.came) == 1
+
+
+def test_a_webhooks_address_stays_secret(tenant: Tenant, receiver: Receiver) -> None:
+    save(tenant, hook_url=receiver.url)
+    with access.scope(organization_id=tenant.organization.pk):
+        row = Alert.objects.get()
+        acts = json.dumps([one.event for one in OutboxEntry.objects.all()])
+    assert row.hook_host == f"127.0.0.1:{receiver.port}"
+    assert "token-of-slack" not in acts
+    assert b"token-of-slack" not in bytes(row.hook_sealed or b"")
+
+
+def test_nothing_private_is_posted_to(tenant: Tenant) -> None:
+    for url in ("http://127.0.0.1:9/x", "https://10.0.0.1/x", "ftp://example.com", "https://localhost/x"):
+        with pytest.raises(InputError) as error:
+            save(tenant, hook_url=url)
+        assert error.value.path == "hook_url"
+
+
+def test_what_is_wrong_is_named(tenant: Tenant) -> None:
+    for more, field in (
+        ({"percents": []}, "percents"),
+        ({"percents": [0]}, "percents"),
+        ({"recipients": []}, "recipients"),
+        ({"recipients": ["x@example.com"]}, "recipients"),
+        ({"name": ""}, "name"),
+    ):
+        with pytest.raises(InputError) as error:
+            save(tenant, **more)
+        assert error.value.path == field
+    save(tenant)
+    with pytest.raises(InputError, match="taken"):
+        save(tenant)
+
+
+def test_who_left_is_told_nothing(tenant: Tenant) -> None:
+    person = make_person()
+    services.add_member(organization_id=tenant.organization.pk, actor="test", person=person, role="finance")
+    save(tenant, recipients=[person.email])
+    spend(tenant, 55)
+    watch(tenant.organization.pk)
+    tenant.remove(person)
+    send_all(tenant)
+    assert ways(tenant)[0].problem == "nobody is left to tell"
+    assert [one for one in mail.outbox if one.to == [person.email]] == []

@@ -1,0 +1,125 @@
+"""Reports as files: numbers stay numbers, text stays text, and each says of when and how exact it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from billing.reports.asked import question
+from billing.reports.figures import Figures
+from billing.reports.files import FORMS
+from billing.reports.reading import Report, report
+from orbit.lib import access
+from tests.console.conftest import Tenant, quarter
+
+EVIL = '=HYPERLINK("https://evil.example","Costs")'
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def found(tenant: Tenant) -> Report:
+    start = quarter(datetime(2026, 11, 12, 8, 30, tzinfo=UTC))
+    figures: dict[str, Any] = {
+        "requests": 3,
+        "input_tokens": 100,
+        "output_tokens": 20,
+        "estimated_requests": 1,
+    }
+    tenant.bucket(start, model=EVIL, cost_nano=1_234_500_000_001, **figures)
+    tenant.bucket(start, model="small", cost_nano=123, **figures)
+    tenant.bucket(start, model="unknown", unpriced_requests=3, **figures)
+    with access.scope(organization_id=tenant.organization.pk):
+        return report(tenant.organization, question({"by": "model", "range": "month"}), NOW)
+
+
+def test_csv_holds_exact_amounts_and_no_formula(found: Report) -> None:
+    rows = list(csv.reader(io.StringIO(FORMS["csv"].make(found).decode())))
+    head = next(row for row in rows if row and row[0] == "Model")
+    at = rows.index(head)
+    by_model = {row[0]: dict(zip(head, row, strict=True)) for row in rows[at + 1 : at + 5]}
+    assert by_model["'" + EVIL]["Cost (USD)"] == "1234.500000001"
+    assert by_model["small"]["Cost (USD)"] == "0.000000123"
+    assert by_model["unknown"]["Cost (USD)"] == "unpriced"
+    assert by_model["All"]["Cost (USD)"] == "1234.500000124"
+    assert by_model["All"]["Unpriced requests"] == "3"
+    facts = {row[0]: row[1] for row in rows[:at] if len(row) == 2}
+    assert facts["Time zone"] == "UTC"
+    assert facts["Estimated"] == "33.33 % of requests have estimated usage"
+    assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+
+
+def test_xlsx_has_numbers_with_formats_and_no_formula(found: Report) -> None:
+    with zipfile.ZipFile(io.BytesIO(FORMS["xlsx"].make(found))) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        styles = book.read("xl/styles.xml").decode()
+        strings = book.read("xl/sharedStrings.xml").decode()
+        about = book.read("xl/worksheets/sheet2.xml").decode()
+    assert "<f>" not in sheet + about
+    assert "HYPERLINK" in strings
+    assert "0.00#######" in styles
+    cells = {one.get("r"): one for one in ElementTree.fromstring(sheet).iter(_tag("c"))}
+    money = cells["B2"]
+    assert money.get("t") is None  # a number
+    assert float(_value(money)) == pytest.approx(1234.500000001)
+    assert float(_value(cells["B3"])) == pytest.approx(1.23e-7)
+    assert float(_value(cells["D2"])) == 3
+    assert cells["B4"].get("t") == "s"  # unpriced, in a word
+
+
+def _tag(name: str) -> str:
+    return f"{{http://schemas.openxmlformats.org/spreadsheetml/2006/main}}{name}"
+
+
+def _value(cell: Any) -> str:
+    found = cell.find(_tag("v"))
+    assert found is not None
+    return str(found.text)
+
+
+def test_pdf_is_one_with_numbered_pages(found: Report) -> None:
+    content = FORMS["pdf"].make(found)
+    assert content.startswith(b"%PDF-")
+    assert content.rstrip().endswith(b"%%EOF")
+    assert content.count(b"/Type /Page\n") == 1
+
+
+def test_a_long_pdf_goes_on_over_pages(found: Report) -> None:
+    line = found.lines[0]
+    found.lines.extend([line] * 200)
+    assert FORMS["pdf"].make(found).count(b"/Type /Page\n") > 3
+
+
+def test_letters_that_the_paper_lacks_do_not_stop_it(tenant: Tenant) -> None:
+    tenant.bucket(quarter(datetime(2026, 11, 12, tzinfo=UTC)), model="模型 <b>&", requests=1, cost_nano=1)
+    with access.scope(organization_id=tenant.organization.pk):
+        made = report(tenant.organization, question({"by": "model"}), NOW)
+    assert FORMS["pdf"].make(made).startswith(b"%PDF-")
+
+
+def test_json_is_what_the_api_answers(found: Report) -> None:
+    told = json.loads(FORMS["json"].make(found))
+    assert told["totals"]["cost"] == "1234.500000124"
+    rows = {row["model"]: row for row in told["rows"]}
+    assert rows["unknown"]["unpriced"] is True
+    assert rows["small"]["cost_per_request"] == "0.000000041"
+    assert rows["unknown"]["cost_per_1k_tokens"] is None
+    assert told["time_zone"] == "UTC"
+
+
+def test_unit_costs_are_of_what_has_a_price() -> None:
+    some = Figures(requests=4, unpriced_requests=1, input_tokens=500, output_tokens=500, cost_nano=10)
+    assert some.cost_per_request_nano == 3
+    assert some.cost_per_1k_tokens_nano is None
+    assert (
+        Figures(requests=4, input_tokens=500, output_tokens=500, cost_nano=10).cost_per_1k_tokens_nano == 10
+    )
+    assert Figures(requests=2, unpriced_requests=2).is_unpriced
+    assert Figures(requests=2, failed=2).is_unpriced is False
+    assert Figures().cost_per_request_nano is None
