@@ -61,11 +61,13 @@ class Asked(Filters):
             since=read.since,
             until=read.found.get("until"),
             request_id=read.found.get("id"),
-            **{name: read.found.get(name) for name in TEXTS},
+            actor=read.found.get("actor"),
+            action=read.found.get("action"),
+            target=read.found.get("target"),
         )
         kept = {name: text for name, text in read.given.items() if name not in filters.PLACES}
-        places = [read.found.get(name) for name in filters.PLACES]
-        return cls(kind, kept, selection, *places, problems=wrong | read.problems)
+        after, before = (read.found.get(name) for name in filters.PLACES)
+        return cls(kind, kept, selection, after, before, wrong | read.problems)
 
     @property
     def fields(self) -> list[tuple[str, str]]:

@@ -88,7 +88,7 @@ def tiles(now: Row, before: Row, currency: str) -> list[Tile]:
             compact(now["requests"]),
             whole(now["requests"]),
             f"{share(now['estimated_requests'], now['requests'])} with estimated usage"
-            if now["requests"]
+            if now["estimated_requests"]
             else "",
             _change(now["requests"], before["requests"]),
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,13 +85,14 @@ class Place:
     visitors: Mapping[str, Client]
     values: Mapping[str, str]
 
-    def pages(self) -> list[Page]:
+    def pages(self, only: Collection[str] = ()) -> list[Page]:
+        """All of them, or those of the names in `only`."""
         known = dict(_routes())
         assert {*OTHERWISE} <= {*known.values()}
         found: list[Page] = []
         left_out: list[Any] = []
         for route, name in known.items():
-            if name not in OTHERWISE:
+            if name not in OTHERWISE and (not only or name in only):
                 page = self._page(route, name, left_out)
                 found += [page] if page else []
         assert not left_out, f"neither pages nor named in OTHERWISE: {left_out}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -40,7 +39,7 @@ class Lost:
 
 
 @pytest.fixture
-def lost() -> Iterator[Lost]:
+def lost() -> Lost:
     feed = Feed(services.create_organization(slug=f"t-{secrets.token_hex(6)}", actor="test"))
     old, new = feed.call(admitted_us=to_us(LEAF.since), retention=30), feed.call()
     feed.send(old)

@@ -27,6 +27,14 @@ def test_money_is_legible_at_every_size(nano: int | None, shown: str) -> None:
     assert figures.money(nano, "USD") == shown
 
 
+def test_meters_are_spoken_of_in_plain_words() -> None:
+    assert [figures.meter_name(one) for one in ("input_tokens", "concurrency", "cost")] == [
+        "input tokens",
+        "calls in flight",
+        "cost",
+    ]
+
+
 def test_exact_money_keeps_every_digit() -> None:
     assert figures.exact_money(1_000_000_123, "USD") == "$1.000000123"
     assert figures.exact_money(None) == "unknown"

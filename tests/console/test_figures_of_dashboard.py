@@ -419,6 +419,25 @@ def test_unpriced_calls_are_told_beside_the_spend() -> None:
     assert spend.note == "2 unpriced calls not in it"
 
 
+def test_tiles_say_nothing_of_parts_of_nothing() -> None:
+    nothing = dict.fromkeys(SUMS, 0)
+    notes = {tile.name: tile.note for tile in view.tiles(nothing, nothing, "USD")}
+    assert (notes["Calls"], notes["Errors"]) == ("", "")
+    some = {**nothing, "requests": 4, "estimated_requests": 1, "failed": 1}
+    notes = {tile.name: tile.note for tile in view.tiles(some, some, "USD")}
+    assert (notes["Calls"], notes["Errors"]) == ("25% with estimated usage", "25% of calls")
+
+
+@pytest.mark.parametrize(
+    ("most", "beside"), [(80_000_000, ["$0.08", "$0.04"]), (200_000_000, ["$0.20", "$0.10"])]
+)
+def test_amounts_beside_a_chart_have_no_zeros_that_say_nothing(most: int, beside: list[str]) -> None:
+    nothing = dict.fromkeys(SUMS, 0)
+    start = datetime.combine(date(2026, 11, 1), datetime.min.time(), UTC)
+    moments = [reading.Moment(start, start + timedelta(days=1), {**nothing, "cost_nano": most}, None)]
+    assert [text for _, text in charts.drawn("spend", moments, "day", "USD").grid] == beside
+
+
 @pytest.mark.parametrize("name", list(charts.KINDS))
 def test_a_chart_of_nothing_and_of_one_thing_can_be_drawn(name: str) -> None:
     nothing = dict.fromkeys(SUMS, 0)
