@@ -12,8 +12,8 @@ from tests.console.conftest import Tenant
 from tests.e2e.conftest import PASSWORD, NewPage, joined, ledger_has
 from tests.e2e.keyboard import Keyboard
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-WIDTHS = [pytest.param(1280, marks=pytest.mark.full), pytest.param(390, marks=pytest.mark.full)]
+pytestmark = [pytest.mark.browser, pytest.mark.full, pytest.mark.xdist_group("browser")]
+WIDTHS = [1280, 390]
 
 
 def sign_in(keys: Keyboard, email: str, path: str = "/") -> None:
@@ -49,7 +49,7 @@ def test_newcomer_gets_to_the_first_answered_call(new_page: NewPage, width: int)
     expect(page.get_by_role("heading", name="gpt-4o-mini").first).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_admin_issues_a_narrowed_key(new_page: NewPage, tenant: Tenant, width: int) -> None:
     page = new_page(viewport={"width": width, "height": 900})
     keys = Keyboard(page)
