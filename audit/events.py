@@ -44,6 +44,7 @@ BIGGEST = 2**63
 
 NOTHING: dict[str, Any] = dict.fromkeys(COLUMNS)
 _KEPT = frozenset({str, int, bool})  # comes back from Postgres as it went in
+PLAIN = "plain"  # stands beside the columns of a row whose detail is of these kinds alone, as all columns are
 
 Row = dict[str, Any]
 Conversion = Callable[[Any], Any]
@@ -62,17 +63,19 @@ def row(sent: Any, *, settled_us: int | None = None, simple: bool = False) -> Ro
         raise Poison("is no object")
     made: Row = NOTHING.copy()
     for name, value in sent.items():
+        kind = type(value)  # nearly always what the column takes as it is
+        if kind is str:
+            if len(value) <= TEXTS.get(name, -1) and (simple or _text(value) is value):
+                made[name] = value
+                continue
+        elif kind is int and name in INTEGERS and -BIGGEST < value < BIGGEST:
+            made[name] = value
+            continue
         convert = CONVERSIONS.get(name)
         if convert is None or value is None:
             continue
-        if type(value) is str and len(value) <= TEXTS.get(name, -1) and (simple or _text(value) is value):
-            made[name] = value  # as it is: nearly always
-            continue
-        if type(value) is int and name in INTEGERS and -BIGGEST < value < BIGGEST:
-            made[name] = value
-            continue
-        if simple and name == "detail" and type(value) is dict and made_of(value, _KEPT):
-            made[name] = value
+        if simple and name == "detail" and kind is dict and made_of(value, _KEPT):
+            made[name], made[PLAIN] = value, True
             continue
         try:
             made[name] = convert(value)
@@ -173,6 +176,10 @@ TEXTS = {
     for name in COLUMNS
     if name not in {*ASSIGNED, *UUIDS, *TIMES, *INTEGERS, "stream", "detail"}
 }
+_TEXT_OF: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    *((name, _same_text if name in SHARED else _own_text) for name in sorted(UUIDS)),
+    *((name, _recorded if name == "recorded_at" else rfc3339) for name in sorted(TIMES)),
+)
 EXPORTED = tuple(name for name in COLUMNS if name not in ("detail", "shard", "shard_seq"))
 _exported = itemgetter(*EXPORTED)
 
@@ -182,17 +189,13 @@ def exported(source: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {
         name: value for name, value in zip(EXPORTED, _exported(source), strict=True) if value is not None
     }
-    for name in UUIDS:
+    for name, text_of in _TEXT_OF:
         value = made.get(name)
-        if isinstance(value, UUID):
-            made[name] = _same_text(value) if name in SHARED else _own_text(value)
-    for name in TIMES:
-        value = made.get(name)
-        if isinstance(value, datetime):
-            made[name] = _recorded(value) if name == "recorded_at" else rfc3339(value)
-    made.update(
-        {name: value for name, value in source["detail"].items() if name not in made and value is not None}
-    )
+        if value is not None and type(value) is not str:
+            made[name] = text_of(value)
+    for name, value in source["detail"].items():
+        if value is not None:
+            made.setdefault(name, value)
     return made
 
 

@@ -271,8 +271,9 @@ def _linked(row: Row, heads: dict[Any, ChainHead], place: Place) -> str:
         shard_seq=place.row.shard_seq,
         recorded_at=place.now,
         prev_hash=events.chain_start(head.hash),
+        hash=None,
     )
     told = events.exported(row)
-    written = chain.canonical(told)
+    written = chain.canonical(told, plain=events.PLAIN in row)
     row["hash"] = head.hash = chain.hash_of(written)
     return line(row, told, written)

@@ -14,6 +14,7 @@ from psycopg import sql
 from audit import events, retention
 from audit.events import Poison, Row
 from audit.models import OutboxEntry, Skeleton
+from orbit.lib import arrays
 from orbit.lib.clock import from_us, rfc3339
 
 VERSION = 1  # the newest that this writer knows
@@ -111,11 +112,10 @@ def new(shaped: Sequence[Shaped]) -> list[Row]:
     made: list[Row] = []
     corrections: list[Row] = []
     for row, late in shaped:
-        if row["event_id"] in dropped:
+        if dropped and row["event_id"] in dropped:
             continue
-        original = known.get(row["event_id"])
-        if original is None:
-            known[row["event_id"]] = row
+        original = known.setdefault(row["event_id"], row)
+        if original is row:
             made.append(row)
         elif (
             row["kind"] == "call"
@@ -145,7 +145,7 @@ DIFFERENCES = (
 )
 KNOWN = ("event_id", "status", "admitted_at", "retention", *DIFFERENCES)
 FIND_KNOWN = sql.SQL(
-    "SELECT {} FROM audit_event WHERE event_id = ANY(%s) AND admitted_at BETWEEN %s AND %s"
+    "SELECT {} FROM audit_event WHERE event_id = ANY(%s::uuid[]) AND admitted_at BETWEEN %s AND %s"
 ).format(sql.SQL(", ").join(map(sql.Identifier, KNOWN)))
 
 
@@ -159,7 +159,7 @@ def _known(rows: Sequence[Row]) -> dict[UUID, Row]:
     times = [row["admitted_at"] for row in rows]
     between = (_shifted(min(times), -SKEW), _shifted(max(times), SKEW))
     with connections["ledger"].cursor() as cursor:
-        cursor.execute(FIND_KNOWN, ([row["event_id"] for row in rows], *between))
+        cursor.execute(FIND_KNOWN, (arrays.written([row["event_id"] for row in rows]), *between))
         return {found[0]: dict(zip(KNOWN, found, strict=True)) for found in cursor.fetchall()}
 
 

@@ -157,7 +157,10 @@ def _by_object(rows: Sequence[_Counted]) -> Sums:
 
 def _add(found: Sums, identity: tuple[Any, ...], more: list[int]) -> None:
     held = found.get(identity)
-    found[identity] = more if held is None else list(map(add, held, more))
+    if held is None:
+        found[identity] = more.copy()
+    else:
+        held[:] = map(add, held, more)
 
 
 def apply(rows: Sequence[Row]) -> None:

@@ -92,4 +92,4 @@ def _micros(text: str) -> int | None:
 
 
 def written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

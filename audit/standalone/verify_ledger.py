@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,8 +108,11 @@ class Chain:
 # How things are written and hashed
 
 
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _WRITER.encode(value).encode()
 
 
 def sha256(data: bytes) -> str:
@@ -117,7 +121,19 @@ def sha256(data: bytes) -> str:
 
 def link(event: Event) -> str:
     """An event's hash: of all of it but the hash, so of the hash before it too."""
-    return sha256(canonical({name: value for name, value in event.items() if name != "hash"}))
+    told = event.copy()
+    told.pop("hash", None)
+    return sha256(canonical(told))
+
+
+def link_of_line(line: str, event: Event) -> str:
+    """The same of a line that holds the event. An export writes it as it was hashed, with the hash put in: taken out again,
+    the line need not be written anew. Text that has the hash of an event is that event; any other line is taken apart."""
+    stored = event["hash"]
+    before, mark, after = line.partition(f'"hash":"{stored}",')
+    if mark and sha256((before + after).rstrip("\n").encode()) == stored:
+        return str(stored)
+    return link(event)
 
 
 def content_of(event: Event) -> int:
@@ -570,27 +586,32 @@ def _stretch(chain: Chain, before: Head | None, head: Head, again: Any, found: A
 # The command
 
 
-def entry_of(event: Event) -> Entry:
-    """An event as it is exported; one whose content was dropped has only its place."""
+def entry_of(line: str, event: Event) -> Entry:
+    """An event as it is exported, in such a line; one whose content was dropped has only its place."""
     try:
         dropped = bool(event.get("dropped"))
         return Entry(
             int(event["seq"]), event.get("event_id", ""), event["organization_id"], event["prev_hash"], event["hash"],
-            "" if dropped else link(event), event.get("recorded_at", ""),
+            "" if dropped else link_of_line(line, event), event.get("recorded_at", ""),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Unreadable("A line of the events is no exported event.") from None
 
 
-def events_of(path: Path, after: int = 0) -> Iterator[Event]:
+def lines_of(path: Path, after: int = 0) -> Iterator[tuple[str, Event]]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
                 event = json.loads(line)
                 if event["seq"] > after:
-                    yield event
+                    yield line, event
             except (ValueError, KeyError, TypeError):
                 raise Unreadable(f"{path}, line {number}: no exported event.") from None
+
+
+def events_of(path: Path, after: int = 0) -> Iterator[Event]:
+    for _, event in lines_of(path, after):
+        yield event
 
 
 def _lines(paths: list[Path]) -> Iterator[bytes]:
@@ -608,7 +629,7 @@ def verify(
     organization_id = str(first.get("organization_id", ""))
     trail = CheckpointReader(keys, organization_id, seen).read(_lines(checkpoints))
     heads = trail.heads.get(organization_id, [])
-    entries = map(entry_of, events_of(events))
+    entries = starmap(entry_of, lines_of(events))
     return trail, check_chain(
         organization_id, entries, heads, lambda after: events_of(events, after), partial=partial
     )

@@ -88,6 +88,29 @@ def test_it_writes_events_as_the_ledger_hashes_them() -> None:
     assert canonical({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
 
 
+def test_line_is_judged_by_what_it_says_however_it_is_written() -> None:
+    told = {"b": "ä", "a": {"n": 1}, "organization_id": "o", "prev_hash": "p", "seq": 1}
+    event = {**told, "hash": verify_ledger.link(told)}
+    sorted_, spaced = (
+        json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        json.dumps(event),
+    )
+    for line in (sorted_, spaced, sorted_ + "\n"):
+        assert verify_ledger.entry_of(line, json.loads(line)).computed == event["hash"]
+        changed = line.replace('"seq"', '"more":2,"seq"')
+        assert verify_ledger.entry_of(changed, json.loads(changed)).computed != event["hash"]
+
+
+def test_hash_put_in_elsewhere_proves_nothing() -> None:
+    told = {"a": {"n": 1}, "organization_id": "o", "prev_hash": "p", "seq": 1}
+    found = verify_ledger.link(told)
+    for line in (
+        f'{{"a":{{"hash":"{found}","n":1}},"h\\u0061sh":"{found}","organization_id":"o","prev_hash":"p","seq":1}}',
+        f'{{"a":{{"hash":"{found}","n":1}},"hash":"{found}","organization_id":"o","prev_hash":"p","seq":1}}',
+    ):
+        assert verify_ledger.entry_of(line, json.loads(line)).computed != found
+
+
 def test_key_may_be_digits_or_pem(tmp_path: Path) -> None:
     public = RFC_8032[0][0]
     assert public_key(f" {public.upper()}\n") == public

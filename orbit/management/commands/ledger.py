@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from django.db.models import Max, Min, QuerySet
 
 from audit import reading, schema
 from audit.events import COLUMNS, exported
+from audit.exports.columns import written
 from audit.exports.formats import FORMATS
 from audit.models import CheckpointHead, Event, Skeleton
 from audit.rows import LAST, stored
@@ -91,7 +91,7 @@ class Command(OperatorCommand):
                     write(events, options["format"], options["output"])
                     return
                 for event in events:
-                    self.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+                    self.stdout.write(written(event))
                 self.stdout.flush()
             except BrokenPipeError:  # the reader, such as `head`, has seen enough
                 sys.stderr.close()
