@@ -22,6 +22,7 @@ GROUPS = {
         ("dashboard", "Dashboard", Right.USAGE_READ),
         ("my_usage", "My usage", Right.ORGANIZATION_READ),
         ("calls", "Calls", Right.ORGANIZATION_READ),
+        ("reconciliation", "Reconciliation", Right.RECONCILE_READ),
         ("audit", "Audit", Right.LEDGER_READ),
     ),
     "Applications": (

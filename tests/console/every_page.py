@@ -22,6 +22,7 @@ from django.test import Client
 from django.urls import resolve
 
 from audit.exports.models import Export
+from billing.models import BillException
 from console import mail
 from orbit.lib import access
 from tenants import models, services
@@ -48,6 +49,7 @@ ROWS: dict[str, tuple[Any, str]] = {
     "client_id": (models.OAuthClient, "organization_id"),
     "domain_id": (models.Domain, "organization_id"),
     "request_id": (models.PolicyRequest, "organization_id"),
+    "exception_id": (BillException, "organization_id"),
 }
 # Routes that answer GET, but not with a page of their own, and why.
 OTHERWISE = {
