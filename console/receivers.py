@@ -19,8 +19,9 @@ from django.http import HttpRequest
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from billing.signals import alarmed
 from console import sessions
-from console.tasks import tell_of_request
+from console.tasks import tell_of_bill, tell_of_request
 from tenants.models import Person
 from tenants.people import end_sessions
 from tenants.signals import request_changed
@@ -89,3 +90,11 @@ def _request(organization_id: UUID, request_id: UUID, state: str, **_: Any) -> N
         tell_of_request.delay(str(organization_id), str(request_id), state)
     except (OperationalError, RedisError) as error:
         logger.warning("request-not-told %s", type(error).__name__)
+
+
+@receiver(alarmed)
+def _alarm(organization_id: UUID, exception_id: UUID, **_: Any) -> None:
+    try:
+        tell_of_bill.delay(str(organization_id), str(exception_id))
+    except (OperationalError, RedisError) as error:
+        logger.warning("alarm-not-told %s", type(error).__name__)

@@ -9,6 +9,7 @@ from uuid import UUID
 from celery import shared_task
 
 from console import exports, pulse, request_mail
+from console.bills import mail as bills_mail
 from console.policies import trials
 
 AGAIN_S = 2
@@ -37,6 +38,15 @@ def tell_of_request(self: Any, organization_id: str, request_id: str, state: str
     """Mails whom a request is for; returns how many."""
     try:
         return request_mail.tell(UUID(organization_id), UUID(request_id), state)
+    except (OSError, SMTPException) as error:
+        raise self.retry(countdown=30 * 2**self.request.retries) from error
+
+
+@shared_task(name="console.tasks.tell_of_bill", bind=True, max_retries=5, time_limit=60)
+def tell_of_bill(self: Any, organization_id: str, exception_id: str) -> int:
+    """Mails who may settle an exception that must not wait; returns how many."""
+    try:
+        return bills_mail.tell(UUID(organization_id), UUID(exception_id))
     except (OSError, SMTPException) as error:
         raise self.retry(countdown=30 * 2**self.request.retries) from error
 

@@ -21,6 +21,7 @@ from console import (
     sign_in,
     start,
 )
+from console.bills import pages as bills
 from console.budgets import pages as budgets
 from console.calls import pages as calls
 from console.explorer import files as ledger_files
@@ -77,6 +78,26 @@ urlpatterns = [
         ledger_files.delete_file,
         name="delete_ledger_file",
     ),
+    path("o/<slug:slug>/reconciliation/", bills.reconciliation_page, name="reconciliation"),
+    path("o/<slug:slug>/reconciliation/run/", bills.reconcile_now, name="reconcile_now"),
+    path(
+        "o/<slug:slug>/reconciliation/exceptions/<uuid:exception_id>/",
+        bills.exception_page,
+        name="bill_exception",
+    ),
+    *[
+        path(
+            f"o/<slug:slug>/reconciliation/exceptions/<uuid:exception_id>/{verb}/",
+            act,
+            name=f"{verb}_bill_exception",
+        )
+        for verb, act in (
+            ("approve", bills.approve),
+            ("reject", bills.reject),
+            ("close", bills.close),
+            ("assign", bills.assign),
+        )
+    ],
     path("o/<slug:slug>/playground/", playground.playground_page, name="playground"),
     path("o/<slug:slug>/playground/key/", playground.playground_key, name="playground_key"),
     path("o/<slug:slug>/playground/end/", playground.playground_end, name="playground_end"),

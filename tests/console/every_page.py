@@ -23,6 +23,7 @@ from django.urls import resolve
 
 from audit.exports.models import Export
 from billing.alerts.models import Alert
+from billing.models import BillException
 from billing.reports.models import ReportView
 from console import mail
 from orbit.lib import access
@@ -52,6 +53,7 @@ ROWS: dict[str, tuple[Any, str]] = {
     "request_id": (models.PolicyRequest, "organization_id"),
     "view_id": (ReportView, "organization_id"),
     "alert_id": (Alert, "organization_id"),
+    "exception_id": (BillException, "organization_id"),
 }
 # Routes that answer GET, but not with a page of their own, and why.
 OTHERWISE = {

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.mail import EmailMessage
 
 from billing.alerts.rules import save_alert
+from billing.models import BillException, Comparison, Run
 from billing.reports.saved import save_report_view
 from console import mail
+from orbit.lib import access
 from tenants import services
 from tenants.models import Organization, Person
 from tests.console.conftest import make_person, make_tenant
@@ -31,6 +34,48 @@ def grow(organization: Organization, owner: Person, first: int, last: int) -> No
         _people(where, number)
         _to_call_the_api(where, number)
         _of_the_owner(owner, number)
+        _billed(organization, number)
+
+
+def _billed(organization: Organization, number: int) -> None:
+    """Days compared with a bill, a run, an exception with evidence and adjustments."""
+    day = datetime.now(UTC).date() - timedelta(days=2 + number % 20)
+    with access.scope(organization_id=organization.pk):
+        account = {"organization_id": organization.pk, "account_id": uuid4(), "account": f"account-{number}"}
+        run = Run.objects.create(
+            **account,
+            connector="openai",
+            since=day,
+            until=day + timedelta(days=1),
+            asked_by="test",
+            state="done",
+        )
+        of_day: dict[str, Any] = {"run_id": run.pk, "day": day, "model": f"model-{number}"}
+        Comparison.objects.create(
+            **account,
+            **of_day,
+            final=True,
+            ours_nano=1_000_000_000,
+            theirs_nano=1_100_000_000,
+            parts=[{"cause": "price", "tokens": 0, "money_nano": 100_000_000, "count": 1}],
+        )
+        adjustment = {
+            "at": f"{day}T12:00:00.000000Z",
+            "tokens": {"output": number},
+            "cost_nano": 1,
+            "calls": 0,
+            "alias": "m",
+        }
+        BillException.objects.create(
+            **account,
+            **of_day,
+            cause="price",
+            currency="USD",
+            state="proposed",
+            money_nano=100_000_000,
+            evidence=[str(uuid4()) for _ in range(number + 1)],
+            adjustments=[adjustment] * (number + 1),
+        )
 
 
 def _routes(where: dict[str, Any], number: int) -> None:

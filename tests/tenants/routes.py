@@ -69,6 +69,7 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "domain_id": _ids("tenants.domain"),
     "policy": _same("default"),
     "request_id": _ids("tenants.policyrequest"),
+    "exception_id": _ids("billing.billexception"),
     "export_id": _ids("audit.export"),
     "trial_id": _same("018f0000-0000-7000-8000-000000000000"),
     "pk": _every,
@@ -103,6 +104,8 @@ API_PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "invitation": _ids("tenants.invitation"),
     "call": _ids("audit.event"),
     "event": _ids("audit.event"),
+    "run": _ids("billing.run"),
+    "exception": _ids("billing.billexception"),
     "export": _ids("audit.export"),
 }
 

@@ -45,6 +45,7 @@ from audit.sinks.models import Sink, SinkChange, SinkCursor, SinkDeadLetter
 from billing.alerts.models import Notice, NoticeDelivery
 from billing.alerts.rules import save_alert
 from billing.approval.proposals import propose_price
+from billing.models import BilledRow, BillException, BillSource, Comparison, Run
 from billing.reports.models import ReportMail
 from billing.reports.saved import save_report_view
 from orbit import startup
@@ -173,6 +174,7 @@ def furnish(name: str, entry: dict[str, Any]) -> UUID:
     _store_content(organization_id)
     _export_ledger(organization_id)
     _report(organization_id)
+    _reconcile(organization_id)
     return organization_id
 
 
@@ -218,6 +220,22 @@ def _export_ledger(organization_id: UUID) -> None:
         pass
     with access.scope(organization_id=organization_id):
         Export.objects.update(problem="none so far")
+
+
+def _reconcile(organization_id: UUID) -> None:
+    """A run over an account, the report that it pulled, what it compared and what it found."""
+    now = timezone.now()
+    with access.scope(organization_id=organization_id):
+        account = ProviderAccount.objects.order_by("name")[0]
+        BillSource.objects.create(organization_id=organization_id, account=account, own_keys=["key_1"])
+        of_account: dict[str, Any] = {"organization_id": organization_id, "account_id": account.pk}
+        named = of_account | {"account": account.name}
+        days = {"since": now.date(), "until": now.date() + timedelta(days=1)}
+        run = Run.objects.create(**named, connector="openai", asked_by="test", problem="none", **days)
+        of_day: dict[str, Any] = {"run_id": run.pk, "day": now.date(), "model": "fast"}
+        BilledRow.objects.create(**of_account, **of_day, kind="usage", starts_at=now, key="key_1")
+        Comparison.objects.create(**named, **of_day, final=True)
+        BillException.objects.create(**named, **of_day, cause="price", currency="USD")
 
 
 def _store_content(organization_id: UUID) -> None:

@@ -1,0 +1,1 @@
+"""Pages of reconciliation: what providers billed, beside what the ledger says."""

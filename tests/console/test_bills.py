@@ -1,0 +1,109 @@
+"""The pages of reconciliation show what the API does, and settle exceptions for who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core import mail as outbox
+from django.test import Client
+
+from audit.ledger import write_shard
+from bench.bills import Trial
+from billing.models import BillException
+from console.bills import mail
+from console.templatetags.figures import share
+from orbit.lib import access, money
+from orbit.lib.store import client as store
+from tenants.services import add_member
+from tests.billing.conftest import MakeTrial, bills, make_trial
+from tests.console.conftest import make_person, signed_in
+from tests.management import client_of
+
+__all__ = ["bills", "make_trial"]
+
+
+@pytest.fixture
+def trial(make_trial: MakeTrial) -> Trial:
+    made = make_trial(each=1)
+    made.reconcile()
+    return made
+
+
+def as_role(trial: Trial, role: str) -> tuple[Client, str]:
+    person = make_person()
+    add_member(organization_id=trial.organization.pk, person=person, role=role, actor="test")
+    return signed_in(person), person.email
+
+
+def path(trial: Trial, *further: object) -> str:
+    return "/".join([f"/o/{trial.organization.slug}/reconciliation", *map(str, further), ""])
+
+
+def one(trial: Trial, **wanted: Any) -> BillException:
+    with access.scope(organization_id=trial.organization.pk):
+        return BillException.objects.filter(**wanted).order_by("day", "model", "cause")[0]
+
+
+def test_the_page_has_the_figures_of_the_api(trial: Trial) -> None:
+    client, _ = as_role(trial, "finance")
+    text = client.get(path(trial)).content.decode()
+    place = f"/api/v1/organizations/{trial.organization.slug}/reconciliation/coverage"
+    found = client_of(trial.organization.pk).get(place).json()
+    for part, of in (("compared", "spent"), ("exact", "compared"), ("estimated", "compared")):
+        assert share(found[f"{part}_nano"], found[f"{of}_nano"]) in text
+    for cause in found["causes"]:
+        assert cause["cause"] in text
+    row = one(trial, cause="missing_here")
+    assert path(trial, "exceptions", row.pk) in text
+    assert "Reconcile now" in text
+
+
+def test_an_exception_in_full_shows_its_calls_and_what_would_be_posted(trial: Trial) -> None:
+    client, _ = as_role(trial, "finance")
+    row = one(trial, cause="missing_there")
+    text = client.get(path(trial, "exceptions", row.pk)).content.decode()
+    assert money.amount(abs(row.money_nano))[:6] in text
+    assert row.adjustments[0]["corrects"] in text
+    assert "Approve and post" in text
+
+
+def test_finance_approves_and_the_ledger_follows(trial: Trial) -> None:
+    client, email = as_role(trial, "finance")
+    row = one(trial, cause="duplicate")
+    answer = client.post(
+        path(trial, "exceptions", row.pk, "approve"), {"reason": "billed twice"}, follow=True
+    )
+    assert "Posted" in answer.content.decode()
+    while write_shard(store(), trial.organization.shard):
+        pass
+    assert one(trial, pk=row.pk).settled_by == email
+    rejected = one(trial, cause="estimate")
+    client.post(path(trial, "exceptions", rejected.pk, "reject"), {"reason": "no"})
+    assert one(trial, pk=rejected.pk).state == "rejected"
+    outside = one(trial, cause="outside")
+    client.post(path(trial, "exceptions", outside.pk, "assign"), {"owner": email})
+    client.post(path(trial, "exceptions", outside.pk, "close"), {"reason": "the analysts' key"})
+    assert (one(trial, pk=outside.pk).state, one(trial, pk=outside.pk).owner) == ("closed", email)
+
+
+def test_who_may_only_read_settles_nothing(trial: Trial) -> None:
+    client, _ = as_role(trial, "auditor")
+    row = one(trial, state="proposed")
+    assert "Approve and post" not in client.get(path(trial, "exceptions", row.pk)).content.decode()
+    assert client.post(path(trial, "exceptions", row.pk, "approve")).status_code == 403
+    developer, _ = as_role(trial, "developer")
+    assert developer.get(path(trial)).status_code == 403
+    assert one(trial, pk=row.pk).state == "proposed"
+
+
+def test_traffic_outside_of_the_gateway_is_mailed_to_who_may_settle_it(trial: Trial) -> None:
+    _, email = as_role(trial, "finance")
+    as_role(trial, "auditor")
+    row = one(trial, cause="outside")
+    outbox.outbox.clear()
+    assert mail.tell(trial.organization.pk, row.pk) == 1
+    (sent,) = outbox.outbox
+    assert sent.to == [email]
+    assert "outside of the gateway" in sent.subject
+    assert path(trial, "exceptions", row.pk) in str(sent.body)
