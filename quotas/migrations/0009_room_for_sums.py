@@ -13,7 +13,7 @@ def altered(what: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("quotas", "0007_usage_of_more")]
+    dependencies: ClassVar = [("quotas", "0008_adjustments_without_key")]
 
     operations: ClassVar = [
         migrations.RunSQL(altered("SET (fillfactor = 80)"), altered("RESET (fillfactor)")),
