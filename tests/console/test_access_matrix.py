@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from billing.models import BillException
 from console.urls import urlpatterns
+from orbit.lib import access
 from tenants import services
 from tenants.models import Person
 from tenants.rights import ALL, BUILT_IN, Right
@@ -47,6 +50,7 @@ OF_A_ROW = {
     "key",
     "edit_role",
     "member",
+    "bill_exception",
 }
 
 
@@ -68,7 +72,23 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
         "key_id": key.pk,
         "role_id": role.pk,
         "member_id": member.pk,
+        "exception_id": _exception(where["organization_id"]),
     }
+
+
+def _exception(organization_id: UUID) -> UUID:
+    with access.scope(organization_id=organization_id):
+        made = BillException.objects.create(
+            organization_id=organization_id,
+            run_id=unused_id(),
+            account_id=unused_id(),
+            account="main",
+            day=datetime.now(UTC).date(),
+            model="qwen3",
+            cause="price",
+            currency="USD",
+        )
+    return made.pk
 
 
 def address(page: URLPattern, tenant: Tenant, rows: dict[str, Any] | None = None) -> str:
