@@ -31,9 +31,16 @@ from tenants.rights import Right, may
 
 SHOWN = 50
 TROUBLES = 5  # of the last day, on an account's page
-_FIELDS = ("name", "kind", "base_url", "prices_as", "ref")
+_FIELDS = ("name", "kind", "base_url", "prices_as", "ref", "usage_ref")
 # The form's name of what a service calls so.
-_FORM = {"credential": "secret", "credential.value": "secret", "credential.ref": "ref"}
+_FORM = {
+    "credential": "secret",
+    "credential.value": "secret",
+    "credential.ref": "ref",
+    "usage_credential": "usage_secret",
+    "usage_credential.value": "usage_secret",
+    "usage_credential.ref": "usage_ref",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,8 @@ def accounts_page(request: HttpRequest, membership: Membership) -> HttpResponse:
         return render(request, "console/accounts.html", shown)
 
 
-@sensitive_post_parameters("secret")
-@sensitive_variables("secret")
+@sensitive_post_parameters("secret", "usage_secret")
+@sensitive_variables("secret", "usage")
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Right.ACCOUNTS_WRITE)
 def new(request: HttpRequest, membership: Membership) -> HttpResponse:
@@ -76,6 +83,7 @@ def new(request: HttpRequest, membership: Membership) -> HttpResponse:
     if request.method != "POST":
         return _form(request, membership, None, given | {"kind": request.GET.get("kind", "openai")})
     secret, models = request.POST.get("secret", "").strip(), None
+    usage = request.POST.get("usage_secret", "").strip()
     try:
         if ProviderAccount.objects.filter(name=given["name"]).exists():
             raise InputError("name", f"{given['name']!r} is taken", "choose another")
@@ -83,7 +91,11 @@ def new(request: HttpRequest, membership: Membership) -> HttpResponse:
         if not given["ref"] and "untested" not in request.POST:
             models = offered(kind=given["kind"], base_url=wanted["base_url"], secret=secret)
         services.save_account(
-            **where(membership), name=given["name"], credential=_credential(given["ref"], secret), **wanted
+            **where(membership),
+            name=given["name"],
+            credential=_credential(given["ref"], secret),
+            usage_credential=_credential(given["usage_ref"], usage),
+            **wanted,
         )
     except InputError as error:
         return _form(request, membership, None, given, wrong=error)
@@ -104,8 +116,8 @@ def account_page(request: HttpRequest, membership: Membership, account_id: UUID)
     return _one(request, membership, account)
 
 
-@sensitive_post_parameters("secret")
-@sensitive_variables("secret")
+@sensitive_post_parameters("secret", "usage_secret")
+@sensitive_variables("secret", "usage")
 @require_POST
 @organization_page(Right.ACCOUNTS_WRITE)
 def save(request: HttpRequest, membership: Membership, account_id: UUID) -> HttpResponse:
@@ -114,6 +126,7 @@ def save(request: HttpRequest, membership: Membership, account_id: UUID) -> Http
         return gone(request, membership, "provider account", "accounts")
     given = typed(request, *_FIELDS) | {"name": account.name}
     secret = request.POST.get("secret", "").strip()
+    usage = request.POST.get("usage_secret", "").strip()
     try:
         wanted = services.checked_account(**_wanted(given))
         credential = _credential(given["ref"], secret)
@@ -124,7 +137,13 @@ def save(request: HttpRequest, membership: Membership, account_id: UUID) -> Http
                 "is needed again: it was given for another destination",
                 "enter it, or tick that it may go",
             )
-        services.save_account(**where(membership), name=account.name, credential=credential, **wanted)
+        services.save_account(
+            **where(membership),
+            name=account.name,
+            credential=credential,
+            usage_credential=_credential(given["usage_ref"], usage),
+            **wanted,
+        )
     except InputError as error:
         return _form(request, membership, account, given, wrong=error)
     attempt(request, lambda: f"{account.name} was saved. Its next call goes by it.")
@@ -138,7 +157,7 @@ def edit(request: HttpRequest, membership: Membership, account_id: UUID) -> Http
     if account is None:
         raise Http404
     given = {name: getattr(account, name) for name in ("name", "kind", "base_url", "prices_as")}
-    return _form(request, membership, account, given | {"ref": ""})
+    return _form(request, membership, account, given | {"ref": "", "usage_ref": ""})
 
 
 @require_POST

@@ -103,7 +103,7 @@ class Comment(Strict):
     reason = Text(max_length=500, allow_blank=True, default="", help_text="stands in each adjustment")
 
 
-class Reason(Strict):
+class Verdict(Strict):
     reason = Text(max_length=500)
 
 
@@ -121,7 +121,7 @@ class Reject(_One, ActingOn):
     """Leaves the ledger as it is. The same figures are not brought up again."""
 
     scopes = {"POST": Right.RECONCILE_APPROVE}
-    shown, body = ExceptionShown, Reason
+    shown, body = ExceptionShown, Verdict
 
     def act(self, wanted: dict[str, Any]) -> Any:
         return settling.reject(**self.where, exception_id=self.kwargs["exception"], **wanted)
@@ -131,7 +131,7 @@ class Close(_One, ActingOn):
     """Of one that proposes nothing: it was looked into."""
 
     scopes = {"POST": Right.RECONCILE_APPROVE}
-    shown, body = ExceptionShown, Reason
+    shown, body = ExceptionShown, Verdict
 
     def act(self, wanted: dict[str, Any]) -> Any:
         return settling.close(**self.where, exception_id=self.kwargs["exception"], **wanted)

@@ -98,7 +98,7 @@ class Imports(Acting):
         )
 
 
-class PartShown(serializers.Serializer[Any]):
+class CausePartShown(serializers.Serializer[Any]):
     cause = serializers.ChoiceField([str(one) for one in Cause])
     tokens = serializers.IntegerField(help_text="theirs less ours")
     money_nano = serializers.IntegerField()
@@ -119,7 +119,7 @@ class ComparisonShown(serializers.Serializer[Any]):
     ours_nano = serializers.IntegerField()
     theirs_nano = serializers.IntegerField()
     estimated_nano = serializers.IntegerField(help_text="of ours, by our own counts")
-    parts = PartShown(many=True)
+    parts = CausePartShown(many=True)
     implied = serializers.DictField(
         child=serializers.CharField(), help_text="prices that the bill implies and the book does not have"
     )

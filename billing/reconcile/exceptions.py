@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from uuid import UUID
 
-from django.db.models import Q
 from django.utils import timezone
 
 from audit.models import Event
@@ -193,9 +191,3 @@ def _close(row: BillException) -> None:
     row.state, row.reason, row.settled_at = State.CLOSED, "a later run no longer finds it", timezone.now()
     row.changed_at = row.settled_at
     row.save(update_fields=["state", "reason", "settled_at", "changed_at"])
-
-
-def open_exceptions(organization_id: UUID) -> Any:
-    return BillException.objects.filter(
-        Q(state=State.OPEN) | Q(state=State.PROPOSED), organization_id=organization_id
-    )

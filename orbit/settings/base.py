@@ -363,6 +363,8 @@ SPECTACULAR_SETTINGS = {
         "KeyStateEnum": "tenants.key_list.STATES",
         "AccountKindEnum": "tenants.api.accounts.KINDS",
         "EventKindEnum": "audit.models.Event.Kind",
+        "BillExceptionStateEnum": "billing.models.BillException.State",
+        "WorkStateEnum": "billing.models.Run.State",
     },
     "APPEND_COMPONENTS": {
         "securitySchemes": {

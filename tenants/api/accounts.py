@@ -103,7 +103,7 @@ class AccountItem(Putting, Removing):
         return _accounts().filter(name=self.kwargs["account"]).first()
 
     def save(self, wanted: dict[str, Any]) -> bool:
-        given = {
+        given: dict[str, Any] = {
             field: services.NewCredential(**wanted.pop(field))
             for field in ("credential", "usage_credential")
             if field in wanted

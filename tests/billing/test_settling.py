@@ -157,7 +157,7 @@ def test_rejected_figures_are_not_brought_up_again(make_trial: MakeTrial) -> Non
 def test_settled_ones_stay_as_they_are(make_trial: MakeTrial) -> None:
     trial = make_trial(each=1)
     trial.reconcile()
-    where = {"organization_id": trial.organization.pk, "actor": "finance"}
+    where: dict[str, Any] = {"organization_id": trial.organization.pk, "actor": "finance"}
     outside = exceptions(trial, cause="outside")[0]
     with pytest.raises(InputError, match="proposes no adjustment"):
         settling.approve(**where, exception_id=outside.pk)

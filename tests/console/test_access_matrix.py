@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -12,7 +13,9 @@ from django.urls import URLPattern, reverse
 
 from billing.alerts.rules import save_alert
 from billing.reports.saved import save_report_view
+from billing.models import BillException
 from console.urls import urlpatterns
+from orbit.lib import access
 from tenants import services
 from tenants.models import Person
 from tenants.rights import ALL, BUILT_IN, Right
@@ -51,6 +54,7 @@ OF_A_ROW = {
     "member",
     "saved_report",
     "alert",
+    "bill_exception",
 }
 
 
@@ -74,7 +78,23 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
         "member_id": member.pk,
         "alert_id": save_alert(**where, name="A", percents=[80], hook_url="https://example.com/x").row.pk,
         "view_id": save_report_view(**where, name="Costs", words={}).row.pk,
+        "exception_id": _exception(where["organization_id"]),
     }
+
+
+def _exception(organization_id: UUID) -> UUID:
+    with access.scope(organization_id=organization_id):
+        made = BillException.objects.create(
+            organization_id=organization_id,
+            run_id=unused_id(),
+            account_id=unused_id(),
+            account="main",
+            day=datetime.now(UTC).date(),
+            model="qwen3",
+            cause="price",
+            currency="USD",
+        )
+    return made.pk
 
 
 def address(page: URLPattern, tenant: Tenant, rows: dict[str, Any] | None = None) -> str:

@@ -16,6 +16,7 @@ from django.db import connection, connections
 
 from audit.exports.selection import Selection as Events
 from audit.models import OutboxEntry
+from billing.reconcile import runs, settling, sources
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.contracts import set_contract_price
@@ -259,6 +260,32 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
         {Right.LEDGER_READ},
         _plain(services.delete_export, export_id=uuid4()),
     ),
+    "have an account reconciled": ({Right.RECONCILE_APPROVE}, _plain(runs.request_run, account="main")),
+    "say how an account is reconciled": (
+        {Right.RECONCILE_APPROVE},
+        _plain(sources.save_source, account="main", lag_hours=72),
+    ),
+    "import a report": (
+        {Right.RECONCILE_APPROVE},
+        _plain(
+            sources.import_csv,
+            account="main",
+            content=b"Date,Cost\n2026-11-03,1\n",
+            mapping={"day": "Date", "amount": "Cost"},
+        ),
+    ),
+    **{
+        f"{one.__name__} a difference": (
+            {Right.RECONCILE_APPROVE},
+            _plain(one, exception_id=uuid4(), **more),
+        )
+        for one, more in (
+            (settling.approve, {}),
+            (settling.reject, {"reason": "no"}),
+            (settling.close, {"reason": "known"}),
+            (settling.assign, {"owner": ""}),
+        )
+    },
     "remove a member": (
         {Right.MEMBERS_WRITE} | BUILT_IN["auditor"],
         _of_member(services.remove_member),

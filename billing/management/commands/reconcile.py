@@ -33,7 +33,7 @@ class Command(OperatorCommand):
         if organization is None:
             raise InputError("--organization", f"there is no organization {options['organization']!r}.")
         since, until = (_day(f"--{name}", options[name]) for name in ("since", "until"))
-        where = {"organization_id": organization.pk}
+        where: dict[str, Any] = {"organization_id": organization.pk}
         try:
             run = runs.request_run(
                 **where,

@@ -33,7 +33,7 @@ def usage(scenario: Scenario, query: Query) -> dict[str, Any]:
     if set(names) - GROUPS:
         raise BadRequest("group_by has an unknown value")
     since, until = _span(scenario, query)
-    starts, following = page(since, until, WIDTHS[width], limit(query, width), query.get("page", [None])[0])  # type: ignore[list-item]
+    starts, following = page(since, until, WIDTHS[width], limit(query, width), query.get("page", [None])[0])
     calls = by_start(_wanted(scenario, query, since, until), WIDTHS[width])
     return _page(starts, WIDTHS[width], following, lambda start: _results(calls.get(start, []), names))
 
@@ -43,7 +43,7 @@ def costs(scenario: Scenario, query: Query) -> dict[str, Any]:
         raise BadRequest("bucket_width must be 1d")
     names = query.get("group_by[]", [])
     since, until = _span(scenario, query)
-    starts, following = page(since, until, 86_400, limit(query, "1d"), query.get("page", [None])[0])  # type: ignore[list-item]
+    starts, following = page(since, until, 86_400, limit(query, "1d"), query.get("page", [None])[0])
     calls = by_start(scenario.between(since, until), 86_400)
     return _page(
         starts, 86_400, following, lambda start: _cost_results(scenario, start, calls.get(start, []), names)

@@ -27,7 +27,7 @@ def usage(scenario: Scenario, query: Query) -> dict[str, Any]:
         raise BadRequest("group_by has an unknown value")
     since = int(one(query, "start_time"))
     until = int(one(query, "end_time", str(scenario.now)))
-    starts, following = page(since, until, WIDTHS[width], limit(query, width), query.get("page", [None])[0])  # type: ignore[list-item]
+    starts, following = page(since, until, WIDTHS[width], limit(query, width), query.get("page", [None])[0])
     calls = by_start(_wanted(scenario, query, since, until), WIDTHS[width])
     return _page(starts, WIDTHS[width], following, lambda start: _results(calls.get(start, []), names))
 
@@ -38,7 +38,7 @@ def empty(scenario: Scenario, query: Query) -> dict[str, Any]:
     width = WIDTHS[one(query, "bucket_width", "1d")]
     starts, following = page(
         since, until, width, limit(query, one(query, "bucket_width", "1d")), query.get("page", [None])[0]
-    )  # type: ignore[list-item]
+    )
     return _page(starts, width, following, lambda start: [])
 
 
@@ -49,7 +49,7 @@ def costs(scenario: Scenario, query: Query) -> dict[str, Any]:
     since = int(one(query, "start_time"))
     until = int(one(query, "end_time", str(scenario.now)))
     most = limit(query, "1d", (7, 180))
-    starts, following = page(since, until, 86_400, most, query.get("page", [None])[0])  # type: ignore[list-item]
+    starts, following = page(since, until, 86_400, most, query.get("page", [None])[0])
     calls = by_start(_wanted(scenario, query, since, until), 86_400)
     return _page(
         starts, 86_400, following, lambda start: _cost_results(scenario, start, calls.get(start, []), names)
