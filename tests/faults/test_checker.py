@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -98,3 +99,15 @@ def test_windows_are_compared_each_with_its_own_events() -> None:
         [first, second], [SERVED, {**SERVED, "fields": {"user": "t-4"}, "cost_nano": 7}], kept, 0, 0
     )
     assert checker.wrongs(books, TENANT, []) == []
+
+
+def test_books_are_read_again_when_something_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments, read = iter(["before", "later", "later", "later"]), iter(([], [KEPT]))
+    monkeypatch.setattr(checker, "_at_rest", lambda *_: True)
+    monkeypatch.setattr(checker, "_moment", lambda *_: next(moments))
+    monkeypatch.setattr(checker, "_unread", lambda *_: 0)
+    monkeypatch.setattr(checker, "counters", lambda *_: next(read))
+    store: Any = SimpleNamespace(zcard=lambda _: 0)
+    provider: Any = SimpleNamespace(wait_idle=lambda timeout_s: None, requests=list)
+    tenant: Any = SimpleNamespace(shard=1, tag="t", events=list)
+    assert checker.read(store, provider, tenant, rest_s=60).kept == [KEPT]
