@@ -69,6 +69,8 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "domain_id": _ids("tenants.domain"),
     "policy": _same("default"),
     "request_id": _ids("tenants.policyrequest"),
+    "view_id": _ids("billing.reportview"),
+    "alert_id": _ids("billing.alert"),
     "export_id": _ids("audit.export"),
     "trial_id": _same("018f0000-0000-7000-8000-000000000000"),
     "pk": _every,
@@ -104,6 +106,9 @@ API_PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "call": _ids("audit.event"),
     "event": _ids("audit.event"),
     "export": _ids("audit.export"),
+    "view": _ids("billing.reportview"),
+    "alert": _ids("billing.alert"),
+    "proposal": _ids("billing.priceproposal"),
 }
 
 
