@@ -128,12 +128,15 @@ class _Still:
         first = midnight(now.astimezone(zone).date() - timedelta(days=HISTORY_DAYS), zone)
         costs: dict[tuple[str, str | None], dict[date, int]] = defaultdict(lambda: defaultdict(int))
         for level in ("organization", *_COLUMNS):
-            ids = {one.object_id for one in limits if one.level == level}
+            some = [one for one in limits if one.level == level]
+            ids = {one.object_id for one in some}
             if ids:
+                # By model only where a budget is of some: sums of the whole are in far fewer rows.
+                models = ["model"] if any(one.models is not None for one in some) else []
                 asked = Asked(
                     first,
                     bucket_start(now) + QUARTER,
-                    ("day", "model", *([level] if level in _COLUMNS else [])),
+                    ("day", *models, *([level] if level in _COLUMNS else [])),
                     {_COLUMNS[level]: [UUID(one) for one in ids]} if level in _COLUMNS else {},
                     organization.time_zone,
                     figures=("cost_nano",),
@@ -171,4 +174,5 @@ class _Still:
 
 def _add(costs: dict[tuple[str, str | None], dict[date, int]], whose: str, row: Mapping[str, Any]) -> None:
     costs[whose, None][row["day"]] += row["cost_nano"]
-    costs[whose, row["model"]][row["day"]] += row["cost_nano"]
+    if "model" in row:
+        costs[whose, row["model"]][row["day"]] += row["cost_nano"]

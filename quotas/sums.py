@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 from django.db import connections
 from psycopg import sql
@@ -73,9 +74,24 @@ class Asked:
         return "hour" in self.by or bool(set(self.by) & set(DATES))
 
     @property
+    def by_long(self) -> bool:
+        """Whether nothing shorter than a week is told apart: then few days of UTC are of two."""
+        return not {"day", "hour"} & set(self.by)
+
+    @property
     def by_utc(self) -> bool:
         """Whether whole days of UTC are fine enough."""
         return not self.by_time or (self.time_zone == "UTC" and "hour" not in self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of a table in [since, until), those that begin at some moments left out."""
+
+    table: Table
+    since: datetime
+    until: datetime
+    without: tuple[datetime, ...] = ()
 
 
 class _Statement:
@@ -130,13 +146,18 @@ class _Statement:
         named = zip((amount, left), CONVERTED, strict=True)
         return [sql.SQL("{} AS {}").format(one, sql.Identifier(name)) for one, name in named]
 
-    def rows(self, table: Table, asked: Asked, since: datetime, until: datetime) -> sql.Composable:
+    def rows(self, part: _Part, asked: Asked) -> sql.Composable:
         """Of the organization in scope; row-level security says so once more."""
+        table = part.table
         tests = [
             sql.SQL("organization_id = {}").format(self.value(access.organization_id(), "uuid")),
-            sql.SQL("starts_at >= {}").format(self.value(since, "timestamptz")),
-            sql.SQL("starts_at < {}").format(self.value(until, "timestamptz")),
+            sql.SQL("starts_at >= {}").format(self.value(part.since, "timestamptz")),
+            sql.SQL("starts_at < {}").format(self.value(part.until, "timestamptz")),
         ]
+        if part.without:
+            tests.append(
+                sql.SQL("starts_at <> ALL({})").format(self.value(list(part.without), "timestamptz[]"))
+            )
         if table is FACETS:
             tests.append(sql.SQL("facet = {}").format(self.value(asked.facet, "text")))
         for column, wanted in asked.only.items():
@@ -159,7 +180,7 @@ def read(asked: Asked) -> list[Row]:
     figures: list[sql.Composable] = [statement.figure(asked, name) for name in asked.figures]
     if asked.exchange is not None:
         figures += statement.converted(asked, asked.exchange)
-    parts = [statement.rows(*part) for part in _parts(asked)]
+    parts = [statement.rows(part, asked) for part in _parts(asked)]
     places = sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(groups)))
     query = sql.SQL("SELECT {} FROM ({}) AS part").format(
         sql.SQL(", ").join([*groups, *figures]), sql.SQL(" UNION ALL ").join(parts)
@@ -181,18 +202,37 @@ def _row(names: Sequence[str], found: Sequence[Any], figures: Sequence[str]) -> 
     return row | {name: int(row[name]) for name in figures}
 
 
-def _parts(asked: Asked) -> list[tuple[Table, Asked, datetime, datetime]]:
+def _parts(asked: Asked) -> list[_Part]:
     """Which rows of which tables make up the span."""
     since, until = asked.since, asked.until
     if asked.facet is not None:
-        return [(FACETS, asked, since, until)]
+        return [_Part(FACETS, since, until)]
     if not asked.only and not set(asked.by) & set(OBJECTS):
-        return [(TOTALS, asked, since, until)]
+        return [_Part(TOTALS, since, until)]
     first, last = day_start(since + timedelta(days=1, microseconds=-1)), day_start(until)
-    if not asked.by_utc or first >= last:
-        return [(QUARTERS, asked, since, until)]
-    parts = [(QUARTERS, asked, since, first), (DAYS, asked, first, last), (QUARTERS, asked, last, until)]
-    return [part for part in parts if part[2] < part[3]]
+    if first >= last or not (asked.by_utc or asked.by_long):
+        return [_Part(QUARTERS, since, until)]
+    turns = [] if asked.by_utc else [day for day in _turns(asked) if first <= day < last]
+    days = [_Part(DAYS, first, last, tuple(turns))]
+    days += [_Part(QUARTERS, day, day + timedelta(days=1)) for day in turns]
+    parts = [_Part(QUARTERS, since, first), *days, _Part(QUARTERS, last, until)]
+    return [part for part in parts if part.since < part.until]
+
+
+def _turns(asked: Asked) -> list[datetime]:
+    """The days of UTC in the midst of which a week or month of the time zone begins: their own rows are of both."""
+    zone = ZoneInfo(asked.time_zone)
+    day, last = asked.since.astimezone(zone).date(), asked.until.astimezone(zone).date()
+    found = []
+    while day <= last:
+        begins = ("week" in asked.by and (day.weekday() - asked.week_starts) % 7 == 0) or (
+            "month" in asked.by and day.day == asked.month_starts_on
+        )
+        moment = datetime.combine(day, time(), zone).astimezone(UTC)
+        if begins and moment != day_start(moment):
+            found.append(day_start(moment))
+        day += timedelta(days=1)
+    return list(dict.fromkeys(found))
 
 
 def added(rows: Sequence[Row], figures: Sequence[str] = SUMS) -> Row:

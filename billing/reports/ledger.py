@@ -62,9 +62,12 @@ def read(
     only: Mapping[str, Sequence[Any]],
     currency: str,
     calendar: Calendar,
+    *,
     exchange: Exchange | None = None,
+    order: str = "cost_nano",
+    most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """A row for each group, named by id. Of the organization in scope. InputError where that is too much to read."""
+    """A row for each group, named by id; `most` are the greatest by `order`. Of the organization in scope. InputError where that is too much to read."""
     values: dict[str, Any] = {
         "organization": access.organization_id(),
         "since": span.since,
@@ -96,6 +99,9 @@ def read(
             where,
             sql.SQL(", ").join(sql.Literal(at + 1) for at in range(len(by))),
         )
+        if most is not None:
+            place = len(by) + COUNTED.index(order) + 1
+            query += sql.SQL(" ORDER BY {} DESC LIMIT {}").format(sql.Literal(place), sql.Literal(most))
         cursor.execute(query, values)
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -28,7 +28,7 @@ from quotas.outlook import HISTORY_DAYS, Outlook
 from quotas.policies import calendar_of
 from quotas.reports import ids_of, names_of
 from quotas.rollups import QUARTER, bucket_start
-from quotas.sums import DATES, FACET_NAMES, Asked, Exchange
+from quotas.sums import DATES, Asked, Exchange
 from tenants.models import Organization, Project
 
 NOBODY = {
@@ -39,7 +39,8 @@ NOBODY = {
     "code": "No error",
     "cost_centre": "No cost centre",
 }
-REST, REST_OF_CODES = "Others", "No error, and others"
+REST = "Others"
+REST_OF = {"code": "No error, and others", "end_user": "Others, and calls that name none"}
 Only = Mapping[str, Sequence[Any]]
 
 
@@ -164,16 +165,20 @@ def _lines(reader: _Reader, whole: Figures, *, from_ledger: bool) -> list[Line]:
     rest = whole.without(Figures.added(line.figures for line in shown))
     if not rest.is_empty:
         blank = ("",) * (len(question.by) - 1)
-        label = REST_OF_CODES if facets.CODE in question.by else REST
+        label = next((words for name, words in REST_OF.items() if name in question.by), REST)
         shown = [*shown, Line((None,) * len(question.by), (label, *blank), rest, is_rest=True)]
     return shown
+
+
+def _is_cut(question: Question) -> bool:
+    """Whether the greatest rows of the report are the greatest that are read: no others are needed then."""
+    return question.most is not None and "cost_centre" not in question.by and question.by[0] not in DATES
 
 
 def _from_rollups(reader: _Reader) -> list[dict[str, Any]]:
     question = reader.question
     by = dimensions.columns(question.by)
-    said = any(name in FACET_NAMES for name in by)
-    if question.most is not None and not said and "cost_centre" not in question.by and by[0] not in DATES:
+    if _is_cut(question):
         return sums.read(reader.asked(*by, order=question.order, most=question.most))
     asked = reader.asked(*by, most=MOST_ROWS + 1)
     rows = sums.read(asked)
@@ -183,9 +188,17 @@ def _from_rollups(reader: _Reader) -> list[dict[str, Any]]:
 
 
 def _from_ledger(reader: _Reader) -> list[dict[str, Any]]:
-    by = dimensions.columns(reader.question.by)
-    currency = reader.organization.currency
-    return ledger.read(by, reader.span, reader.only, currency, reader.calendar, reader.exchange)
+    question = reader.question
+    return ledger.read(
+        dimensions.columns(question.by),
+        reader.span,
+        reader.only,
+        reader.organization.currency,
+        reader.calendar,
+        exchange=reader.exchange,
+        order=question.order,
+        most=question.most if _is_cut(question) and question.most else MOST_ROWS + 1,
+    )
 
 
 def _named(reader: _Reader, rows: Sequence[Mapping[str, Any]]) -> list[Line]:

@@ -26,6 +26,7 @@ from tenants.rights import Right, may
 
 SHOWN = 100  # rows on the page; files have all
 MOST_CHOICES = 200
+LATELY_DAYS = 30  # of which unusual ones are looked for
 NOTHING = asked.question({})
 
 
@@ -91,14 +92,14 @@ def anomalies_page(request: HttpRequest, membership: Membership) -> HttpResponse
     organization = membership.organization
     by = request.GET.get("by", "project")
     by = by if by in anomalies.DIMENSIONS else "project"
-    found = anomalies.anomalies(organization, by, anomalies.MOST_DAYS, datetime.now(UTC))
+    found = anomalies.anomalies(organization, by, LATELY_DAYS, datetime.now(UTC))
     context = {
         "organization": organization,
         "by": by,
         "dimensions": anomalies.DIMENSIONS.items(),
         "found": found[:SHOWN],
         "more": max(0, len(found) - SHOWN),
-        "days": anomalies.MOST_DAYS,
+        "days": LATELY_DAYS,
         "method": anomalies.METHOD,
     }
     return render(request, "console/reports/anomalies.html", context)

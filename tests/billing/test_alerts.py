@@ -257,3 +257,26 @@ def test_who_left_is_told_nothing(tenant: Tenant) -> None:
     send_all(tenant)
     assert ways(tenant)[0].problem == "nobody is left to tell"
     assert [one for one in mail.outbox if one.to == [person.email]] == []
+
+
+def test_a_budget_of_some_models_is_foretold_by_theirs_alone(tenant: Tenant) -> None:
+    document = {
+        "limits": [
+            {"name": "mini", "meter": "cost", "per": "total", "limit": "50.00", "models": ["mini"]},
+            {"name": "mini-month", "meter": "cost", "per": "month", "limit": "50.00", "models": ["mini"]},
+        ]
+    }
+    services.save_policy(
+        organization_id=tenant.organization.pk, actor="test", name="default", document=document
+    )
+    now = datetime.now(UTC)
+    for at in range(1, 28):
+        tenant.bucket(quarter(now - timedelta(days=at)), model="mini", requests=1, cost_nano=10**9)
+        tenant.bucket(quarter(now - timedelta(days=at)), model="large", requests=1, cost_nano=10**11)
+    with access.scope(organization_id=tenant.organization.pk):
+        found = {one.name: one for one in budgets(tenant.organization)}
+    month, total = found["mini-month"], found["mini"]
+    assert month.ends_at is not None
+    assert month.expected_nano is not None
+    assert month.expected_nano - month.spent_nano < 32 * 10**9
+    assert (total.ends_at, total.expected_nano, total.spent_nano) == (None, None, 27 * 10**9)

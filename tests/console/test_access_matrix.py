@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 
 from billing.alerts.rules import save_alert
-from billing.reports.saved import save_report_view
 from billing.models import BillException
+from billing.reports.saved import save_report_view
 from console.urls import urlpatterns
 from orbit.lib import access
 from tenants import services

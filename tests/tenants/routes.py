@@ -70,6 +70,8 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "policy": _same("default"),
     "request_id": _ids("tenants.policyrequest"),
     "exception_id": _ids("billing.billexception"),
+    "view_id": _ids("billing.reportview"),
+    "alert_id": _ids("billing.alert"),
     "export_id": _ids("audit.export"),
     "trial_id": _same("018f0000-0000-7000-8000-000000000000"),
     "pk": _every,
@@ -107,6 +109,9 @@ API_PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "run": _ids("billing.run"),
     "exception": _ids("billing.billexception"),
     "export": _ids("audit.export"),
+    "view": _ids("billing.reportview"),
+    "alert": _ids("billing.alert"),
+    "proposal": _ids("billing.priceproposal"),
 }
 
 

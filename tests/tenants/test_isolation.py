@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -178,6 +177,19 @@ def furnish(name: str, entry: dict[str, Any]) -> UUID:
     return organization_id
 
 
+# What a notice says of a budget.
+SPENT = {
+    **dict.fromkeys(("budget", "level", "object", "per"), "month"),
+    **dict.fromkeys(("models", "expected_nano", "low_nano", "high_nano", "starts_at", "ends_at")),
+    "currency": "USD",
+    "limit_nano": 10,
+    "spent_nano": 8,
+    "percent": 80.0,
+    "time_zone": "UTC",
+    "shadow": False,
+}
+
+
 def _report(organization_id: UUID) -> None:
     """A saved report that was mailed, an alert that spoke, a price that was proposed."""
     propose_price(
@@ -185,7 +197,7 @@ def _report(organization_id: UUID) -> None:
         actor="test",
         provider="openai",
         model="gpt-4o",
-        discount_percent=Decimal(5),
+        rates={"input": 1, "output": 1},
     )
     view = save_report_view(organization_id=organization_id, actor="test", name="Costs", words={}).row
     now = timezone.now()
@@ -206,6 +218,7 @@ def _report(organization_id: UUID) -> None:
             counter="c",
             starts_at=now,
             threshold="80",
+            facts=SPENT,
         )
         NoticeDelivery.objects.create(
             organization_id=organization_id, notice=notice, way="webhook", to="example.com"

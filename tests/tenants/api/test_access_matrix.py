@@ -89,7 +89,9 @@ def ask(who: Caller, route: Route, method: str, path: str) -> Any:
 
 
 def said(answer: Any) -> dict[str, Any]:
-    if answer.streaming:  # a file of what the list of events shows
+    if answer.streaming or "attachment" in answer.get(
+        "Content-Disposition", ""
+    ):  # a file of what is shown elsewhere
         return {"status": answer.status_code}
     made: dict[str, Any] = answer.json()
     return {**made, "request_id": ""}
