@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,10 @@ from django.db import connection, connections
 
 from audit.exports.selection import Selection as Events
 from audit.models import OutboxEntry
+from billing.alerts import rules
+from billing.approval import proposals
 from billing.reconcile import runs, settling, sources
+from billing.reports import saved
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.contracts import set_contract_price
@@ -286,6 +290,19 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
             (settling.assign, {"owner": ""}),
         )
     },
+    "save a report": ({Right.REPORTS_WRITE}, _plain(saved.save_report_view, name="Costs", words={})),
+    "delete a report": ({Right.REPORTS_WRITE}, _plain(saved.delete_report_view, view_id=uuid4())),
+    "save an alert": ({Right.REPORTS_WRITE}, _plain(rules.save_alert, name="Most", percents=[80])),
+    "delete an alert": ({Right.REPORTS_WRITE}, _plain(rules.delete_alert, alert_id=uuid4())),
+    "propose a price": (
+        {Right.PRICES_WRITE},
+        _plain(proposals.propose_price, provider="openai", model="gpt-4o", discount_percent=Decimal(5)),
+    ),
+    "approve a price": ({Right.PRICES_WRITE}, _plain(proposals.approve_price, proposal_id=uuid4())),
+    "refuse a price": (
+        {Right.PRICES_WRITE},
+        _plain(proposals.refuse_price, proposal_id=uuid4(), reason="too dear"),
+    ),
     "remove a member": (
         {Right.MEMBERS_WRITE} | BUILT_IN["auditor"],
         _of_member(services.remove_member),
