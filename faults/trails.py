@@ -81,7 +81,7 @@ def _mixed(tenant: Tenant, chance: random.Random) -> Any:
 
 SCENARIOS = [
     Scenario(
-        "trail", 4,
+        "trail", 3,
         "SIGKILL at any moment under load to web workers, the ledger's writer, the sender of the sinks, Valkey "
         "(append-only file synced with each command) and Postgres (fsync)",
         "every call that a client saw finish is once in the ledger and at least once in each sink; no gap in any "
