@@ -7,9 +7,10 @@ the report best puts it, cells that then agree are done with, and what is left o
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from billing.reconcile.counts import ZERO, Counts
 from billing.reconcile.sides import Call, Cell
@@ -44,24 +45,24 @@ class Group:
     calls: tuple[Call, ...]
     near: tuple[Call, ...]
     counted: bool  # whether the provider says how many requests there were
+    places: Mapping[UUID, date]  # the days of its calls by the provider's clock
 
     def alone(self) -> list[Group]:
         """Each of its cells as a group of its own, with the calls of the others near it."""
         if len(self.cells) == 1:
             return [self]
+        ordered = sorted((*self.calls, *self.near), key=lambda call: call.at)
         made = []
         for start, one in self.cells:
             known = {call.event_id for call in one.calls}
-            others = tuple(call for call in (*self.calls, *self.near) if call.event_id not in known)
-            made.append(Group(((start, one),), tuple(one.calls), others, self.counted))
+            around = _around(ordered, start - NEAR, start + MINUTE + NEAR)
+            others = tuple(call for call in around if call.event_id not in known)
+            made.append(Group(((start, one),), tuple(one.calls), others, self.counted, self.places))
         return made
 
     def day_of(self, call: Call) -> date:
         """The day for which the provider would count it, as far as is known."""
-        for start, one in self.cells:
-            if any(call is held for held in one.calls):
-                return start.date()
-        return call.day
+        return self.places.get(call.event_id, call.day)
 
     def by_day(self) -> dict[date, tuple[Counts, int]]:
         found: dict[date, tuple[Counts, int]] = {}
@@ -148,7 +149,12 @@ def _group(
 ) -> Group:
     own = tuple(call for _, one in run for call in one.calls)
     known = {call.event_id for call in own}
-    first = bisect_left(ordered, run[0][0] - NEAR, key=lambda call: call.at)
-    last = bisect_left(ordered, run[-1][0] + width + NEAR, key=lambda call: call.at)
-    near = tuple(call for call in ordered[first:last] if call.event_id not in known and call.counts)
-    return Group(tuple(run), own, near, counted)
+    around = _around(ordered, run[0][0] - NEAR, run[-1][0] + width + NEAR)
+    near = tuple(call for call in around if call.event_id not in known and call.counts)
+    places = {call.event_id: start.date() for start, one in run for call in one.calls}
+    return Group(tuple(run), own, near, counted, places)
+
+
+def _around(ordered: Sequence[Call], since: datetime, until: datetime) -> Sequence[Call]:
+    first = bisect_left(ordered, since, key=lambda call: call.at)
+    return ordered[first : bisect_left(ordered, until, key=lambda call: call.at)]

@@ -29,7 +29,7 @@ ALLOWED = {
     "orbit/cli/client.py": "goes to the gateway whose address a person gave the command line",
     "orbit/launcher/installation.py": "asks the workers that it started whether they are ready",
     "orbit/demo/provider/process.py": "tests ask the demo provider that they started for its books",
-    "orbit/demo/bills/process.py": "the same of the provider's billing",
+    "orbit/demo/bills/process.py": "tests ask the pretend billing that they started how it was asked",
 }
 
 

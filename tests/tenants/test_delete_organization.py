@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit.models import ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton
 from billing.approval.models import PriceProposal
+from billing.models import BilledRow, BillException, Comparison, Run
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.models import (
@@ -35,7 +36,8 @@ from tests.tenants.test_isolation import MODELS, full  # noqa: F401  (a fixture)
 # The books, and what they are read by.
 ROLLUPS = {DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal}
 LEDGER = {ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton}
-KEPT = {ContractPrice, PriceProposal, Organization, *LEDGER, *ROLLUPS}
+BILLS = {BilledRow, BillException, Comparison, Run}
+KEPT = {ContractPrice, PriceProposal, Organization, *LEDGER, *ROLLUPS, *BILLS}
 
 Full = Callable[[str], UUID]
 

@@ -14,13 +14,14 @@ from audit.exports.selection import Selection
 from audit.models import Event
 from billing.alerts.rules import save_alert
 from billing.approval.proposals import propose_price
+from billing.models import BillException, Run
 from billing.reports.saved import save_report_view
 from orbit.lib import access
 from orbit.lib.ids import uuid7
 from quotas.contracts import set_contract_price
 from tenants import services
 from tenants.api.inventory import Route
-from tenants.models import Organization
+from tenants.models import Organization, ProviderAccount
 from tests.console.conftest import make_person
 
 
@@ -52,7 +53,7 @@ class _Unused(Mapping[str, str]):
     def __getitem__(self, what: str) -> str:
         if what in ("revisions", "contract-prices", "/people"):
             return "987654321"
-        named = ("projects", "policies", "roles", "provider-accounts", "models")
+        named = ("projects", "policies", "roles", "provider-accounts", "accounts", "models")
         return "no-such" if what in named else str(uuid4())
 
     def __iter__(self) -> Iterator[str]:
@@ -116,12 +117,32 @@ def furnished() -> Place:
                 save_alert(**where, name=name, percents=[80], hook_url="https://example.com/x").row.pk
             ),
             "report-views": str(save_report_view(**where, name=name, words={}).row.pk),
+            **_bills(organization.pk, name),
             "calls": call,
             "events": call,
             "exports": str(_export(**where)),
             **of_operators(),
         },
     )
+
+
+def _bills(organization_id: UUID, account: str) -> dict[str, str]:
+    """A run, and an exception that it found."""
+    with access.scope(organization_id=organization_id):
+        named = {
+            "organization_id": organization_id,
+            "account_id": ProviderAccount.objects.get(name=account).pk,
+            "account": account,
+        }
+        day = datetime.now(UTC).date()
+        until = day + timedelta(days=1)
+        run = Run.objects.create(
+            **named, connector="openai", asked_by="test", since=day, until=until, state=Run.State.DONE
+        )
+        found = BillException.objects.create(
+            **named, run_id=run.pk, day=day, model="gpt-4o", cause="price", currency="USD"
+        )
+    return {"accounts": account, "runs": str(run.pk), "exceptions": str(found.pk)}
 
 
 def of_operators() -> dict[str, str]:
