@@ -48,10 +48,10 @@ def told(trial: Trial, currency: str) -> Told | None:
     if found is None:
         return None
     calls, refused = found["calls"], found["refused"]
-    if not calls:
+    if not calls and found["not_judged"]["calls"]:
+        headline = f"No call of the last {_days(trial.days)} could be judged."
+    elif not calls:
         headline = f"There were no calls in the last {_days(trial.days)}, so there is nothing to try it on."
-    elif found["not_judged"]["calls"] >= calls and not refused["calls"]:
-        headline = f"No call of the last {_days(trial.days)} would have been refused, as far as any could be judged."
     elif calls == 1:
         would = "have been refused" if refused["calls"] else "not have been refused"
         headline = f"The one call of the last {_days(trial.days)} would {would}."

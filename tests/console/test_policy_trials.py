@@ -92,7 +92,7 @@ def test_what_cannot_be_judged_is_told(tenant: Tenant, client: Client, begin: Be
     trial = begin()
     try_draft(str(tenant.organization.pk), trial.id)
     told = part(tenant, client, trial)
-    assert "would have been refused, as far as any could be judged" in told
+    assert "No call of the last" in told
     assert "1 call could not be judged" in told
     assert "its key is gone" in told
 

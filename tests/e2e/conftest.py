@@ -31,9 +31,7 @@ NewPage = Callable[..., Page]
 
 
 @pytest.fixture(autouse=True)
-def _database(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # Playwright keeps a loop in this thread, which Django takes for a reason to refuse queries.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+def _database(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
 
@@ -84,7 +82,9 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture(scope="package")
 def browser(chromium_path: Path) -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps a loop in this thread, which Django takes for a reason to refuse queries.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=chromium_path, args=sandbox)
         yield browser
         browser.close()
