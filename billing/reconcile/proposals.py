@@ -80,7 +80,7 @@ def proposed(cause: Cause, parts: Iterable[Part], shares: Sequence[Share]) -> li
     for part in parts:
         if cause in OF_CALLS and part.calls:
             made.append(_of_call(part, part.calls[0]) if len(part.calls) == 1 else _of_some(part))
-        elif cause is Cause.MISSING_HERE:
+        elif cause is Cause.MISSING_HERE and not _is_vague(part):
             at = part.at or midnight(part.day) + NOON
             made.append(Adjustment(at, part.counts, part.money_nano, max(1, part.requests)))
         elif cause is Cause.PRICE:
@@ -99,6 +99,11 @@ def _of_call(part: Part, call: Call) -> Adjustment:
         key_id=call.key_id,
         alias=call.alias,
     )
+
+
+def _is_vague(part: Part) -> bool:
+    """Of a day as a whole, several calls together may as well be something else and its opposite."""
+    return part.at == midnight(part.day) and part.requests != 1
 
 
 def _of_some(part: Part) -> Adjustment:
