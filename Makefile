@@ -50,6 +50,7 @@ requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/kafka.in --output-file requirements/kafka.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/clients.in --output-file requirements/clients.txt
+	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/evaluation.in --output-file requirements/evaluation.txt
 
 css: setup ## the pages' CSS
 
