@@ -3,7 +3,7 @@ VENV = .venv/bin
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev test test-full check bench faults mutants reset requirements css fmt
+.PHONY: help run setup setup-dev test test-full check bench dlp-eval faults mutants reset requirements css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ check: setup-dev ## style, types, import direction, migrations, requirements, on
 
 bench: setup-dev ## figures for docs/performance.md
 	@$(VENV)/python -m bench $(ARGS)
+
+dlp-eval: setup-dev ## how well personal data and secrets are found, per type and language (ARGS=--misses=20)
+	@$(PYTHON) orbit/launcher/bootstrap.py evaluation
+	@$(VENV)/python -m bench.dlp $(ARGS)
 
 faults: setup-dev ## kills, cuts and crowds, each trial kept for docs/reliability.md (ARGS=--list)
 	@$(VENV)/python -m faults $(ARGS)

@@ -12,10 +12,16 @@ _CODE_TOWN = rf"(?:{_LINE}(?:[A-Z]{{1,2}}-)?\d{{2,3}}[- ]?\d{{2,3}}(?: [A-Z]{{2}
 _NO = r"\d{1,5}[a-zA-Z]?(?:[-/]\d{1,4}[a-zA-Z]?)?"
 _WORDS = rf"(?:(?:de|del|de la|la|las|los|du|des|de l['’]|della|delle|dei|degli|di|da|do|dos|das|van|van de|van der|el|le|les|św\.|gen\.|ks\.) ?|{_CAP} |\d{{1,2}} )"
 _EN_STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Square|Sq|Parkway|Pkwy|Highway|Hwy|Close|Crescent|Circle|Cir|Trail|Gardens|Row|Mews|Hill|Grove)\b\.?"
+# In any language: towns, a postcode, perhaps a country. Without a postcode, what follows may be the sentence.
+_ANY_TAIL = rf"(?:(?:, ?{_CAP}(?:[ -]{_CAP}){{0,3}}){{1,2}},? (?:[A-Z]{{1,2}}[- ]?)?\d{{3,6}}(?: ?[A-Z]{{2}}\b)?(?:, {_CAP}(?: {_CAP}){{0,2}})?)?"
 
 
 def patterns() -> list[tuple[str, str, str]]:
     """Name, cue and pattern."""
+    return [(name, cue, pattern + _ANY_TAIL) for name, cue, pattern in _streets()]
+
+
+def _streets() -> list[tuple[str, str, str]]:
     return [
         ("en", r"\b(?:St|Ave|Road|Rd|La?n|Dr|Bou|Bl|C|Way|Pl|Ter|Sq|Park|Pk|H|T|G|Row|Mews)", rf"\b\d{{1,5}}[A-Za-z]?(?:-\d{{1,4}})? (?:[NSEW]\.? |North |South |East |West )?(?:{_CAP} |\d{{1,3}}(?:st|nd|rd|th) ){{1,4}}{_EN_STREET}{_US_TAIL}"),
         ("box", r"(?i)box \d|postfach \d", r"(?i)\bP\.? ?O\.? ?Box \d{1,6}\b|\bPostfach \d{1,3}(?: ?\d{2}){0,3}\b"),

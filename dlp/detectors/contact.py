@@ -17,7 +17,10 @@ _IPV4 = r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b"
 _IPV6 = r"(?i)(?:[0-9a-f]{1,4}:|::)(?:[0-9a-f]{0,4}:)*(?:[0-9a-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3}|:)"
 _MAC = r"(?i)\b(?:[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})\b"
 _URL = r"\b[a-zA-Z][a-zA-Z0-9+.-]*://([^\s:/@\"'<>]*:[^\s/@\"'<>]+)@[^\s@]"
-_VERSION = re.compile(r"(?:version|release|build|firmware|\bv|ver\.?|section|chapter|§)\W{0,3}$", re.I)
+_VERSION = re.compile(
+    r"(?:\b(?:version|versione|versi[oó]n|versão|versie|wersj[aię]|release|build|firmware|v|ver\.?|section|chapter)|§|バージョン|版本|верси[ия])\W{0,3}$",
+    re.I,
+)
 
 
 def rules() -> list[Rule]:

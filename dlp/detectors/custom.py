@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from dlp.detectors.engine import compiled
 from dlp.detectors.rule import Edge, Rule
@@ -109,8 +110,8 @@ def folded(value: str) -> str:
     return re.sub(r"[\s\-‐-―]+", "", unicodedata.normalize("NFKC", value)).casefold()
 
 
-def _finds(made: object, text: str) -> bool:
-    return made.search(text[:MAX_TRIED].encode("utf-8", "replace")) is not None  # type: ignore[attr-defined,no-any-return]
+def _finds(made: Any, text: str) -> bool:
+    return bool(made.search(text[:MAX_TRIED].encode("utf-8", "replace")))
 
 
 def _shortened(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Protocol
 
 import re2
@@ -15,7 +16,7 @@ import re2
 from dlp.detectors.bytewise import bytewise
 
 try:
-    import hyperscan
+    hyperscan: Any = import_module("hyperscan")
 except ImportError:  # no wheel for this machine
     hyperscan = None
 

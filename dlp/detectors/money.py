@@ -22,7 +22,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[- ]\d{1,2}[- ]\d{2,4}")
 def rules() -> list[Rule]:
     return [
         Rule("card", Kind.CARD, _CARD, 0.93, check=checks.is_card, edge=Edge.NUMBER, cue=_DIGITS),
-        Rule("iban", Kind.IBAN, _IBAN, 0.97, check=checks.is_iban, trim=checks.iban_length, cue=r"(?i)[A-Z]{2}\d{2}[ -]?[A-Z0-9]{4}"),
+        Rule("iban", Kind.IBAN, _IBAN, 0.97, check=checks.is_iban, trim=checks.iban_length, bulky=True, cue=r"(?i)[A-Z]{2}\d{2}[ -]?[A-Z0-9]{4}"),
         Rule("bank.clabe", Kind.BANK_ACCOUNT, r"\b\d{18}\b", 0.3, 0.9, words.BANK, edge=Edge.NUMBER, cue=_DIGITS),
         Rule("bank.es", Kind.BANK_ACCOUNT, r"\b\d{4}[ -]?\d{4}[ -]?\d{2}[ -]?\d{10}\b", 0.8, 0.9, words.BANK, check=_stdnum("es.ccc"), edge=Edge.NUMBER, cue=_DIGITS),
         Rule("bank.cz", Kind.BANK_ACCOUNT, _CZECH, 0.45, 0.9, words.BANK, check=_stdnum("cz.bankaccount"), edge=Edge.NUMBER, cue=_DIGITS),

@@ -43,11 +43,10 @@ _EXTENSION = r"(?:,? ?(?:ext\.?|x|extension) ?\d{1,5})?"
 
 
 def rules() -> list[Rule]:
-    shared = {"kind": Kind.PHONE, "context": words.PHONE}
     return [
-        Rule("phone.international", pattern=_INTERNATIONAL + _EXTENSION, score=0.88, near=0.95, judge=_is_international, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]", **shared),
-        Rule("phone.typical", pattern=f"(?:{_TYPICAL}){_EXTENSION}", score=0.62, near=0.93, judge=_is_typical, cue=_DIGITS, edge=Edge.NUMBER, **shared),
-        Rule("phone.national", pattern=_NATIONAL + _EXTENSION, score=0.2, near=0.9, judge=_is_national, edge=Edge.NUMBER, cue=_DIGITS, **shared),
+        Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
+        Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, cue=_DIGITS, edge=Edge.NUMBER),
+        Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, edge=Edge.NUMBER, cue=_DIGITS),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import re
 
 import orjson
 
+from dlp.detectors import letters
 from dlp.detectors.encoded import decoded
 from dlp.detectors.entropy import bits_per_sign, kinds_of_signs
 from dlp.detectors.placeholding import is_placeholder
@@ -13,6 +14,7 @@ from dlp.detectors.rule import Edge, Hit, Rule
 from dlp.kinds import Kind
 
 SURE = 0.98
+_UNSPACED = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]")
 _STANDS_FOR = re.compile(
     r"(?i)example|x{6}|your|\*{3}|0{10}|1234567890abcdef|placeholder|redacted|dummy|changeme"
 )
@@ -94,7 +96,10 @@ _KEYS = r"secret|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?k
 # Literals that each of them holds.
 _PASSWORD_CUE = r"(?i)(?:pass|pwd|kennwort|zugangscode|mdp|contrase|clave|senha|palavra|wachtw|has[lł]o|senord|sifre|ifre|parola|adgangs|salas|heslo)|ароль|АРОЛЬ|ПАРОЛЬ|パスワード|密码|密碼|口令|비밀번호"
 _KEY_CUE = r"(?i)(?:secret|token|key|credential)"
-_JOIN = r"(?:[\"'`*]{0,2}\s{0,3}(?::=|=>|[:=]|：)\s{0,3}|[\"'`*]{0,2}\s{1,2}(?:is|ist|lautet|est|es|[eé]|wynosi|[äa]r)\s{1,2}:?|は|为|是|\s+-\s+)"
+_JOIN = (
+    rf"(?:[ _][{letters.LETTER}]{{1,12}}){{0,5}}"
+    r"(?:[\"'`*]{0,2}\s{0,3}(?::=|=>|[:=]|：)\s{0,3}|[\"'`*]{0,2}\s{1,2}(?:is|ist|lautet|est|es|é|è|e|wynosi|är|ar)\s{1,2}:?|は|为|是|\s+-\s+)"
+)
 _QUOTED = r"[`\"'*“„«]{0,3}"
 _PASSWORD = rf"(?i)(?:{_PASSWORDS})[A-Z0-9_]{{0,16}}{_JOIN}{_QUOTED}([^\s\"'`<>“”„«»,;\\]{{5,64}})"
 _KEY = rf"(?i)(?:{_KEYS})[A-Z0-9_]{{0,24}}{_JOIN}{_QUOTED}([0-9A-Za-z+/=_.~:!@#%^&*$-]{{12,200}})"
@@ -134,7 +139,10 @@ def _is_jwt(value: str) -> bool:
 
 
 def _without_full_stop(value: str) -> int:
-    """Signs that end a sentence or a bracket are no part of a password, unless an opening one is."""
+    """Signs that end a sentence or a bracket are no part of a password, unless an opening one is; nor are the words
+    behind it where no blank parts them."""
+    unspaced = _UNSPACED.search(value, 1)
+    value = value[: unspaced.start()] if unspaced and value[0].isascii() else value
     bare = value.rstrip(".?:)]}") if value[-1:] in ".?:" or not set(value) & set("([{") else value
     return len(bare)
 

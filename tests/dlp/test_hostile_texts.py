@@ -53,7 +53,12 @@ def test_questions_grow_no_faster_than_the_text(
 
 def test_surroundings_that_a_rule_is_shown_are_bounded(detector: Detector) -> None:
     shown: list[Hit] = []
-    rule = Rule("seen", "K", "x", 0.9, judge=lambda hit: shown.append(hit) is None)
+
+    def judge(hit: Hit) -> bool:
+        shown.append(hit)
+        return True
+
+    rule = Rule("seen", "K", "x", 0.9, judge=judge)
     Detector([rule]).scan("a " * 5000 + "x " + "b " * 5000)
     assert [len(hit.before) + len(hit.after) for hit in shown] == [scan.BEFORE + scan.AFTER]
 
