@@ -41,7 +41,7 @@ _NAME = (
     rf"(?:{_PARTICLES}{_WORD}(?: {_PARTICLES}{_WORD}){{0,3}}|[{_SCRIPT}]{{2,5}}(?:[ ・]?[{_SCRIPT}]{{1,6}})?)"
 )
 _LABELLED = rf"(?i:(?:{_LABELS}))[\"'*]{{0,3}}\s{{0,2}}[:：=]\s{{0,2}}[\"'*]{{0,3}}({_NAME})"
-_TITLE = r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Monsieur|Madame|Mme|Mlle|Señora?|Sra?|Dña|Doña|Don|Signora?|Sig|Sig\.ra|Dott|Dott\.ssa|Senhora?|Dhr|dhr|Mevr|mevr|Meneer|Mevrouw|Pani?|Panem|Panią|Herr|Fru|Bay|Bayan|г-н|г-жа|господин|госпожа)\.? "
+_TITLE = r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Monsieur|Madame|Mme|Mlle|Señora?|Sra?|Dña|Doña|Don|Signora?|Sig|Sig\.ra|Dott|Dott\.ssa|Senhora?|Dhr|dhr|Mevr|mevr|Meneer|Mevrouw|mevrouw|meneer|Pani?|Panem|Panią|Herr|Fru|Bay|Bayan|г-н|г-жа|господин|госпожа)\.? "
 _TITLED = rf"{_TITLE}(?:(?:Dr|Prof)\.? )?({_PARTICLES}{_WORD}(?: {_WORD}){{0,2}})"
 _INTRODUCED = (
     r"(?i:\b(?:my name is|my name's|i am called|name is|mein name ist|ich hei(?:ß|ss)e|je m['’]appelle|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome è|(?:meu|o meu) nome é|me chamo|chamo-me|mijn naam is|ik heet|nazywam się|mam na imię|jag heter|mitt namn är|jeg heter|benim adım|adım|меня зовут|my colleague|signed by)|我叫|我的名字是)"
@@ -66,7 +66,7 @@ def rules() -> list[Rule]:
         *(Rule(f"address.{name}", Kind.ADDRESS, pattern, 0.8, judge=_is_address, trim=_without_stop, edge=Edge.NONE, cue=cue) for name, cue, pattern in addresses.patterns()),
         Rule("person.labelled", Kind.PERSON, _LABELLED, 0.75, judge=_is_name, trim=_without_stop, cue=r"[:：=]"),
         Rule("person.introduced", Kind.PERSON, _INTRODUCED, 0.72, judge=_is_name, trim=_without_stop, edge=Edge.NONE, cue=r"(?i)(?:name|appelle|mon nom|llamo|nombre|chiamo|nome|chamo|naam|heet|hei|nazywam|heter|namn|зовут|colleague|signed)|adım|我叫|名字|зовут"),
-        Rule("person.titled", Kind.PERSON, _TITLED, 0.7, judge=_is_name, trim=_without_stop, cue=r"\b(?:M[rsxmlaei]|Dr|Prof|Herr|Frau|S[eri]|D[oñh]|dhr|mevr|Pan|Fru|Bay|г|госпо)"),
+        Rule("person.titled", Kind.PERSON, _TITLED, 0.7, judge=_is_name, trim=_without_stop, cue=r"\b(?:M[rsxmlaeio]|Dr|Prof|Herr|Frau|S[eri]|D[oñh]|dhr|mevr|mene|Pan|Fru|Bay|г|госпо)"),
         Rule("person.honored", Kind.PERSON, _HONORED, 0.6, cue=r"(?:申し|様|さん|氏|先生|女士|经理|님)", check=_is_honored, edge=Edge.NONE),
         Rule("person.field", Kind.PERSON, rf"^\s*({_NAME})\s*$", 0.1, 0.75, rf"^(?:{_LABELS})", judge=_is_name, trim=_without_stop, cue=r"^[^\n]+$"),
         Rule("person.cell", Kind.PERSON, rf"[|,;\t\"] ?({_NAME})", 0.1, 0.75, rf"^[^:]{{0,12}}(?:{_LABELS})\W{{0,3}}:[^:]{{0,3}}$", judge=_is_whole_cell, trim=_without_stop, edge=Edge.NONE, cue=rf"[|,;\t\"] ?[{UPPER}{HAN}]"),

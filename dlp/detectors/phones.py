@@ -24,7 +24,7 @@ _BY_WORD = (
     (re.compile(r"[电手联致話]"), ("CN", "TW", "JP")),
     (re.compile(r"[가-힣]"), ("KR",)),
 )
-_INTERNATIONAL = r"(?:\+|\b00)[1-9]\d{0,2}[\d ().\-/]{5,18}\d"
+_INTERNATIONAL = r"(?:\+|\b00)[1-9]\d{0,2}[\d ().\-/]{5,18}\d\b"
 _NATIONAL = r"\(?\b\d{1,5}\)?(?:[ ./-]{1,2}\(?\d{1,5}\)?){0,5}[ ./-]?\d{2,8}\b"
 # So shaped that it says what it is: (555) 010-1234, 555-010-1234, 06 12 34 56 78, 138 0013 8000, 090-1234-5678.
 _TYPICAL = (
@@ -35,26 +35,37 @@ _TYPICAL = (
     r"|\b1[3-9]\d-?\d{4}-?\d{4}\b"
     r"|\(\d{2}\) ?9?\d{4}-\d{4}\b"
     r"|\b0\d{2,4}[ /]\d{6,8}\b"
+    r"|\b0\d{1,4}[ -]\d{3}[ -]\d{2,4}(?:[ -]\d{2,4})?\b"
     r"|\b8[ (-]{1,2}9\d{2}[ )-]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}\b"
 )
-_TYPICAL_REGIONS = ("US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN")
+_TYPICAL_REGIONS = ("US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA")
 _DIGITS = r"\d[ ()./-]*\d[ ()./-]*\d[ ()./-]*\d"
 _EXTENSION = r"(?:,? ?(?:ext\.?|x|extension) ?\d{1,5})?"
 
 
 def rules() -> list[Rule]:
     return [
-        Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
+        Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, trim=_international_length, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
         Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, cue=_DIGITS, edge=Edge.NUMBER),
         Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, edge=Edge.NUMBER, cue=_DIGITS),
     ]  # fmt: skip
+
+
+def _international_length(value: str) -> int:
+    """Another number may follow after a blank: the longest beginning that is a number, else all of it."""
+    ends = [len(value), *(gap.start() for gap in reversed(list(re.finditer(r" +", value))))]
+    return next((end for end in ends if _is_valid(_with_plus(value[:end]), None)), len(value))
+
+
+def _with_plus(value: str) -> str:
+    return "+" + value[2:] if value.startswith("00") else value
 
 
 def _is_international(hit: Hit) -> bool:
     digits = sum(map(str.isdigit, hit.value))
     if not 8 <= digits <= 20:
         return False
-    value = "+" + hit.value[2:] if hit.value.startswith("00") else hit.value
+    value = _with_plus(hit.value)
     if _is_valid(value, None):
         return True
     # Made-up numbers of a real country are possible, and are meant: +1 555 … in a film, a test or a complaint.

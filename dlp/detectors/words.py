@@ -13,7 +13,7 @@ from typing import Any
 from dlp.detectors.engine import compiled
 
 PHONE = (
-    r"phone|\btel\b|\btel[.:]|_tel\b|mobile|\bmob[.:]|\bcell|\bcall\b|\bcall (?:me|us|him|her)|\bsms\b|text me|whatsapp|fax|hotline|contact n|reach (?:me|him|her|us)|ring me|dial|"
+    r"phone|\bcontact[: ]|\btel\b|\btel[.:]|_tel\b|mobile|\bmob[.:]|\bcell|\bcall\b|\bcall (?:me|us|him|her)|\bsms\b|text me|whatsapp|fax|hotline|contact n|reach (?:me|him|her|us)|ring me|dial|"
     r"telefon|telefoon|handy|mobil|rufnummer|r[uü]ckruf|anruf|erreich|durchwahl|t[ée]l[ée]phone|t[ée]l\.|t[ée]l |portable|appele|joindre|tel[eé]fono|m[oó]vil|celular|ll[aá]m[ae]|cellulare|"
     r"chiam[ai]|recapito|telefone|telem[oó]vel|ligue|liga(?:r|-me)?\b|contacto|contato|bellen?\b|bereikbaar|mobiel|numer kontaktowy|zadzwo|kom[oó]rk|mobilnummer|ring\b|n[åa]s p[åa]|cep tel|ara(?:y[ıi]n|mak)|gsm|"
     r"телефон|моб\.|тел\.|тел:|звон|позвон|電話|携帯|連絡先|电话|手机|联系方式|致电|전화|휴대폰|puhelin|telefonnummer|тел "
