@@ -22,7 +22,7 @@ UNITS = {
     "street": "1 Aa Aa ",
     "plus": "+1 ",
 }
-SIZE = 20_000
+SIZE = 6_000
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, detector: Detector, text: str) -> int:

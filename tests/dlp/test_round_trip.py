@@ -35,7 +35,7 @@ def _bodies(content: str, argument: str) -> list[tuple[Shape, dict[str, Any]]]:
 
 
 @given(content=prose, argument=prose, places=st.lists(st.integers(0, 300), max_size=8))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_echo_of_every_shape_and_cut_is_what_was_sent(
     detector: Detector, content: str, argument: str, places: list[int]
 ) -> None:
