@@ -3,7 +3,7 @@ VENV = .venv/bin
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev test test-full check bench faults mutants reset requirements css fmt
+.PHONY: help run setup setup-dev test test-full check bench dlp-eval faults mutants reset requirements css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ check: setup-dev ## style, types, import direction, migrations, requirements, on
 bench: setup-dev ## figures for docs/performance.md
 	@$(VENV)/python -m bench $(ARGS)
 
+dlp-eval: setup-dev ## how well personal data and secrets are found, per type and language (ARGS=--misses=20)
+	@$(PYTHON) orbit/launcher/bootstrap.py evaluation
+	@$(VENV)/python -m bench.dlp $(ARGS)
+
 faults: setup-dev ## kills, cuts and crowds, each trial kept for docs/reliability.md (ARGS=--list)
 	@$(VENV)/python -m faults $(ARGS)
 
@@ -50,6 +54,7 @@ requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/kafka.in --output-file requirements/kafka.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/clients.in --output-file requirements/clients.txt
+	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/evaluation.in --output-file requirements/evaluation.txt
 
 css: setup ## the pages' CSS
 

@@ -1,4 +1,5 @@
-"""Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `clients` .venv-clients.
+"""Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `clients` .venv-clients, with
+`evaluation` .venv-evaluation, of which nothing is run.
 
 It runs before anything is installed, so with the standard library only, and perhaps on a Python
 too old for the gateway, so in an old syntax.
@@ -20,10 +21,20 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 PROJECT = Path(__file__).resolve().parents[2]
 OLDEST = (3, 11)
 CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3.14")
-LOCKS = {"run": ("base.txt",), "test": ("base.txt", "dev.txt"), "clients": ("clients.txt",)}
-COVERED_BY = {"run": ("run", "test"), "test": ("test",), "clients": ("clients",)}
+LOCKS = {
+    "run": ("base.txt",),
+    "test": ("base.txt", "dev.txt"),
+    "clients": ("clients.txt",),
+    "evaluation": ("evaluation.txt",),
+}
+COVERED_BY = {
+    "run": ("run", "test"),
+    "test": ("test",),
+    "clients": ("clients",),
+    "evaluation": ("evaluation",),
+}
 # Client libraries want other versions of what the gateway runs on, so they live apart.
-VENVS = {"run": ".venv", "test": ".venv", "clients": ".venv-clients"}
+VENVS = {"run": ".venv", "test": ".venv", "clients": ".venv-clients", "evaluation": ".venv-evaluation"}
 DOT_S = 3.0
 
 
@@ -44,7 +55,7 @@ class Setup:
         with only_one(self.project):
             if not self.is_complete():
                 self.install()
-            if self.kind == "clients":
+            if self.kind not in ("run", "test"):
                 return
             write_command(self.project, self.python)
             Css(self.project, self.venv).build()
@@ -98,8 +109,11 @@ class Setup:
             word for name in LOCKS[self.kind] for word in ("-r", str(self.project / "requirements" / name))
         ]
         if uv:
+            bare = ["--no-deps"] if self.kind == "evaluation" else []
             code, said = run(
-                [uv, "pip", "install", "--quiet", "--python", str(self.python), "--require-hashes"] + files
+                [uv, "pip", "install", "--quiet", "--python", str(self.python), "--require-hashes"]
+                + bare
+                + files
             )
             if code == 0:
                 return
@@ -107,6 +121,8 @@ class Setup:
         if run([str(self.python), "-m", "pip", "--version"])[0]:  # uv makes environments without pip
             must([str(self.python), "-m", "ensurepip", "--upgrade"])
         options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
+        if self.kind == "evaluation":  # files are read, so what the package needs to run stays away
+            options.append("--no-deps")
         if self.kind == "clients":  # compiling what nobody imports takes a third of the time
             options.append("--no-compile")
         must([str(self.python), "-m", "pip", "install"] + options + files)
@@ -270,7 +286,7 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: python3 orbit/launcher/bootstrap.py run|test|clients")
+        sys.exit("usage: python3 orbit/launcher/bootstrap.py run|test|clients|evaluation")
     try:
         Setup(PROJECT, sys.argv[1]).run()
     except SetupError as error:

@@ -28,6 +28,7 @@ def main() -> None:
     found = [
         *requirement_faults(PROJECT / "requirements"),
         *clients_faults(PROJECT / "requirements"),
+        *clients_faults(PROJECT / "requirements", "evaluation"),
         *node_faults(PROJECT / "tests/clients/node"),
         *machine_faults(PROJECT),
         *outbound_faults(PROJECT),
@@ -51,14 +52,14 @@ def requirement_faults(folder: Path) -> Iterator[str]:
             yield from _missing(source, requirement, pins, set())
 
 
-def clients_faults(folder: Path) -> Iterator[str]:
+def clients_faults(folder: Path, name: str = "clients") -> Iterator[str]:
     """These are not installed here, so what they need in turn is left to the installer, which wants all of it hashed."""
-    yield from _file_faults(folder, "clients.in", "clients.txt")
-    pins = _pins((folder / "clients.txt").read_text())
-    for wanted in _asked(folder / "clients.in"):
+    yield from _file_faults(folder, f"{name}.in", f"{name}.txt")
+    pins = _pins((folder / f"{name}.txt").read_text())
+    for wanted in _asked(folder / f"{name}.in"):
         version = pins.get(canonicalize_name(wanted.name))
         if version is None or not wanted.specifier.contains(Version(version), prereleases=True):
-            yield f"requirements/clients.in: {wanted} is not what is compiled ({version}); run `make requirements`"
+            yield f"requirements/{name}.in: {wanted} is not what is compiled ({version}); run `make requirements`"
 
 
 def node_faults(folder: Path) -> Iterator[str]:

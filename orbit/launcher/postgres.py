@@ -34,7 +34,8 @@ _SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # sockets fall over long paths and foreign users
     "max_connections": "200",
-    "shared_buffers": "128MB",
+    "shared_buffers": "256MB",
+    "work_mem": "16MB",  # sums by key of a large organization would go through files
     "timezone": "UTC",
     "log_timezone": "UTC",
 }

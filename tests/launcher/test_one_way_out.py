@@ -71,7 +71,7 @@ def test_make_check_fails_on_another_client(
     (project / "proxy" / "planted.py").write_text("import httpx\n")
     monkeypatch.setattr(hygiene, "PROJECT", project)
     for other in ("requirement_faults", "clients_faults", "node_faults", "machine_faults"):
-        monkeypatch.setattr(hygiene, other, lambda folder: [])
+        monkeypatch.setattr(hygiene, other, lambda *_: [])
     with pytest.raises(SystemExit) as ended:
         hygiene.main()
     assert ended.value.code == 1

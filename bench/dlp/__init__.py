@@ -1,0 +1,1 @@
+"""How well the rules find what they should: `make dlp-eval`."""

@@ -1,0 +1,112 @@
+"""`python -m bench.dlp`: how well the rules find what they should, and how long they take."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from bench.dlp import presidio, timing
+from bench.dlp.documents import TEMPLATES, Document, generated, templates
+from bench.dlp.score import Counts, Score, scored
+from dlp.detectors import builtin
+from dlp.detectors.engine import Hyperscan, Re2Set
+from dlp.detectors.scan import Detector
+
+# What rules are made for. Names and addresses in running text are a model's matter.
+STRUCTURED = frozenset(
+    {"EMAIL_ADDRESS", "PHONE_NUMBER", "IBAN_CODE", "CREDIT_CARD", "NATIONAL_ID", "PASSPORT", "BANK_ACCOUNT", "DATE_OF_BIRTH", "IP_ADDRESS", "MAC_ADDRESS", "MEDICAL_RECORD",
+     "URL_CREDENTIALS", "SECRET"}
+)  # fmt: skip
+
+
+def main() -> None:
+    options = _options()
+    detector = Detector(builtin.rules(), make=Re2Set if options.re2 else Hyperscan)
+    _say(f"Rules only, seed {options.seed}, prefilter {'RE2' if options.re2 else 'hyperscan'}.\n")
+    development: list[Document] = []
+    for name, documents in _sets(options):
+        kept = list(documents)
+        development = development or kept
+        score = scored(kept, lambda text: detector.scan(text).findings)
+        _say("\n".join(_table(name, score)))
+        if options.misses:
+            _say("\n".join(score.misses[: options.misses]))
+    _say("\n".join(_times(detector, [one.text for one in development], options.hostile)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.dlp", description=__doc__)
+    parser.add_argument("--documents", type=int, default=120, help="for each language (120)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--misses", type=int, default=0, metavar="N", help="show so many of what was missed or wrong in each set")  # fmt: skip
+    parser.add_argument("--re2", action="store_true", help="with RE2's prefilter in the place of hyperscan's")
+    parser.add_argument("--hostile", type=int, default=1_000_000, metavar="BYTES", help="size of the texts made to be slow; 0: none")  # fmt: skip
+    return parser.parse_args()
+
+
+def _sets(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Document]]]:
+    for name in ("development", "held_out"):
+        found = templates(TEMPLATES / name)
+        if found:
+            yield name.replace("_", "-"), generated(found, options.documents, options.seed)
+        else:
+            _say(f"No {name.replace('_', '-')} templates are here, so that set is left out.\n")
+    where = presidio.folder()
+    if where is None:
+        _say("presidio-evaluator is not installed (python3 orbit/launcher/bootstrap.py evaluation), so its set is left out.\n")  # fmt: skip
+    else:
+        yield "presidio-evaluator", presidio.documents(where, options.documents * 5, options.seed)
+
+
+def _table(name: str, score: Score) -> list[str]:
+    languages = sorted(score.by_language)
+    lines = [
+        f"## {name}: {score.documents} documents, {score.clean} without personal data",
+        "",
+        "| type | precision | recall | F1 | found | missed | wrong | " + " | ".join(languages) + " |",
+        "|---|---|---|---|---|---|---|" + "---|" * len(languages),
+    ]
+    for kind in sorted(score.by_kind):
+        cells = [_f1(score.by_both.get((kind, language))) for language in languages]
+        lines.append(_row(kind, score.by_kind[kind], cells))
+    per_language = [_f1(score.by_language[language]) for language in languages]
+    lines.append(_row("all", score.total(), per_language))
+    lines.append(_row("structured", score.total(STRUCTURED), [""] * len(languages)))
+    masked = score.masked_characters / max(1, score.gold_characters)
+    touched = score.touched / max(1, score.clean)
+    lines += ["", f"Gold text masked: {masked:.1%}. Clean documents touched: {touched:.1%}.", ""]
+    return lines
+
+
+def _row(name: str, counts: Counts, cells: Sequence[str]) -> str:
+    figures = f"{counts.precision:.3f} | {counts.recall:.3f} | {counts.f1:.3f} | {counts.found} | {counts.missed} | {counts.wrong}"
+    return f"| {name} | {figures} | " + " | ".join(cells) + " |"
+
+
+def _f1(counts: Counts | None) -> str:
+    return f"{counts.f1:.2f}" if counts else ""
+
+
+def _times(detector: Detector, texts: Sequence[str], hostile: int) -> list[str]:
+    lines = ["## CPU time on one core, median", "", "| text | ms |", "|---|---|"]
+    for size, name in ((1_000, "1 KB"), (10_000, "10 KB")):
+        lines.append(f"| {name} | {timing.median_ms(detector, timing.of_size(texts, size, 60)):.2f} |")
+    if hostile:
+        lines += [
+            "",
+            f"| made to be slow | {hostile // 2:,} bytes, ms | {hostile:,} bytes, ms |",
+            "|---|---|---|",
+        ]
+        for name, (half, whole) in timing.hostile_ms(detector, hostile).items():
+            lines.append(f"| {name} | {half:.0f} | {whole:.0f} |")
+    return lines
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""Every text of a body, in the shapes of OpenAI's chat and Responses, Anthropic's Messages, Gemini's and embeddings.
+
+`walked(body, shape, change)` hands each text to `change` and returns a body with what came back; it copies only what
+changed, so an untouched body is returned as it is. `texts` only lists them. Requests and whole answers alike.
+
+What is a text: instructions and messages of every role, parts, refusals and reasoning, descriptions of tools, results of
+tools, values (never keys) in the arguments of tool calls, text files that are sent along, and the fields in which
+applications put their users. What is none: names, ids, models, roles, links, images, sound, signatures, token ids.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from orbit.lib import numbers
+
+
+class Shape(StrEnum):
+    CHAT = "chat"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    GEMINI = "gemini"
+    EMBEDDINGS = "embeddings"  # and completions, moderations: one input or prompt
+
+
+class Place(StrEnum):
+    """Where a text stands. Policies may differ by it, and events tell it."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL_RESULT = "tool_result"
+    TOOL_CALL = "tool_call"
+    TOOLS = "tools"
+    FILE = "file"
+    INPUT = "input"
+    METADATA = "metadata"
+
+
+@dataclass(frozen=True)
+class Text:
+    """`label` is the key that it stands under in arguments and results, else empty. `raw` texts are JSON themselves."""
+
+    place: Place
+    value: str
+    label: str = ""
+    raw: bool = False
+
+
+Change = Callable[[Text], str]
+
+_ROLES = {
+    "system": Place.SYSTEM, "developer": Place.SYSTEM, "user": Place.USER, "assistant": Place.ASSISTANT, "model": Place.ASSISTANT,
+    "tool": Place.TOOL_RESULT, "function": Place.TOOL_RESULT,
+}  # fmt: skip
+# Keys under which a message, a part or an item carries text, in any of the shapes.
+_TEXT = frozenset({"text", "refusal", "reasoning_content", "reasoning", "thinking", "output_text", "transcript", "encoded_text"})  # fmt: skip
+_ARGUMENTS = frozenset({"arguments", "input", "args", "partial_json"})
+_RESULTS = frozenset({"output", "response", "result", "results", "logs", "code", "outcome", "stdout", "stderr", "query", "queries", "command", "diff"})  # fmt: skip
+_INNER = frozenset(
+    {"content", "parts", "tool_calls", "function_call", "function", "custom", "summary", "delta", "message", "source", "file", "functionCall", "functionResponse", "citations", "annotations",
+     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio"}
+)  # fmt: skip
+_USERS = ("user", "safety_identifier")
+_DESCRIBING = frozenset({"description", "title"})
+_TEXT_FILE = re.compile(r"data:(text/[\w.+-]+|application/(?:json|xml|x-yaml|yaml))(;[\w=.-]+)*;base64,")
+_TEXT_TYPE = re.compile(r"(?:text/|application/(?:json|xml|x-yaml|yaml)\b)")
+_LONG_NUMBER = 10**8  # a number that large may be a card or a telephone; smaller ones are counts
+DEEPEST = 60
+
+
+def walked(body: Any, shape: Shape, change: Change, *, raw_arguments: bool = False) -> Any:
+    """With `raw_arguments`, arguments that are a JSON text are handed over as that text, and keys of others as well: so an
+    answer is restored alike, whether it came whole or in pieces. ValueError for a body nested deeper than 60."""
+    return _Walk(change, raw_arguments).body(body, shape)
+
+
+def texts(body: Any, shape: Shape) -> list[Text]:
+    found: list[Text] = []
+
+    def listed(text: Text) -> str:
+        found.append(text)
+        return text.value
+
+    walked(body, shape, listed)
+    return found
+
+
+class _Walk:
+    def __init__(self, change: Change, raw_arguments: bool) -> None:
+        self._change = change
+        self._raw = raw_arguments
+
+    def body(self, body: Any, shape: Shape) -> Any:
+        if not isinstance(body, dict):
+            return body
+        fields: dict[str, Callable[[Any], Any]] = {
+            **{name: lambda value: self._content(value, Place.METADATA, 0) for name in _USERS},
+            "metadata": lambda value: self._values(value, Place.METADATA, "", 0),
+            "tools": lambda value: self.tools(value, 0),
+            **_FIELDS[shape](self),
+        }
+        return _with(body, {name: fields[name](value) for name, value in body.items() if name in fields})
+
+    def messages(self, messages: Any, default: Place = Place.USER) -> Any:
+        """A list of messages or items, or a text that stands for one."""
+        if not isinstance(messages, list):
+            return self._content(messages, default, 0)
+        return _each(messages, lambda one: self._message(one, default))
+
+    def system(self, value: Any) -> Any:
+        return self._content(value, Place.SYSTEM, 0)
+
+    def answer(self, value: Any) -> Any:
+        return self._content(value, Place.ASSISTANT, 0)
+
+    def plain(self, value: Any) -> Any:
+        return self._content(value, Place.INPUT, 0)
+
+    def _message(self, message: Any, default: Place) -> Any:
+        if not isinstance(message, dict):
+            return self._content(message, default, 0)
+        kind = message.get("type")
+        place = _ROLES.get(str(message.get("role")), default)
+        if isinstance(kind, str) and kind.endswith(("_call", "_tool_use", "reasoning")):
+            place = Place.ASSISTANT
+        return self._content(message, place, 0)
+
+    def _content(self, value: Any, place: Place, depth: int, key: str = "") -> Any:
+        _shallow(depth)
+        if isinstance(value, str):
+            return self._text(value, place, key)
+        if isinstance(value, list):
+            return _each(value, lambda one: self._content(one, place, depth + 1, key))
+        if not isinstance(value, dict):
+            return value
+        place = _part_place(value, place)
+        changed = {name: self._field(value, name, inner, place, depth + 1) for name, inner in value.items()}
+        return _with(value, changed)
+
+    def _field(self, owner: Mapping[str, Any], name: str, value: Any, place: Place, depth: int) -> Any:
+        if name in _ARGUMENTS:
+            return self._arguments(value, depth)
+        if name in ("file_data", "data"):
+            return self._file(owner, name, value)
+        if name in _RESULTS:
+            if isinstance(value, str):
+                return self._json_or_text(value, place)
+            return self._content(value, place, depth) if _is_parts(value) else self._values(value, place, "", depth)  # fmt: skip
+        if name == "content" and place is Place.TOOL_RESULT and isinstance(value, str):
+            return self._json_or_text(value, place)
+        if name in _TEXT or name in _INNER:
+            return self._content(value, place, depth)
+        return value
+
+    def _arguments(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            if self._raw:
+                return self._text(value, Place.TOOL_CALL, "", raw=True)
+            return self._json_or_text(value, Place.TOOL_CALL)
+        return self._values(value, Place.TOOL_CALL, "", depth)
+
+    def _json_or_text(self, value: str, place: Place) -> str:
+        """JSON is written anew only if a value in it changed."""
+        if value.lstrip()[:1] not in ("{", "["):
+            return self._text(value, place)
+        try:
+            found = numbers.read(value.encode("utf-8", "surrogatepass"))
+        except ValueError:
+            return self._text(value, place)
+        changed = self._values(found, place, "", 0)
+        return value if changed is found else numbers.write(changed).decode()
+
+    def _values(self, value: Any, place: Place, key: str, depth: int) -> Any:
+        """All values in a JSON value; long numbers too, which become texts if they change."""
+        _shallow(depth)
+        if isinstance(value, str):
+            return self._text(value, place, key)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _LONG_NUMBER:
+            changed = self._text(str(value), place, key)
+            return value if changed == str(value) else changed
+        if isinstance(value, list):
+            return _each(value, lambda one: self._values(one, place, key, depth + 1))
+        if not isinstance(value, dict):
+            return value
+        changed_values = {name: self._values(inner, place, name, depth + 1) for name, inner in value.items()}
+        made = _with(value, changed_values)
+        return self._with_keys(made, place) if self._raw else made
+
+    def _with_keys(self, value: dict[str, Any], place: Place) -> dict[str, Any]:
+        names = {name: self._text(name, place) for name in value}
+        if all(name == changed for name, changed in names.items()):
+            return value
+        return {names[name]: inner for name, inner in value.items()}
+
+    def tools(self, value: Any, depth: int) -> Any:
+        """Only what describes: names, types and allowed values are the application's code."""
+        _shallow(depth)
+        if isinstance(value, list):
+            return _each(value, lambda one: self.tools(one, depth + 1))
+        if not isinstance(value, dict):
+            return value
+        return _with(
+            value,
+            {
+                name: self._text(inner, Place.TOOLS)
+                if name in _DESCRIBING and isinstance(inner, str)
+                else self.tools(inner, depth + 1)
+                for name, inner in value.items()
+            },
+        )
+
+    def _file(self, owner: Mapping[str, Any], name: str, value: Any) -> Any:
+        """A text file as a data URL, in base64 beside its type, or as it is. Others are left as they are."""
+        if not isinstance(value, str):
+            return value
+        if owner.get("type") == "text":
+            return self._text(value, Place.FILE)
+        head = _TEXT_FILE.match(value)
+        kind = owner.get("media_type") or owner.get("mimeType") or owner.get("mime_type")
+        if head is None and not (isinstance(kind, str) and _TEXT_TYPE.match(kind)):
+            return value
+        start = head.end() if head else 0
+        try:
+            text = base64.b64decode(value[start:], validate=True).decode()
+        except ValueError:
+            return value
+        changed = self._text(text, Place.FILE)
+        return value if changed == text else value[:start] + base64.b64encode(changed.encode()).decode()
+
+    def _text(self, value: str, place: Place, label: str = "", *, raw: bool = False) -> str:
+        return self._change(Text(place, value, label, raw)) if value else value
+
+
+_Fields = Callable[[_Walk], dict[str, Callable[[Any], Any]]]
+_FIELDS: dict[Shape, _Fields] = {
+    Shape.CHAT: lambda walk: {
+        "messages": walk.messages,
+        "choices": walk.answer,
+        "prediction": walk.answer,
+        "functions": lambda value: walk.tools(value, 0),
+    },
+    Shape.RESPONSES: lambda walk: {
+        "instructions": walk.system,
+        "input": walk.messages,
+        "output": lambda value: walk.messages(value, Place.ASSISTANT),
+        "output_text": walk.answer,
+    },
+    Shape.MESSAGES: lambda walk: {
+        "system": walk.system,
+        "messages": walk.messages,
+        "content": walk.answer,
+    },
+    Shape.GEMINI: lambda walk: {
+        "systemInstruction": walk.system,
+        "system_instruction": walk.system,
+        "contents": walk.messages,
+        "content": walk.plain,
+        "requests": walk.plain,
+        "candidates": walk.answer,
+    },
+    Shape.EMBEDDINGS: lambda walk: {
+        "input": walk.plain,
+        "prompt": walk.plain,
+        "suffix": walk.plain,
+        "choices": walk.answer,
+    },
+}
+
+
+def _part_place(part: Mapping[str, Any], place: Place) -> Place:
+    kind = part.get("type")
+    if (
+        kind in ("function_call_output", "custom_tool_call_output", "tool_result")
+        or "functionResponse" in part
+    ):
+        return Place.TOOL_RESULT
+    if isinstance(kind, str) and kind.endswith(("_call_output", "_tool_result")):
+        return Place.TOOL_RESULT
+    if kind == "document":
+        return Place.FILE
+    return place
+
+
+def _is_parts(value: Any) -> bool:
+    """A list of content parts, not a tool's own object."""
+    return isinstance(value, list) and all(isinstance(one, dict) and "type" in one for one in value)
+
+
+def _each(values: list[Any], change: Callable[[Any], Any]) -> list[Any]:
+    changed = [change(one) for one in values]
+    return values if all(new is old for new, old in zip(changed, values, strict=True)) else changed
+
+
+def _with(value: dict[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    if all(value[name] is new or value[name] == new for name, new in changed.items()):
+        return value
+    return {**value, **changed}
+
+
+def _shallow(depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValueError(f"The body is nested deeper than {DEEPEST} levels.")

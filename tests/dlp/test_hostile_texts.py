@@ -1,0 +1,72 @@
+"""Texts made to be slow: twice the text asks at most twice the questions. Times are printed by `make dlp-eval`."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlp.detectors import scan
+from dlp.detectors.rule import Hit, Rule
+from dlp.detectors.scan import Detector
+
+UNITS = {
+    "digits": "1234567890 ",
+    "one long number": "1",
+    "at signs": "a@",
+    "colons": "1:",
+    "addresses of mail": "a@b.cd ",
+    "keys begun": "-----BEGIN PRIVATE KEY-----",
+    "labels": "password: ",
+    "capitals": "Name Aa ",
+    "blanks": " ",
+    "table": "a|",
+    "street": "1 Aa Aa ",
+    "plus": "+1 ",
+}
+SIZE = 6_000
+
+
+def _asked(monkeypatch: pytest.MonkeyPatch, detector: Detector, text: str) -> int:
+    asked = 0
+    spans = scan._spans
+
+    def counted(*args: object) -> object:
+        nonlocal asked
+        for span in spans(*args):  # type: ignore[arg-type]
+            asked += 1
+            yield span
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scan, "_spans", counted)
+        detector.scan(text)
+    return asked
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_questions_grow_no_faster_than_the_text(
+    monkeypatch: pytest.MonkeyPatch, detector: Detector, name: str
+) -> None:
+    unit = UNITS[name]
+    once = _asked(monkeypatch, detector, unit * (SIZE // len(unit)))
+    twice = _asked(monkeypatch, detector, unit * (2 * SIZE // len(unit)))
+    assert twice <= 2 * once + 40
+
+
+def test_surroundings_that_a_rule_is_shown_are_bounded(detector: Detector) -> None:
+    shown: list[Hit] = []
+
+    def judge(hit: Hit) -> bool:
+        shown.append(hit)
+        return True
+
+    rule = Rule("seen", "K", "x", 0.9, judge=judge)
+    Detector([rule]).scan("a " * 5000 + "x " + "b " * 5000)
+    assert [len(hit.before) + len(hit.after) for hit in shown] == [scan.BEFORE + scan.AFTER]
+
+
+def test_what_was_not_looked_at_is_told(monkeypatch: pytest.MonkeyPatch, detector: Detector) -> None:
+    monkeypatch.setattr(scan, "MAX_BYTES", 1000)
+    found = detector.scan("x " * 495 + "anna@example.org " + "other@example.org")
+    assert found.capped
+    monkeypatch.setattr(scan, "MAX_MATCHES", 3)
+    assert detector.scan("a@b.cd " * 4).capped
+    assert not detector.scan("a@b.cd " * 3).capped
