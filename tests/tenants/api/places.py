@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from audit.exports.selection import Selection
 from audit.models import Event
+from billing.models import BillException, Run
 from orbit.lib import access
 from orbit.lib.ids import uuid7
 from quotas.contracts import set_contract_price
@@ -48,7 +49,7 @@ class _Unused(Mapping[str, str]):
     def __getitem__(self, what: str) -> str:
         if what in ("revisions", "contract-prices", "/people"):
             return "987654321"
-        named = ("projects", "policies", "roles", "provider-accounts", "models")
+        named = ("projects", "policies", "roles", "provider-accounts", "models", "accounts")
         return "no-such" if what in named else str(uuid4())
 
     def __iter__(self) -> Iterator[str]:
@@ -59,6 +60,27 @@ class _Unused(Mapping[str, str]):
 
 
 NOWHERE = Place(Organization(slug="no-such"), _Unused())
+
+
+def _reconciled(organization: Organization, account: str) -> BillException:
+    day = datetime.now(UTC).date()
+    with access.scope(organization_id=organization.pk):
+        named: dict[str, Any] = {
+            "organization_id": organization.pk,
+            "account_id": uuid4(),
+            "account": account,
+        }
+        run = Run.objects.create(
+            **named,
+            connector="openai",
+            since=day,
+            until=day + timedelta(days=1),
+            asked_by="test",
+            state="done",
+        )
+        return BillException.objects.create(
+            **named, run_id=run.pk, day=day, model="gpt-4o", cause="outside", currency="USD"
+        )
 
 
 def furnished() -> Place:
@@ -88,6 +110,7 @@ def furnished() -> Place:
         **where, provider="openai", model="gpt-4o", rates={"input": 1, "output": 1}
     ).row
     services.set_ceiling(**where, document={"limits": [limit]})
+    reconciled = _reconciled(organization, name)
     return Place(
         organization,
         {
@@ -107,6 +130,9 @@ def furnished() -> Place:
             "oauth-clients": _id(services.issue_oauth_client, **where),
             "calls": call,
             "events": call,
+            "runs": str(reconciled.run_id),
+            "exceptions": str(reconciled.pk),
+            "accounts": name,
             "exports": str(_export(**where)),
             **of_operators(),
         },
