@@ -57,6 +57,7 @@ class Plan:
     days: int = 5
     each: int = 5
     overlapping: int = 1
+    apart: bool = False  # no two differences of one model within minutes of each other
 
 
 @dataclass
@@ -150,6 +151,8 @@ def prepare(plan: Plan, handle: BillsHandle, seed: int) -> Trial:
     )
     if plan.provider == "openrouter":
         history.plain()
+    if plan.apart:
+        history.keep_apart()
     history.draw(plan.calls)
     _plant(history, plan)
     told = history.finish(ADMIN_KEY, int(time.time()))

@@ -207,7 +207,10 @@ def _alone(group: Group, day: date, counts: Counts, requests: int) -> tuple[floa
     if requests == 0 and estimated:
         return W_ESTIMATE, Part(Cause.ESTIMATE, day, counts, 0, estimated, when)
     if counts.is_surplus and (requests > 0 or not group.counted):
-        return W_MISSING_HERE * max(1, requests), Part(Cause.MISSING_HERE, day, counts, requests, (), when)
+        note = "a call with estimated tokens of the same time may be part of it" if estimated else ""
+        return W_MISSING_HERE * max(1, requests), Part(
+            Cause.MISSING_HERE, day, counts, requests, estimated, when, note
+        )
     return None
 
 
@@ -308,7 +311,8 @@ def _same(call: Call, part: Part) -> bool:
         return True
     slack = AROUND if part.at.time() != datetime.min.time() else AROUND + DAY
     near = call.at - slack <= part.at <= call.ended + slack
-    return near and (not part.calls or (part.day != call.day and _crosses(call)))
+    lacking = part.cause is Cause.MISSING_HERE
+    return near and (lacking or (part.day != call.day and _crosses(call)))
 
 
 def _crosses(call: Call) -> bool:

@@ -102,8 +102,10 @@ def _of_call(part: Part, call: Call) -> Adjustment:
 
 
 def _is_vague(part: Part) -> bool:
-    """Of a day as a whole, several calls together may as well be something else and its opposite."""
-    return part.at == midnight(part.day) and part.requests != 1
+    """A call that we estimated may be part of it. Of a day as a whole, several calls may as well be something else and its
+    opposite.
+    """
+    return bool(part.calls) or (part.at == midnight(part.day) and part.requests != 1)
 
 
 def _of_some(part: Part) -> Adjustment:

@@ -35,7 +35,9 @@ def make_trial(bills: BillsHandle) -> MakeTrial:
         seed = secrets.randbits(32) if seed is None else seed
         print(f"seed {seed}")
         return prepare(
-            Plan(provider, **{"calls": 120, "days": 4, "each": 1, "overlapping": 0} | plan), bills, seed
+            Plan(provider, **{"calls": 120, "days": 4, "each": 1, "overlapping": 0, "apart": True} | plan),
+            bills,
+            seed,
         )
 
     return make

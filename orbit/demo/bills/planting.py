@@ -101,6 +101,15 @@ class History:
         self.others: list[Counted] = []
         self.used: set[str] = set()
         self.writes = 0.15
+        self.apart_s = 0
+        self.taken: list[tuple[str, float]] = []
+
+    def keep_apart(self) -> None:
+        """No two differences of one model within minutes of each other: what shares a minute may look like something else."""
+        self.apart_s = 300
+
+    def _is_free(self, call: _Drawn) -> bool:
+        return all(name != call.model.asked or abs(at - call.at) >= self.apart_s for name, at in self.taken)
 
     def plain(self) -> None:
         """Calls without writes to a cache, for a provider whose report knows none."""
@@ -153,6 +162,8 @@ class History:
 
     def _missing_here(self, day: int, model: Model | None) -> None:
         call = self._call(self._moment(day), model)
+        while not self._is_free(call):
+            call = self._call(self._moment(day), model)
         call.here = False
         self.calls.append(call)
         self._planted("missing_here", call, call.counts, of_event=False)
@@ -234,10 +245,11 @@ class History:
             and one.model in (model, one.model if model is None else model)
             and one.here
             and fits(one)
+            and self._is_free(one)
         ]
         if not free:
             call = self._call(self._moment(day), model)
-            while not fits(call):
+            while not (fits(call) and self._is_free(call)):
                 call = self._call(self._moment(day), model)
             self.calls.append(call)
             free = [call]
@@ -249,6 +261,7 @@ class History:
         self, cause: str, call: _Drawn, counts: Sequence[int], *, of_event: bool = True, other: int = 0
     ) -> None:
         self.used.add(call.event_id)
+        self.taken.append((call.model.asked, call.at))
         day = datetime.fromtimestamp(call.at, UTC).date()
         made = Planted(cause, day, call.model.asked, tuple(counts), call.event_id if of_event else "")
         self.told.planted.append(replace(made, other_day=day + timedelta(days=other) if other else None))

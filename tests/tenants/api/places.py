@@ -21,7 +21,7 @@ from orbit.lib.ids import uuid7
 from quotas.contracts import set_contract_price
 from tenants import services
 from tenants.api.inventory import Route
-from tenants.models import Organization, ProviderAccount
+from tenants.models import Organization
 from tests.console.conftest import make_person
 
 
@@ -66,6 +66,27 @@ class _Unused(Mapping[str, str]):
 NOWHERE = Place(Organization(slug="no-such"), _Unused())
 
 
+def _reconciled(organization: Organization, account: str) -> BillException:
+    day = datetime.now(UTC).date()
+    with access.scope(organization_id=organization.pk):
+        named: dict[str, Any] = {
+            "organization_id": organization.pk,
+            "account_id": uuid4(),
+            "account": account,
+        }
+        run = Run.objects.create(
+            **named,
+            connector="openai",
+            since=day,
+            until=day + timedelta(days=1),
+            asked_by="test",
+            state="done",
+        )
+        return BillException.objects.create(
+            **named, run_id=run.pk, day=day, model="gpt-4o", cause="outside", currency="USD"
+        )
+
+
 def furnished() -> Place:
     mark = secrets.token_hex(4)
     name = f"m-{mark}"
@@ -93,6 +114,7 @@ def furnished() -> Place:
         **where, provider="openai", model="gpt-4o", rates={"input": 1, "output": 1}
     ).row
     services.set_ceiling(**where, document={"limits": [limit]})
+    reconciled = _reconciled(organization, name)
     return Place(
         organization,
         {
@@ -117,32 +139,15 @@ def furnished() -> Place:
                 save_alert(**where, name=name, percents=[80], hook_url="https://example.com/x").row.pk
             ),
             "report-views": str(save_report_view(**where, name=name, words={}).row.pk),
-            **_bills(organization.pk, name),
             "calls": call,
             "events": call,
+            "runs": str(reconciled.run_id),
+            "exceptions": str(reconciled.pk),
+            "accounts": name,
             "exports": str(_export(**where)),
             **of_operators(),
         },
     )
-
-
-def _bills(organization_id: UUID, account: str) -> dict[str, str]:
-    """A run, and an exception that it found."""
-    with access.scope(organization_id=organization_id):
-        named = {
-            "organization_id": organization_id,
-            "account_id": ProviderAccount.objects.get(name=account).pk,
-            "account": account,
-        }
-        day = datetime.now(UTC).date()
-        until = day + timedelta(days=1)
-        run = Run.objects.create(
-            **named, connector="openai", asked_by="test", since=day, until=until, state=Run.State.DONE
-        )
-        found = BillException.objects.create(
-            **named, run_id=run.pk, day=day, model="gpt-4o", cause="price", currency="USD"
-        )
-    return {"accounts": account, "runs": str(run.pk), "exceptions": str(found.pk)}
 
 
 def of_operators() -> dict[str, str]:
