@@ -34,6 +34,7 @@ from orbit.launcher import web
 _PR_SET_PDEATHSIG = 1
 LOOK_S = 0.01
 HASTE = 8  # how many times as often as beat
+NIGHTLY_S = 3600.0  # between two runs of what beat starts at an hour of the day
 REST_S = 0.2  # after a child that could not go on, such as one whose database is away
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,8 @@ def write_forever(longest_s: float) -> None:
         for name, entry in app.conf.beat_schedule.items():
             now = time.monotonic()
             if now >= due[name]:
-                due[name] = now + min(entry["schedule"] / HASTE, longest_s)
+                period = entry["schedule"]  # seconds, or the hours of a day
+                due[name] = now + (min(period / HASTE, longest_s) if isinstance(period, float) else NIGHTLY_S)
                 _attempt(app.tasks[entry["task"]])
         time.sleep(LOOK_S)
 

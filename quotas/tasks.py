@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 from celery import shared_task
 from django.conf import settings
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from orbit.lib import access
 from orbit.lib.redis import Script
@@ -21,6 +22,8 @@ from quotas.journal import Entry, abandoned
 from quotas.limits import Amounts
 from quotas.receivers import price_targets, publish
 from tenants.models import ApiKey, Installation, Organization
+
+logger = logging.getLogger(__name__)
 
 COLLECT = Script.load(LUA / "collect.lua")
 LAPSED = """local time = redis.call('TIME')
@@ -33,14 +36,26 @@ PRICE_BACK = timedelta(seconds=30)
 @shared_task(name="quotas.tasks.reap", time_limit=60)
 def reap() -> int:
     """Settles lapsed leases at what they reserved; returns how many."""
-    store, shards = client(), range(_shards())
+    return reap_shards(client(), range(_shards()))
+
+
+def reap_shards(store: Any, shards: Sequence[int]) -> int:
+    """One lease that cannot be ended keeps none of the others open."""
     lapsed = each([(shard, ("EVAL", LAPSED, 1, keys.leases(shard))) for shard in shards])
     return sum(
-        expire(store, shard, one.decode())
+        _expired(store, shard, one.decode())
         for shard, due in zip(shards, lapsed, strict=True)
         if not isinstance(due, RedisError)  # one server of a cluster is away
         for one in due
     )
+
+
+def _expired(store: Any, shard: int, lease_id: str) -> int:
+    try:
+        return expire(store, shard, lease_id)
+    except (ResponseError, ValueError, KeyError, IndexError):  # its record is not what RESERVE wrote
+        logger.exception("lease %s of shard %s cannot be ended", lease_id, shard)
+        return 0
 
 
 def expire(store: Any, shard: int, lease_id: str, now_us: str = "") -> int:

@@ -96,8 +96,8 @@ def _news(state: Mapping[str, Head], number: int) -> tuple[list[Head], bool]:
         if (seq, last_hash or START) != (before["seq"], before["hash"]):
             until = min(seq, before["seq"] + MOST)
             found.append(_head(organization_id, before, until, number))
-            # one that does not get on, for its rows are gone, would be signed again and again
-            more = more or before["seq"] < found[-1]["seq"] < seq
+            # one whose rows are gone does not get there, and would be signed again and again
+            more = more or (until < seq and found[-1]["seq"] == until)
     return found, more
 
 
