@@ -34,10 +34,10 @@ def make_trial(bills: BillsHandle) -> MakeTrial:
     def make(provider: str = "openai", *, seed: int | None = None, **plan: int) -> Trial:
         seed = secrets.randbits(32) if seed is None else seed
         print(f"seed {seed}")
-        return prepare(
-            Plan(provider, **{"calls": 120, "days": 4, "each": 1, "overlapping": 0, "apart": True} | plan),
-            bills,
-            seed,
+        wanted = {"calls": 120, "days": 4, "each": 1, "overlapping": 0} | plan
+        asked = Plan(
+            provider, wanted["calls"], wanted["days"], wanted["each"], wanted["overlapping"], apart=True
         )
+        return prepare(asked, bills, seed)
 
     return make
