@@ -16,7 +16,7 @@ from dlp.detectors.shapes import Bulk
 from dlp.detectors.words import spotter
 from dlp.findings import Finding, Scan, resolved
 
-MAX_BYTES = 1 << 20
+MAX_CHARACTERS = 1 << 20
 MAX_MATCHES = 20_000  # of one pattern in one text
 THRESHOLD = 0.5
 BEFORE = 56  # characters in front of a value in which its context may stand
@@ -51,13 +51,12 @@ class Detector:
     """Made once and kept: compiling takes some hundred milliseconds. `scan` may run in several threads."""
 
     def __init__(self, rules: Sequence[Rule], *, make: Any = prefilter) -> None:
-        shared: dict[str, list[Rule]] = defaultdict(list)
+        shared: dict[tuple[str, str, Any], list[Rule]] = defaultdict(list)
         for rule in rules:
-            shared[rule.pattern].append(rule)
-        groups = [_grouped(pattern, tuple(same)) for pattern, same in shared.items()]
+            shared[rule.pattern, rule.cue or rule.pattern, rule.trim].append(rule)
         self._cued: dict[str, list[_Group]] = defaultdict(list)
-        for group, (pattern, same) in zip(groups, shared.items(), strict=True):
-            self._cued[same[0].cue or pattern].append(group)
+        for (pattern, cue, _), same in shared.items():
+            self._cued[cue].append(_grouped(pattern, tuple(same)))
         self._cues = list(self._cued)
         self._prefilter: Prefilter = make(self._cues)
 
@@ -65,9 +64,9 @@ class Detector:
         """`label` is what the text stands under, such as the key of a JSON value. Findings below the threshold are left
         out before overlaps are resolved."""
         whole = len(text)
-        text = plain(text[:MAX_BYTES])
+        text = plain(text[:MAX_CHARACTERS])
         data = text.encode("utf-8", "replace")
-        capped = whole > MAX_BYTES
+        capped = whole > MAX_CHARACTERS
         asked = _Text(text, data, Offsets(data, text.isascii()), Bulk(data), Tables(text), label[:_LABEL])
         found: list[Finding] = []
         for group in self._may_match(data):
@@ -100,7 +99,7 @@ def _spans(group: _Group, data: bytes) -> Iterator[tuple[int, int]]:
         end = start + len(value[: group.trim(value)].encode())
         if start < end:
             yield start, end
-        place = max(end, start + 1)
+        place = max(end, start + 1, match.start() + 1)  # a group that took no part is at -1
 
 
 def _judged(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dlp.detectors import scan
-from dlp.detectors.rule import Hit, Rule
+from dlp.detectors.rule import Edge, Hit, Rule
 from dlp.detectors.scan import Detector
 
 UNITS = {
@@ -64,9 +64,23 @@ def test_surroundings_that_a_rule_is_shown_are_bounded(detector: Detector) -> No
 
 
 def test_what_was_not_looked_at_is_told(monkeypatch: pytest.MonkeyPatch, detector: Detector) -> None:
-    monkeypatch.setattr(scan, "MAX_BYTES", 1000)
+    monkeypatch.setattr(scan, "MAX_CHARACTERS", 1000)
     found = detector.scan("x " * 495 + "anna@example.org " + "other@example.org")
     assert found.capped
     monkeypatch.setattr(scan, "MAX_MATCHES", 3)
     assert detector.scan("a@b.cd " * 4).capped
     assert not detector.scan("a@b.cd " * 3).capped
+
+
+def test_group_that_took_no_part_does_not_stop_the_search() -> None:
+    rule = Rule("either", "K", "ab|(cd)", 0.9, trim=len)
+    assert [one.start for one in Detector([rule]).scan("ab cd ab cd").findings] == [3, 9]
+
+
+def test_rules_with_one_pattern_keep_their_own_cue_and_trim() -> None:
+    rules = [
+        Rule("whole", "A", r"x+", 0.8),
+        Rule("first", "B", r"x+", 0.9, trim=lambda value: 1, edge=Edge.NONE),
+    ]
+    assert {one.rule for one in Detector(rules).scan("xx").findings} == {"first"}
+    assert {one.rule for one in Detector(rules[:1]).scan("xx").findings} == {"whole"}
