@@ -41,6 +41,7 @@ def test_provider_that_does_not_begin_is_a_gateway_timeout(
     assert 0 < event["cost_nano"] <= event["reserved"]["cost_nano"]
 
 
+@pytest.mark.full
 def test_stream_that_falls_silent_ends_with_an_error_and_is_charged_for_what_came(
     hasty: Gateway, tenant: Tenant, provider: ProviderHandle
 ) -> None:

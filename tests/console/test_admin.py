@@ -186,6 +186,7 @@ def test_an_account_without_a_credential_says_so(furnished: Tenant, staff: Clien
     assert "sealed" not in staff.get(url(ProviderAccount, "change", bare.pk)).content.decode()
 
 
+@pytest.mark.full
 def test_lists_do_not_query_per_row(furnished: Tenant, staff: Client) -> None:
     def queries(model: Any) -> int:
         with CaptureQueriesContext(connections["operator"]) as captured:

@@ -25,6 +25,7 @@ def test_people_are_found_and_changed(new_page: NewPage) -> None:
     expect(page.get_by_text("was changed successfully")).to_be_visible()
 
 
+@pytest.mark.full
 def test_pages_keep_to_their_policy(new_page: NewPage) -> None:
     operator = make_person(is_staff=True, is_superuser=True)
     can_sign_in(operator)

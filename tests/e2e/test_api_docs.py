@@ -60,6 +60,7 @@ def test_key_is_gone_when_the_page_is_left(new_page: NewPage, tenant: Tenant) ->
     expect(page.locator(".auth-wrapper .authorize.unlocked")).to_be_visible()
 
 
+@pytest.mark.full
 def test_page_is_found_and_leads_back(new_page: NewPage, tenant: Tenant) -> None:
     page = new_page()
     sign_in(page, tenant.owner.email)

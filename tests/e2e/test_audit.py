@@ -22,7 +22,7 @@ from tests.e2e.conftest import NewPage, can_sign_in, fits, sign_in
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_an_act_is_found_proved_and_exported(
     new_page: NewPage, make_tenant: MakeTenant, width: int, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def spent(tenant: Tenant) -> Tenant:
     return tenant
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", WIDTHS)
 def test_finance_finds_the_months_figures_and_why_a_call_cost_what_it_cost(
     new_page: NewPage, spent: Tenant, width: int

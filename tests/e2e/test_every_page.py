@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 MOST_BYTES = 300_000
 # What stands for all of them where there is little time.
-SAMPLE = {"account_login", "dashboard", "call", "keys", "members", "edit_policy"}
+SAMPLE = {"account_login", "call", "members", "edit_policy"}
 # A viewer of the API's description, from a package; it is no page that one works with.
 HEAVY = {"api_docs"}
 _FOREIGN = {"api_docs"}  # what it draws is the package's

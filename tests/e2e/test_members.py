@@ -11,6 +11,7 @@ from tests.e2e.conftest import PASSWORD, NewPage, fits, go_to, sign_in
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.full)])
 def test_from_invitation_to_membership_to_removal(new_page: NewPage, tenant: Tenant, width: int) -> None:
     size = {"width": width, "height": 800}

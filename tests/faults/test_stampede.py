@@ -45,6 +45,7 @@ def test_slots_are_shared_by_all_workers(far_store: Stage) -> None:
     assert far_store.provider.summary()["peak_parallel"] == 10
 
 
+@pytest.mark.full
 def test_clients_are_shown_what_the_books_say(far_store: Stage) -> None:
     tenant = far_store.tenant(
         [

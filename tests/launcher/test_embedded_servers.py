@@ -13,6 +13,7 @@ from orbit.launcher import embedded, state
 from tests.launcher.conftest import Run, kill, lives
 
 
+@pytest.mark.full
 def test_rows_and_keys_survive_a_kill(directory: Path) -> None:
     with embedded.running(directory, {}, durable=True) as first:
         with psycopg.connect(first.environment["DATABASE_OWNER_URL"], autocommit=True) as connection:

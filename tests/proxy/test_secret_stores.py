@@ -227,6 +227,7 @@ def test_rotation_and_a_sealed_vault_under_load(
     assert max(later - earlier for earlier, later in pairwise(times)) < 2  # nobody else waited for the vault
 
 
+@pytest.mark.full
 def test_credential_that_was_never_had_refuses_its_account_alone(
     vaulted: Vaulted, kept: Callable[..., Kept], openbao: OpenBao
 ) -> None:
@@ -242,6 +243,7 @@ def test_credential_that_was_never_had_refuses_its_account_alone(
         opened(openbao, api)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("path", ["messages/count_tokens", "responses/input_tokens"])
 def test_first_count_of_tokens_waits_for_the_store_too(
     vaulted: Vaulted, kept: Callable[..., Kept], path: str

@@ -310,7 +310,9 @@ SERVICES: dict[str, tuple[set[Right], Do]] = {
 }
 
 
-@pytest.mark.parametrize("role", BUILT_IN)
+@pytest.mark.parametrize(
+    "role", [one if one == "developer" else pytest.param(one, marks=pytest.mark.full) for one in BUILT_IN]
+)
 @pytest.mark.parametrize("name", SERVICES)
 def test_service_is_open_to_the_roles_of_the_table(
     furnished: Organization, join: Join, role: str, name: str

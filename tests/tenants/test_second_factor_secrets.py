@@ -37,6 +37,7 @@ def test_the_database_has_neither_secret_nor_seed(person: Person) -> None:
     assert codes.validate_code(codes.get_unused_codes()[0])
 
 
+@pytest.mark.full
 def test_what_was_plain_works_and_is_sealed_by_the_command(person: Person, settings: Settings) -> None:
     totp = give_totp(person)
     totp.data["secret"] = SECRET

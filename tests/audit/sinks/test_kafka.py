@@ -113,6 +113,7 @@ def test_three_brokers_get_each_event_once_and_each_organizations_in_order(mock_
     assert len({one.partition() for one in found}) > 1
 
 
+@pytest.mark.full
 def test_what_a_real_broker_took_and_could_not_say_comes_again_under_the_same_id_and_key(
     broker: tuple[str, subprocess.Popen[bytes]], feeds: Feeds
 ) -> None:
