@@ -92,11 +92,12 @@ def planted(make_tenant: MakeTenant, worker: Worker, provider: ProviderHandle) -
 def test_secrets_are_nowhere(planted: Planted, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     tenant = planted.tenant
+    controls = dict(zip(CONTROLS, (tenant.slug, str(tenant.id)), strict=True))
+    search = Search(planted.secrets | controls)
+    look_at_files(search, planted)  # journals end with what is in the ledger
     assert tenant.events()  # all that was on its way is in the ledger
     with access.operator():
         assert Content.objects.filter(organization_id=tenant.id).exists()  # else prompts were not stored
-    controls = dict(zip(CONTROLS, (tenant.slug, str(tenant.id)), strict=True))
-    search = Search(planted.secrets | controls)
     look_at_tables(search)
     look_at_store(search)
     look_at_files(search, planted)

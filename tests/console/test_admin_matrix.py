@@ -109,7 +109,7 @@ def above(person: Person, label: str, what: str, address: str) -> bool:
 READ_ONLY = {
     label
     for label, model in REGISTERED.items()
-    if model._meta.app_label in {"audit", "quotas", "tenants"} and model._meta.label not in SHARED
+    if model._meta.app_label in {"audit", "billing", "quotas", "tenants"} and model._meta.label not in SHARED
 }
 
 
