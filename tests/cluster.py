@@ -20,6 +20,7 @@ import redis
 from orbit.lib.redis.shard import SLOTS, slot_of
 
 READY_S = 60.0
+TRIES = 5
 DONE = {b"success"}
 FAILED = {b"failed", b"cancelled"}
 
@@ -41,6 +42,10 @@ class Node:
     def keys(self, slot: int) -> list[bytes]:
         found: list[bytes] = self.ask("CLUSTER", "GETKEYSINSLOT", slot, 1000)
         return found
+
+
+class PortTakenError(Exception):
+    """The server ended as soon as it began."""
 
 
 @dataclass
@@ -126,7 +131,7 @@ class Cluster:
         assert node.process.stdin is not None
         with node.process.stdin as stdin:
             stdin.write(self._configuration(node).encode())
-        _wait(lambda: bool(node.client.ping()))
+        _wait(lambda: _answers(node))
         if node.id:
             _wait(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
 
@@ -173,18 +178,36 @@ def running_cluster(masters: int = 3, *, replica: bool = False, durable: bool = 
     with ExitStack() as cleanup:
         directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="orbit-cluster-"))
         try:
-            for index, (port, bus_port) in enumerate(_free_ports(masters + replica)):
+            for index in range(masters + replica):
                 home = Path(directory) / str(index)
                 home.mkdir()
-                client = redis.Redis(port=port, password=cluster.password, socket_timeout=10)
-                cluster.nodes.append(Node(port, bus_port, home, client))
-                cluster.start(index)
+                assert any(_begun(cluster, home) for _ in range(TRIES)), "the server does not start"
             cluster.join(masters)
             yield cluster
         finally:
             for index, node in enumerate(cluster.nodes):
                 if node.process is not None:
                     cluster.kill(index)
+
+
+def _begun(cluster: Cluster, home: Path) -> bool:
+    """One more node, unless somebody else took its ports meanwhile."""
+    [(port, bus_port)] = _free_ports(1)
+    client = redis.Redis(port=port, password=cluster.password, socket_timeout=10)
+    cluster.nodes.append(Node(port, bus_port, home, client))
+    try:
+        cluster.start(len(cluster.nodes) - 1)
+    except PortTakenError:
+        client.close()
+        cluster.nodes.pop()
+        return False
+    return True
+
+
+def _answers(node: Node) -> bool:
+    if node.process is None or node.process.poll() is not None:
+        raise PortTakenError
+    return bool(node.client.ping())
 
 
 def _binary() -> Path:
