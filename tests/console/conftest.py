@@ -16,6 +16,8 @@ from django.test import Client, RequestFactory
 from audit.models import ChainHead, Event
 from orbit.lib import access
 from orbit.lib.ids import uuid7
+from orbit.lib.store import client as store
+from quotas import keys
 from tenants.models import Membership, Organization, Person, Policy, PolicyRevision, Project
 from tests.rollups import plant
 
@@ -149,6 +151,10 @@ class Tenant:
     def remove(self, person: Person) -> None:
         with access.scope(organization_id=self.organization.pk):
             Membership.objects.filter(person=person).delete()
+
+    def never_lost(self) -> None:
+        """As if no test before had emptied the store: for some time after that, pages read more from the ledger."""
+        store().hdel(keys.meta(self.organization.shard), "lost")
 
     def bucket(self, starts_at: datetime, key_id: UUID | None = None, **more: Any) -> None:
         plant(self.organization.pk, starts_at, self.project.pk, key_id or uuid7(), **more)

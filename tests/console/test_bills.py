@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_the_page_has_the_figures_of_the_api(trial: Trial) -> None:
     place = f"/api/v1/organizations/{trial.organization.slug}/reconciliation/coverage"
     found = client_of(trial.organization.pk).get(place).json()
     for part, of in (("compared", "spent"), ("exact", "compared"), ("estimated", "compared")):
-        assert share(found[f"{part}_nano"], found[f"{of}_nano"]) in text
+        assert escape(share(found[f"{part}_nano"], found[f"{of}_nano"])) in text
     for cause in found["causes"]:
         assert cause["cause"] in text
     row = one(trial, cause="missing_here")

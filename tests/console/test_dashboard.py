@@ -169,6 +169,7 @@ def test_limits_of_the_policy_are_shown(tenant: Tenant) -> None:
 
 def test_number_of_queries_does_not_grow_with_the_calls(tenant: Tenant) -> None:
     client = tenant.client()
+    tenant.never_lost()
 
     def queries(path: str) -> int:
         with CaptureQueriesContext(connections["default"]) as captured:

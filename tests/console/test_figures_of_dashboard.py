@@ -376,6 +376,7 @@ def test_refresh_is_answered_only_when_something_changed(
 
 def test_queries_are_as_many_for_much_as_for_little(berlin: Tenant) -> None:
     client = berlin.client()
+    berlin.never_lost()
     client.get(berlin.path)
 
     def queries(path: str, **query: str) -> int:
