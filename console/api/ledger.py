@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -134,9 +135,9 @@ class _Ledger(Listing, OrganizationEndpoint):
         times = {"since": "admitted_at__gte", "until": "admitted_at__lt"}
         return Event.objects.filter(**{times[name]: asked[name] for name in times if name in asked})
 
+    @abstractmethod
     def wanted(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What is asked of each of them."""
-        raise NotImplementedError
 
 
 class Calls(_Ledger):

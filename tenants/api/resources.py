@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -14,7 +15,7 @@ from tenants.api.paging import Paged, page
 from tenants.api.parsing import checked_body
 
 
-class Listing(Endpoint):
+class Listing(Endpoint, ABC):
     """GET: the rows that the query asks for, a page at a time."""
 
     filters: ClassVar[type[Serializer[Any]]] = Paged
@@ -25,15 +26,17 @@ class Listing(Endpoint):
         assert self.shown is not None
         return page(self.rows(asked), self.ordering, asked, self.shown)
 
+    @abstractmethod
     def rows(self, asked: dict[str, Any]) -> QuerySet[Any]:
-        raise NotImplementedError
+        """Of the query, not yet cut into pages."""
 
 
-class Finding(OrganizationEndpoint):
+class Finding(OrganizationEndpoint, ABC):
     """One thing. `find` answers None for what there is not."""
 
+    @abstractmethod
     def find(self) -> Any:
-        raise NotImplementedError
+        """The thing as the service gives it."""
 
     def found_shown(self) -> Any:
         found = self.find()
@@ -65,9 +68,9 @@ class Putting(Showing):
         created = self.save(checked_body(self.body, self.request))
         return Response(self.found_shown(), status=201 if created else 200)
 
+    @abstractmethod
     def save(self, wanted: dict[str, Any]) -> bool:
         """Whether there was none."""
-        raise NotImplementedError
 
 
 class Changing(Showing):
@@ -80,8 +83,9 @@ class Changing(Showing):
         self.change(checked_body(self.body, self.request))
         return Response(self.found_shown())
 
+    @abstractmethod
     def change(self, wanted: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """What `wanted` names."""
 
 
 class Removing(Showing):
@@ -92,11 +96,12 @@ class Removing(Showing):
         self.remove()
         return Response(status=204)
 
+    @abstractmethod
     def remove(self) -> None:
-        raise NotImplementedError
+        """Ends it."""
 
 
-class Creating(OrganizationEndpoint):
+class Creating(OrganizationEndpoint, ABC):
     """POST to a list: 201 and what was made."""
 
     created: ClassVar[type[Serializer[Any]] | None] = None  # where it says more than the list does
@@ -107,8 +112,9 @@ class Creating(OrganizationEndpoint):
         kind = self.created or self.shown
         return Response(kind(made).data if kind else None, status=self.status if kind else 204)
 
+    @abstractmethod
     def create(self, wanted: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """What was made."""
 
 
 class Acting(Creating):
@@ -130,5 +136,6 @@ class ActingOn(Finding):
             return Response(self.found_shown(), status=self.status)
         return Response(self.created(made).data, status=self.status)
 
+    @abstractmethod
     def act(self, wanted: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """What became of it."""

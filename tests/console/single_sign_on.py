@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import re
 import secrets
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -16,9 +19,28 @@ from orbit.lib import access
 from tenants import services
 from tenants.models import Domain, Membership, Person
 from tests.console.conftest import Tenant
-from tests.oidc import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.oidc import CLIENT_ID, CLIENT_SECRET, Provider, running_provider
 
 GROUPS = (("engineers", "developer"), ("accounting", "finance"))
+
+
+@pytest.fixture
+def provider(settings: Any) -> Iterator[Provider]:
+    settings.ORBIT_PUBLIC_URL = "http://testserver"
+    cache.clear()  # sign-ins are counted by address
+    with running_provider() as running:
+        settings.ORBIT_PRIVATE_TARGETS = [f"127.0.0.1:{running.port}"]
+        yield running
+
+
+@pytest.fixture
+def domain(tenant: Tenant, provider: Provider) -> str:
+    set_up(tenant, provider)
+    return own_domain(tenant)
+
+
+def refused(answer: Any, words: str) -> bool:
+    return bool(answer.status_code == 403 and words in answer.content.decode())
 
 
 def own_domain(tenant: Tenant) -> str:

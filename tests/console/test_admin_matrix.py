@@ -17,8 +17,8 @@ from tests.console import test_admin
 from tests.console.conftest import Tenant, make_person, signed_in
 from tests.console.test_admin import SHARED, first_pk
 from tests.tenants import canaries
+from tests.tenants.every_table import MODELS
 from tests.tenants.routes import ADMIN, PARAMETER, Known, addresses, every_route
-from tests.tenants.test_isolation import MODELS
 
 
 @pytest.fixture(autouse=True)

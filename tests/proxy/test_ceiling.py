@@ -15,7 +15,7 @@ from tenants.models import Organization
 from tests.conftest import MakeTenant, Tenant
 from tests.proxy.conftest import ApiOf, code_of
 from tests.tenants.conftest import export, run
-from tests.tenants.test_rights import make_person
+from tests.tenants.guarded import make_person
 
 CEILING = {
     "limits": [

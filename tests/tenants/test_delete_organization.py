@@ -31,7 +31,7 @@ from tenants.models import ApiKey, Membership, Organization, Person
 from tenants.services import deletion
 from tenants.tasks import purge_organizations
 from tests.tenants.conftest import Apply, run
-from tests.tenants.test_isolation import MODELS, full  # noqa: F401  (a fixture)
+from tests.tenants.every_table import MODELS, full  # noqa: F401  (a fixture)
 
 # The books, and what they are read by.
 ROLLUPS = {DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal}

@@ -11,7 +11,7 @@ from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import Membership, Organization, Person
-from tests.tenants.test_rights import make_person
+from tests.tenants.guarded import make_person
 
 
 def found(person: Person) -> Organization:

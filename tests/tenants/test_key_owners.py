@@ -12,7 +12,7 @@ from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import ApiKey, Organization, ServiceAccount
 from tests.tenants.conftest import Apply, export
-from tests.tenants.test_rights import make_person
+from tests.tenants.guarded import make_person
 
 
 @pytest.fixture

@@ -27,11 +27,11 @@ from tenants.models import Membership, Organization, Person
 from tenants.rights import Right
 from tenants.services import issue_management_key
 from tests.console.conftest import signed_in
-from tests.tenants import canaries, test_isolation
+from tests.tenants import canaries
+from tests.tenants.every_table import MODELS, full
 from tests.tenants.routes import PARAMETERS, Known, NotFilled, addresses, every_route
-from tests.tenants.test_isolation import MODELS
 
-full = test_isolation.full  # the fixture: an organization with rows in every table
+__all__ = ["full"]
 BROKEN = 500
 # Tells whoever knows an organization's slug its name, on the way to its provider.
 OPEN = {"accounts/sso/<slug:organization>/"}

@@ -35,6 +35,11 @@ FUNCTION = {
     "strict": False,
 }
 CUSTOM = {"type": "custom", "name": "c"}
+CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
+RESULT = {"type": "function_call_output", "call_id": "call_1", "output": "ok"}
+CUSTOM_CALL = {"type": "custom_tool_call", "call_id": "call_2", "name": "c", "input": "x"}
+CUSTOM_RESULT = {"type": "custom_tool_call_output", "call_id": "call_2", "output": "ok"}
+HI = {"role": "user", "content": "Hi"}
 
 
 def fixtures(kind: str) -> list[str]:
@@ -54,6 +59,10 @@ def translate(
 
 def ask(**fields: Any) -> dict[str, Any]:
     return {"model": "alias", "input": "Hello", **fields}
+
+
+def takes(*items: Any) -> dict[str, Any]:
+    return ask(input=[HI, *items])
 
 
 def fits(adapter: TypeAdapter[Any], value: Any) -> None:
