@@ -1,5 +1,7 @@
 PYTHON ?= python3
 VENV = .venv/bin
+# Bytecode is kept: each of the many processes of a run would compile all of ours anew.
+export PYTHONDONTWRITEBYTECODE =
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
