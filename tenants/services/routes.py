@@ -79,6 +79,9 @@ def save_model(
         for name in _COLUMNS:
             setattr(row, name, wanted[name])
         row.save()
+        if said:
+            row.targets.all().delete()
+            row.fallbacks.all().delete()
         _save_targets(row, route)
         _save_fallbacks(row, route.fallbacks)
         change.act("model.update" if said else "model.create", alias, before, new)
@@ -125,7 +128,6 @@ def _save_targets(row: ModelAlias, route: ModelRoute) -> None:
     accounts = {account.name: account for account in ProviderAccount.objects.all()}
     for number, target in enumerate(route.targets):
         _known(f"targets[{number}].account", "provider account", target.account, accounts)
-    row.targets.all().delete()
     ModelTarget.objects.bulk_create(
         ModelTarget(
             organization_id=row.organization_id,
@@ -140,10 +142,11 @@ def _save_targets(row: ModelAlias, route: ModelRoute) -> None:
 
 
 def _save_fallbacks(row: ModelAlias, aliases: Sequence[str]) -> None:
+    if not aliases:
+        return
     rows = {one.alias: one for one in ModelAlias.objects.all()}
     for number, alias in enumerate(aliases):
         _known(f"fallbacks[{number}]", "model", alias, rows)
-    row.fallbacks.all().delete()
     ModelFallback.objects.bulk_create(
         ModelFallback(organization_id=row.organization_id, alias=row, fallback=rows[alias], position=number)
         for number, alias in enumerate(aliases)
