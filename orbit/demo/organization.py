@@ -19,6 +19,11 @@ ROUTES = {
     **dict.fromkeys((MODEL, "gpt-4o", "gpt-5", "text-embedding-3-small"), OPENAI),
     **dict.fromkeys(("claude-haiku-4-5", "claude-sonnet-4-6"), CLAUDE),
 }
+# What other endpoints want. Its past is not told.
+MORE_ROUTES = dict.fromkeys(
+    ("gpt-3.5-turbo-instruct", "omni-moderation-latest", "gpt-image-1", "gpt-4o-mini-tts", "whisper-1"),
+    OPENAI,
+)
 ASSISTANT, SPARE = "assistant", "claude-haiku-4-5"  # falls back from MODEL to that
 
 
@@ -64,7 +69,7 @@ def document(provider_url: str) -> dict[str, Any]:
 def _models() -> list[dict[str, Any]]:
     plain = (
         {"alias": model, "targets": [{"account": account, "model": model}]}
-        for model, account in ROUTES.items()
+        for model, account in (ROUTES | MORE_ROUTES).items()
     )
     assistant = {
         "alias": ASSISTANT,
