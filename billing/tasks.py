@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from orbit.lib import access
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 20_000
+SENDING_S = 200  # of a task that has 280
 
 
 @shared_task(name="billing.tasks.send_reports", time_limit=280)
@@ -28,25 +30,37 @@ def send_reports() -> int:
     for one in mailing.due():
         try:
             sent += mailing.send(one, datetime.now(UTC))
-        except DatabaseError as error:
-            logger.warning("report %s was not mailed: %s", one.view_id, type(error).__name__)
+        except Exception as error:  # whatever is wrong with one is none of the others'
+            logger.error("report %s was not mailed: %s", one.view_id, type(error).__name__)
     return sent
 
 
 @shared_task(name="billing.tasks.watch_budgets", time_limit=280)
 def watch_budgets() -> int:
-    """Notes what alerts have to say, and sends what waits; returns how much was sent."""
+    """Notes what alerts have to say, and sends what waits; returns how much was sent.
+
+    Where something did not arrive, the rest of that organization's waits for the next minute: nobody's receiver that hangs
+    keeps the others from theirs.
+    """
     for organization_id in watching.watched():
         try:
             watching.watch(organization_id)
         except (RedisError, OSError, DatabaseError) as error:
             logger.warning("budgets of %s were not read: %s", organization_id, type(error).__name__)
-    sent = 0
+        except Exception as error:
+            logger.error("budgets of %s were not watched: %s", organization_id, type(error).__name__)
+    sent, failing, until = 0, set(), time.monotonic() + SENDING_S
     for one in sending.waiting(datetime.now(UTC)):
+        if one.organization_id in failing or time.monotonic() > until:
+            continue
         try:
-            sent += sending.send(one, datetime.now(UTC))
-        except DatabaseError as error:
-            logger.warning("notice %s was not sent: %s", one.delivery_id, type(error).__name__)
+            arrived = sending.send(one, datetime.now(UTC))
+        except Exception as error:
+            logger.error("notice %s was not sent: %s", one.delivery_id, type(error).__name__)
+            arrived = False
+        sent += arrived
+        if not arrived:
+            failing.add(one.organization_id)
     return sent
 
 

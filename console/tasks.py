@@ -51,6 +51,15 @@ def tell_of_bill(self: Any, organization_id: str, exception_id: str) -> int:
         raise self.retry(countdown=30 * 2**self.request.retries) from error
 
 
+@shared_task(name="console.tasks.sweep_bill_mails", time_limit=60)
+def sweep_bill_mails() -> int:
+    """Sends alarms of which nobody was told; returns how many."""
+    waiting = bills_mail.waiting()
+    for organization_id, exception_id in waiting:
+        tell_of_bill.delay(str(organization_id), str(exception_id))
+    return len(waiting)
+
+
 @shared_task(name="console.tasks.beat", time_limit=10, bind=True)
 def beat(self: Any) -> None:
     """Shows operators that the schedule runs, the queue carries and a worker works."""

@@ -128,6 +128,11 @@ app.conf.update(
             "schedule": 120.0,
             "options": {"expires": 100},
         },
+        "mail alarms of bills": {
+            "task": "console.tasks.sweep_bill_mails",
+            "schedule": 600.0,
+            "options": {"expires": 500},
+        },
         "learn paddings": {
             "task": "billing.tasks.learn_paddings",
             "schedule": crontab(hour="6", minute="40"),

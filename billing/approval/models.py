@@ -28,6 +28,7 @@ class PriceProposal(models.Model):
     valid_until = models.DateTimeField(null=True)
     source = models.CharField(max_length=120, blank=True)
     author = models.CharField(max_length=254)
+    author_id = models.BigIntegerField(null=True)  # the person, whose address may change
     created_at = models.DateTimeField(db_default=Now())
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     decided_by = models.CharField(max_length=254, default="", blank=True)

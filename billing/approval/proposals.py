@@ -56,6 +56,7 @@ def propose_price(
             account=account,
             source=source[:120],
             author=change.actor[:254],
+            author_id=change.person_id,
             **terms,
         )
         change.act("price.propose", path_of(row), None, _told(row))
@@ -68,8 +69,10 @@ def approve_price(
     """Agrees on the terms, which hold from the next call on, or from their own day. Not by who proposed them."""
     with changing(organization_id, actor, Right.PRICES_WRITE) as change:
         row = _open(proposal_id)
-        if row.author == change.actor[:254]:
-            raise PermissionDenied("somebody else than who proposed it must approve it")
+        if change.may_be(row.author, row.author_id):
+            raise PermissionDenied(
+                "somebody else than who proposed it must approve it: signed in, or with a key of their own"
+            )
         saved = set_contract_price(
             organization_id=organization_id,
             actor=actor,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 
 from billing.exchange.models import ExchangeRate
 from orbit.lib import access
@@ -53,10 +54,11 @@ def steps(base: str, until: datetime) -> Steps | None:
     )
 
 
-def take_in(file: str, source: str) -> int:
+def take_in(file: str, source: str, *, backfill: bool = False) -> int:
     """Adds the rates of a CSV file; returns how many were new. All or none.
 
-    InputError names the line. A rate that is there already stays: another one for the same day is refused.
+    InputError names the line. A rate that is there already stays: another one for the same day is refused, and so is, without
+    `backfill`, a day before the newest of its pair, which reports have reckoned with another.
     """
     if not source.strip() or len(source) > 120:
         raise InputError("--source", "must be 1 to 120 characters.", "Name where the rates are from.")
@@ -66,12 +68,20 @@ def take_in(file: str, source: str) -> int:
             (one.base, one.quote, one.day): one.rate
             for one in ExchangeRate.objects.filter(day__in={day for _, _, day in wanted})
         }
+        pairs = ExchangeRate.objects.order_by().values_list("base", "quote").annotate(newest=Max("day"))
+        newest = {(base, quote): day for base, quote, day in pairs}
         for key, one in wanted.items():
             if key in known and known[key] != one.rate:
                 raise InputError(
                     "FILE",
                     f"{one.base}/{one.quote} of {one.day} is {known[key].normalize():f} already, not {one.rate:f}.",
                     "Rates of the past stay, so that reports do.",
+                )
+            if key not in known and not backfill and one.day < newest.get(key[:2], one.day):
+                raise InputError(
+                    "FILE",
+                    f"{one.base}/{one.quote} of {one.day} is older than the newest, and would change reports of its time.",
+                    "With --backfill it is taken in all the same.",
                 )
         new = [one for key, one in wanted.items() if key not in known]
         ExchangeRate.objects.bulk_create(new, batch_size=1000)

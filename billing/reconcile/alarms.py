@@ -1,6 +1,6 @@
 """What must not wait for somebody to look: traffic outside of the gateway, and prices that are not the book's.
 
-Both stand in the ledger as acts, and are told once, when their exception is opened.
+Both stand in the ledger as acts, and are told when they pass the bar, and again each time their money has doubled.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from billing.signals import alarmed
 from orbit.lib import money
 from tenants.models import Organization
 
+AGAIN = 2  # times the money that was told
 PRICE_SHARE = 0.01  # of our side, beyond which another price is told
 ACTIONS = {Cause.OUTSIDE: "reconciliation.outside_traffic", Cause.PRICE: "reconciliation.price_mismatch"}
 
 
-def opened(organization: Organization, row: BillException) -> bool:
-    """Whether it is one to be told. Within the organization's scope and transaction."""
-    if not _is_alarming(row):
+def look(organization: Organization, row: BillException) -> bool:
+    """Whether it is to be told now. Within the organization's scope and transaction, with the row saved."""
+    is_news = row.alarmed_nano is None or abs(row.money_nano) > AGAIN * abs(row.alarmed_nano)
+    if not is_news or not _is_alarming(row):
         return False
+    row.alarmed_nano, row.mail_waits, row.mailed_to = row.money_nano, True, []
+    row.save(update_fields=["alarmed_nano", "mail_waits", "mailed_to"])
     record_act(
         organization=organization.slug,
         shard=organization.shard,

@@ -89,10 +89,11 @@ def note(
             counted["closed"] += 1
         else:
             _refresh(run, row, one)
+            alarms.look(organization, row)
             counted["open"] += 1
     for one in wanted.values():
         if not any(_answered(row, one) for row in settled.get(one.key, ())):
-            alarms.opened(organization, _open(run, organization, one))
+            alarms.look(organization, _open(run, organization, one))
             counted["opened"] += 1
             counted["open"] += 1
     return counted

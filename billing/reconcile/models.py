@@ -58,6 +58,7 @@ class Run(models.Model):
     problem = models.CharField(max_length=300, default="", blank=True)
     counts = models.JSONField(default=dict)  # rows, pages, days, exceptions
     asked_by = models.CharField(max_length=300)
+    asker_id = models.BigIntegerField(null=True)  # the person, whose address may change
     created_at = models.DateTimeField(db_default=Now())
     told_at = models.DateTimeField(db_default=Now())  # when somebody last worked at it
     finished_at = models.DateTimeField(null=True)
@@ -204,6 +205,9 @@ class BillException(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     owner = models.CharField(max_length=254, blank=True)
     proposed_by = models.CharField(max_length=300, blank=True)
+    alarmed_nano = models.BigIntegerField(null=True)  # its money when it was told last; null: never
+    mail_waits = models.BooleanField(default=False, db_default=False)
+    mailed_to = models.JSONField(default=list)  # of the last alarm
     settled_by = models.CharField(max_length=300, blank=True)
     settled_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=500, blank=True)

@@ -62,6 +62,7 @@ def request_run(
             since=first,
             until=last,
             asked_by=change.actor[:300],
+            asker_id=change.person_id,
         )
         if actor != NIGHT:
             change.act("reconciliation.run", row.name, None, {"since": str(first), "until": str(last)})

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from billing.models import BillException
+from billing.models import BilledRow, BillException, Run
 from billing.reconcile import posting
+from billing.reconcile.connectors.registry import CSV
 from orbit.lib.errors import InputError
 from tenants.models import Membership
 from tenants.rights import Right
@@ -93,13 +94,22 @@ def _must_be_open(row: BillException) -> None:
         raise InputError("exception", f"is {row.state} already")
 
 
+def importers(row: BillException) -> list[tuple[str, int | None]]:
+    """By name and person, whose files say what the exception is about; nobody's when the provider was asked."""
+    rows = BilledRow.objects.filter(account_id=row.account_id, day=row.day, replaced_by=None)
+    runs = Run.objects.filter(pk__in=rows.values("run_id"), connector=CSV)
+    return list(runs.values_list("asked_by", "asker_id"))
+
+
 def _no_own(change: Change, row: BillException) -> None:
-    if row.proposed_by != change.actor:
+    if not any(change.may_be(*one) for one in importers(row)):
         return
     members = Membership.objects.select_related("custom_role", "person").filter(person__is_active=True)
     others = (one for one in members if change.member is None or one.pk != change.member.pk)
     if any(Right.RECONCILE_APPROVE in one.rights for one in others):
-        raise PermissionDenied("somebody else must approve what you proposed yourself")
+        raise PermissionDenied(
+            "somebody else must approve what you imported yourself: signed in, or with a key of their own"
+        )
 
 
 def _settle(change: Change, row: BillException, state: str, reason: str) -> None:

@@ -97,6 +97,7 @@ def import_csv(
             since=since,
             until=until,
             asked_by=change.actor[:300],
+            asker_id=change.person_id,
         )
         run.refresh_from_db()
         _replace(run, [one for one, _ in rows], [cost for _, cost in rows if cost is not None], since, until)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from smtplib import SMTPException
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -58,17 +59,36 @@ def send(one: Due, now: datetime) -> bool:
     try:
         with access.scope(organization_id=one.organization_id):
             mails = _made(claimed)
-        if mails:
-            get_connection().send_messages(mails)
-    except (OSError, SMTPException, InputError) as error:
-        problem = f"{type(error).__name__}: {error}"[:300]
+    except InputError as error:
+        problem = str(error)
+    else:
+        problem = _hand_over(claimed, mails)
+    if problem:
         with access.scope(organization_id=one.organization_id):
-            ReportMail.objects.filter(pk=claimed.pk).update(problem=problem)
+            ReportMail.objects.filter(pk=claimed.pk).update(problem=problem[:300])
         return False
     with access.scope(organization_id=one.organization_id):
         done = ReportMail.objects.filter(pk=claimed.pk)
-        done.update(sent_at=datetime.now(UTC), problem="" if mails else "nobody is left to write to")
+        done.update(
+            sent_at=datetime.now(UTC),
+            problem="" if mails or claimed.sent_to else "nobody is left to write to",
+        )
     return True
+
+
+def _hand_over(claimed: ReportMail, mails: list[EmailMessage]) -> str:
+    """Each by itself: one address that is refused keeps it from nobody else, and who has it does not get it again."""
+    problem = ""
+    for mail in mails:
+        try:
+            mail.send()
+        except (OSError, SMTPException) as error:
+            problem = f"{type(error).__name__}: {error}"
+            continue
+        claimed.sent_to.append(mail.to[0])
+        with access.scope(organization_id=claimed.organization_id):
+            ReportMail.objects.filter(pk=claimed.pk).update(sent_to=claimed.sent_to)
+    return problem
 
 
 def _claim(one: Due, now: datetime) -> ReportMail | None:
@@ -91,10 +111,10 @@ def _claim(one: Due, now: datetime) -> ReportMail | None:
 
 
 def _made(mail: ReportMail) -> list[EmailMessage]:
-    """One for each recipient who still may see figures: nobody reads who else gets it."""
+    """One for each recipient who still may see figures and has it not: nobody reads who else gets it."""
     view = ReportView.objects.get(pk=mail.view_id)
     organization = Organization.objects.get(pk=mail.organization_id)
-    addresses = recipients.present(view.recipients)
+    addresses = [one for one in recipients.present(view.recipients) if one not in mail.sent_to]
     if not addresses:
         return []
     as_of = mail.period - INSTANT if _runs_on(view) else mail.period
@@ -114,8 +134,8 @@ def _made(mail: ReportMail) -> list[EmailMessage]:
     body = render_to_string("billing/email/report.txt", told)
     subject = f"{view.name}: {shown.days(report)} ({organization.name})".replace("\n", " ")
     made = []
-    for number, address in enumerate(addresses):
-        message = EmailMessage(subject, body, None, [address], headers={"Message-ID": _id(mail, number)})
+    for address in addresses:
+        message = EmailMessage(subject, body, None, [address], headers={"Message-ID": _id(mail, address)})
         message.attach(f"{shown.file_name(report)}.{form.name}", content, form.content_type.partition(";")[0])
         made.append(message)
     return made
@@ -126,5 +146,6 @@ def _runs_on(view: ReportView) -> bool:
     return not view.words.get("range", "month").startswith(("last-", "yesterday"))
 
 
-def _id(mail: ReportMail, number: int) -> str:
-    return f"<report-{mail.pk}-{number}@orbit-gateway>"
+def _id(mail: ReportMail, address: str) -> str:
+    """The same whenever it is tried again."""
+    return f"<report-{mail.pk}-{hashlib.sha256(address.encode()).hexdigest()[:16]}@orbit-gateway>"

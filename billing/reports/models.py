@@ -63,6 +63,7 @@ class ReportMail(models.Model):
     tries = models.SmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=300, default="", blank=True)
+    sent_to = models.JSONField(default=list)  # who has it, while others are still to get it
 
     objects = ScopedManager["ReportMail"]()
 

@@ -108,7 +108,7 @@ def exception_page(request: HttpRequest, membership: Membership, exception_id: U
         "adjustments": _adjustments(row),
         "more": max(0, len(row.adjustments) - SHOWN),
         "may_approve": may(membership, Right.RECONCILE_APPROVE),
-        "own": row.proposed_by == membership.person.email,
+        "own": membership.person_id in {person_id for _, person_id in settling.importers(row)},
         "may_read_calls": may(membership, Right.CALLS_READ),
     }
     with timezone.override(ZoneInfo(organization.time_zone)):

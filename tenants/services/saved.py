@@ -62,6 +62,21 @@ class Change:
         if lacking:
             raise PermissionDenied(f"this takes the rights {', '.join(lacking)}")
 
+    @property
+    def person_id(self) -> int | None:
+        """Who it is, also by an own key; None for the installation and for keys of nobody."""
+        return self.member.person_id if self.member is not None else None
+
+    def may_be(self, actor: str, person_id: int | None) -> bool:
+        """Whether who acts may be the same as an earlier actor. A key of nobody may be anybody's of the organization."""
+        if self.by_operator:
+            return person_id is None and actor == self.actor
+        if self.member is None:
+            return True
+        return (
+            person_id == self.member.person_id or actor.partition(" by key ")[0] == self.member.person.email
+        )
+
     def keep_ceiling(self) -> None:
         """By what the operator's ceiling counts, calendar and prices, is not for the members under it to say."""
         if not self.by_operator and self.organization.ceiling is not None:

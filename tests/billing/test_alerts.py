@@ -9,23 +9,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core import mail
 from pytest_django import Settings
 
 from audit.models import OutboxEntry
-from billing.alerts import rules, sending
+from billing.alerts import rules, sending, watching
 from billing.alerts.models import Alert, Notice, NoticeDelivery
 from billing.alerts.rules import SavedAlert
 from billing.alerts.sending import Waiting
-from billing.alerts.watching import ALWAYS, watch
+from billing.alerts.watching import watch
 from billing.budgets import Budget, budgets
+from billing.tasks import watch_budgets
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import services
+from tenants.models import Organization
 from tests.billing.receiving import Receiver, receiving
-from tests.console.conftest import Tenant, make_person, quarter
+from tests.console.conftest import Tenant, make_person, make_tenant, quarter
 
 LIMIT = 50 * 10**9  # as tests.console.conftest has it, for a month
 
@@ -119,22 +122,73 @@ def test_each_threshold_is_said_once(tenant: Tenant) -> None:
     assert first.extra_headers["Message-ID"] != second.extra_headers["Message-ID"]
 
 
-def test_two_watchers_say_it_once(tenant: Tenant) -> None:
-    """Whoever is second finds the row, although it had not seen it before."""
+def test_two_watchers_say_it_once(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one writes its row after this one has looked whether there is any."""
     alert = save(tenant).row
     spend(tenant, 55)
-    budget = read(tenant)
-    with access.scope(organization_id=tenant.organization.pk):
-        Notice.objects.create(
-            organization_id=tenant.organization.pk,
-            alert_id=alert.pk,
-            alert_name="x",
-            counter=budget.counter,
-            starts_at=budget.starts_at or ALWAYS,
-            threshold="50",
-        )
+    really = watching.facts
+
+    def beaten(organization: Organization, budget: Budget) -> dict[str, Any]:
+        monkeypatch.setattr(watching, "facts", really)
+        assert watching._say(organization, alert, budget) == 1
+        return really(organization, budget)
+
+    monkeypatch.setattr(watching, "facts", beaten)
     assert watch(tenant.organization.pk) == 0
-    assert ways(tenant) == []
+    assert notices(tenant) == [("50", False)]
+    assert [one.way for one in ways(tenant)] == ["mail"]
+
+
+def test_one_broken_webhook_keeps_nothing_from_others(tenant: Tenant) -> None:
+    """Its master key is gone, or its row was damaged."""
+    save(tenant, name="Broken", hook_url="https://hooks.example.com/x")
+    save(tenant, name="Sound")
+    with access.scope(organization_id=tenant.organization.pk):
+        Alert.objects.filter(name="Broken").update(hook_sealed=b"damaged")
+    spend(tenant, 55)
+    assert watch(tenant.organization.pk) == 2
+    assert send_all(tenant) == 2  # both mails; the post says what is the matter with it
+    assert sorted((one.way, bool(one.problem)) for one in ways(tenant)) == [
+        ("mail", False),
+        ("mail", False),
+        ("webhook", True),
+    ]
+
+
+def test_what_fails_with_one_organization_keeps_no_other_back(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_tenant()
+    for one in (tenant, other):
+        save(one, recipients=[one.owner.email])
+        spend(one, 55)
+    mine = {tenant.organization.pk, other.organization.pk}
+    really_watch, really_send, tried = watch, sending.send, []
+
+    def fragile_watch(organization_id: UUID) -> int:
+        if organization_id == tenant.organization.pk:
+            raise LookupError("anything")
+        return really_watch(organization_id)
+
+    def fragile_send(one: Waiting, now: datetime) -> bool:
+        tried.append(one.organization_id)
+        if one.organization_id == tenant.organization.pk:
+            raise LookupError("anything")
+        return really_send(one, now)
+
+    assert really_watch(tenant.organization.pk) == 1
+    save(tenant, name="Again")
+    assert really_watch(tenant.organization.pk) == 1
+    real = sending.waiting
+    monkeypatch.setattr(watching, "watched", lambda: sorted(mine))
+    monkeypatch.setattr(watching, "watch", fragile_watch)
+    monkeypatch.setattr(sending, "send", fragile_send)
+    monkeypatch.setattr(
+        sending, "waiting", lambda now: [one for one in real(now) if one.organization_id in mine]
+    )
+    assert watch_budgets() == 1
+    assert [one.to for one in mail.outbox if one.to == [other.owner.email]] == [[other.owner.email]]
+    assert tried.count(tenant.organization.pk) == 1  # the second waits for its next turn
 
 
 def test_a_forecast_is_told_before_the_money_is_gone(tenant: Tenant) -> None:

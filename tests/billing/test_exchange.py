@@ -100,8 +100,12 @@ def test_a_rate_of_the_past_stays(code: str, tmp_path: Path) -> None:
     assert take_in(tmp_path, HEAD + line, "again").out.strip() == "0 new rates."
     wrong = take_in(tmp_path, HEAD + f"2026-11-03,USD,{code},0.6\n")
     assert (wrong.code, "is 0.5 already" in wrong.err) == (2, True)
+    older = HEAD + f"2026-11-02,USD,{code},0.4\n"
+    assert (take_in(tmp_path, older).code, take_in(tmp_path, older).out) == (2, "")
+    late = run("rates", "import", str(tmp_path / "rates.csv"), "--source", "a bank", "--backfill")
+    assert late.out.strip() == "1 new rates."
     with access.operator():
-        assert ExchangeRate.objects.get(quote=code).source == "a bank"
+        assert {one.source for one in ExchangeRate.objects.filter(quote=code)} == {"a bank"}
     assert f"USD/{code}  2026-11-03  0.5  a bank" in run("rates", "list").out
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied
+from django.core.mail.backends.locmem import EmailBackend
 
 from billing.reports import mailing, saved
 from billing.reports.mailing import Due
@@ -94,16 +95,43 @@ def test_who_died_over_it_is_followed_by_another(tenant: Tenant, monkeypatch: py
     assert len(sent(tenant)) == 1
 
 
+def test_an_address_that_is_refused_keeps_the_mail_from_nobody_else(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [make_person() for _ in range(3)]
+    for person in people:
+        services.add_member(
+            organization_id=tenant.organization.pk, person=person, role="finance", actor="test"
+        )
+    one = due(tenant, save(tenant, recipients=[person.email for person in people]))
+    now = MONTH + timedelta(hours=1)
+    really = EmailBackend.send_messages
+
+    def picky(self: EmailBackend, messages: Any) -> Any:
+        if messages[0].to == [people[1].email]:
+            raise SMTPException("no such mailbox")
+        return really(self, messages)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "send_messages", picky)
+        assert not mailing.send(one, now)
+        assert not mailing.send(one, now + timedelta(minutes=16))
+    assert "no such mailbox" in mails(tenant)[0].problem
+    assert mailing.send(one, now + timedelta(minutes=32))
+    got = [mail_.to[0] for mail_ in mail.outbox if mail_.to[0] in {person.email for person in people}]
+    assert got == [people[0].email, people[2].email, people[1].email]
+
+
 def test_mail_that_nobody_takes_is_tried_again_and_says_why(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, now = due(tenant, save(tenant)), MONTH + timedelta(hours=1)
 
-    def refuse() -> Any:
+    def refuse(*_: Any) -> Any:
         raise SMTPException("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(mailing, "get_connection", refuse)
+        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
         assert not mailing.send(one, now)
     assert "no room" in mails(tenant)[0].problem
     assert mailing.send(one, now + timedelta(minutes=16))

@@ -13,7 +13,7 @@ from audit.events import COLUMNS, exported
 from audit.ledger import write_shard
 from audit.models import Event
 from bench.bills import Trial, judge
-from billing.models import BilledRow, BillException
+from billing.models import BilledRow, BillException, Run
 from billing.reconcile import settling
 from orbit.lib import access
 from orbit.lib.errors import InputError
@@ -178,11 +178,11 @@ def test_nobody_approves_what_they_proposed_unless_they_are_alone(make_trial: Ma
     row = exceptions(trial, state="proposed")[0]
     where: dict[str, Any] = {"organization_id": trial.organization.pk}
     person = make_person()
-    with access.scope(**where):
-        BillException.objects.filter(pk=row.pk).update(proposed_by=person.email)
     member = add_member(**where, person=person, role="finance", actor="test").row
     add_member(**where, person=make_person(), role="developer", actor="test")
     add_member(**where, person=make_person(), role="owner", actor="test")
+    with access.scope(**where):  # as if they had imported the report
+        Run.objects.filter(pk=row.run_id).update(connector="csv", asker_id=person.pk)
     with pytest.raises(PermissionDenied, match="somebody else"):
         settling.approve(**where, exception_id=row.pk, actor=member)
     with access.scope(**where):

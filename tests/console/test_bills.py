@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import escape
+from smtplib import SMTPException
 from typing import Any
 
 import pytest
 from django.core import mail as outbox
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
 from audit.ledger import write_shard
 from bench.bills import Trial
 from billing.models import BillException
+from billing.reconcile import alarms
 from console.bills import mail
 from console.templatetags.figures import share
 from orbit.lib import access, money
@@ -104,7 +108,45 @@ def test_traffic_outside_of_the_gateway_is_mailed_to_who_may_settle_it(trial: Tr
     row = one(trial, cause="outside")
     outbox.outbox.clear()
     assert mail.tell(trial.organization.pk, row.pk) == 1
+    assert mail.tell(trial.organization.pk, row.pk) == 0
     (sent,) = outbox.outbox
     assert sent.to == [email]
     assert "outside of the gateway" in sent.subject
     assert path(trial, "exceptions", row.pk) in str(sent.body)
+
+
+def test_an_alarm_reaches_whom_it_can_and_waits_for_the_rest(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, first = as_role(trial, "finance")
+    _, second = as_role(trial, "finance")
+    row = one(trial, cause="outside")
+    really = EmailBackend.send_messages
+
+    def picky(self: EmailBackend, messages: Any) -> Any:
+        if messages[0].to == [first]:
+            raise SMTPException("no such mailbox")
+        return really(self, messages)
+
+    outbox.outbox.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "send_messages", picky)
+        with pytest.raises(SMTPException):
+            mail.tell(trial.organization.pk, row.pk)
+    with access.scope(organization_id=trial.organization.pk):
+        BillException.objects.filter(pk=row.pk).update(changed_at=row.changed_at - timedelta(hours=1))
+    assert (trial.organization.pk, row.pk) in mail.waiting()
+    assert mail.tell(trial.organization.pk, row.pk) == 1
+    assert (trial.organization.pk, row.pk) not in mail.waiting()
+    assert [one.to for one in outbox.outbox] == [[second], [first]]
+
+
+def test_an_alarm_is_told_again_when_its_money_has_doubled(trial: Trial) -> None:
+    row = one(trial, cause="outside")
+    with access.scope(organization_id=trial.organization.pk):
+        assert row.alarmed_nano == row.money_nano
+        row.money_nano = 2 * row.money_nano
+        assert not alarms.look(trial.organization, row)
+        row.money_nano += 1
+        assert alarms.look(trial.organization, row)
+        assert not alarms.look(trial.organization, row)

@@ -20,13 +20,16 @@ class Command(OperatorCommand):
         taken = actions.add_parser("import", help="take in a CSV file: day,base,quote,rate")
         taken.add_argument("file", metavar="FILE")
         taken.add_argument("--source", required=True, help="where the rates are from")
+        taken.add_argument(
+            "--backfill", action="store_true", help="also days before the newest of their pair"
+        )
         listed = actions.add_parser("list", help="the newest rate of each pair")
         for made in (taken, listed):
             made.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *, action: str, **options: Any) -> None:
         if action == "import":
-            new = rates.take_in(options["file"], options["source"])
+            new = rates.take_in(options["file"], options["source"], backfill=options["backfill"])
             self.stdout.write(json.dumps({"new": new}) if options["json"] else f"{new} new rates.")
             return
         with access.operator():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -21,6 +23,7 @@ from tenants.models import Membership
 from tests.console.conftest import Tenant, make_person
 from tests.management import client_of
 
+SCOPES = ["usage.read", "prices.write"]
 TERMS = {"provider": "openai", "model": "*", "discount_percent": "-12.5", "source": "group policy"}
 
 
@@ -37,8 +40,14 @@ def buying(tenant: Tenant) -> Tenant:
     return tenant
 
 
-def finance(tenant: Tenant) -> tuple[Client, str]:
-    client = client_of(tenant.organization.pk, ["usage.read", "prices.write"])
+def finance(tenant: Tenant, member: Membership | None = None) -> tuple[Client, str]:
+    """With a key of a member's own; of another one each time, where none is given."""
+    where: dict[str, Any] = {"organization_id": tenant.organization.pk}
+    member = member or services.add_member(**where, actor="test", person=make_person(), role="finance").row
+    _, text = services.issue_management_key(
+        **where, name=f"k-{uuid4().hex[:8]}", scopes=SCOPES, actor=member, own=True
+    )
+    client = Client(headers={"Authorization": f"Bearer {text}"})
     return client, f"/api/v1/organizations/{tenant.organization.slug}/price-proposals"
 
 
@@ -68,6 +77,25 @@ def test_one_proposes_and_another_approves(buying: Tenant) -> None:
     with access.scope(organization_id=buying.organization.pk):
         acts = [one.event["detail"]["action"] for one in OutboxEntry.objects.order_by("pk")]
     assert acts[-3:] == ["price.propose", "price.create", "price.approve"]
+
+
+def test_a_person_is_one_whatever_they_come_with(buying: Tenant) -> None:
+    """By page and by key, under a new address, or by a key of nobody, which they may have made."""
+    where: dict[str, Any] = {"organization_id": buying.organization.pk}
+    person = make_person()
+    member = services.add_member(**where, actor="test", person=person, role="finance").row
+    client, path = finance(buying, member)
+    made = post(client, path, TERMS).json()
+    terms: dict[str, Any] = {**TERMS, "discount_percent": Decimal(3)}
+    by_page = proposals.propose_price(**where, actor=member, **terms)
+    person.email = f"new-{person.email}"
+    person.save()
+    for proposal in (made["id"], by_page.pk):
+        with pytest.raises(PermissionDenied, match="somebody else"):
+            proposals.approve_price(**where, actor=member, proposal_id=proposal)
+        for one in (client, client_of(buying.organization.pk, SCOPES)):
+            assert post(one, f"{path}/{proposal}/approve").status_code == 403
+    assert contracts(buying) == []
 
 
 def test_a_mark_up_is_on_whatever_the_book_says(buying: Tenant) -> None:
