@@ -19,7 +19,20 @@ from dlp.findings import Finding
 _ALPHABET = "BCDFGHJKMNPQRSTVWXZ2346789"
 CODE = 6
 _LONGEST_CODE = 24
+_CODES = re.compile(rf"(?<=_)[{_ALPHABET}]{{{CODE}}}")
 _NO_NAME = re.compile(r"[^A-Z0-9]+")
+
+
+class Taken:
+    """What stands in a text already and looks like a placeholder's core. Read once, however many values it has."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.upper()
+        self._codes = frozenset(_CODES.findall(self._text))
+
+    def __contains__(self, core: str) -> bool:
+        code = core.rpartition("_")[2]
+        return code[:CODE] in self._codes and core in self._text
 
 
 class Placeholders:
@@ -41,11 +54,11 @@ class Placeholders:
         """The value for each core: a placeholder without its brackets, in upper case."""
         return self._values
 
-    def standing_for(self, kind: str, value: str, text: str = "") -> str:
-        """The same for the same kind and value. It is none that occurs in `text`, which stays as it is."""
+    def standing_for(self, kind: str, value: str, taken: Taken | None = None) -> str:
+        """The same for the same kind and value. It is none of those `taken` in the text that stays as it is."""
         core = self._cores.get((kind, value))
         if core is None:
-            core = next(one for one in self._candidates(kind, value) if self._is_free(one, text))
+            core = next(one for one in self._candidates(kind, value) if self._is_free(one, taken))
             self._cores[kind, value] = core
             self._values[core] = value
         return f"[{core}]"
@@ -53,9 +66,9 @@ class Placeholders:
     def replaced(self, text: str, findings: Iterable[Finding]) -> str:
         """The text with a placeholder for each finding. Findings are in order and do not overlap."""
         made: list[str] = []
-        place = 0
+        place, taken = 0, Taken(text)
         for finding in findings:
-            made += text[place : finding.start], self.standing_for(finding.kind, finding.value(text), text)
+            made += text[place : finding.start], self.standing_for(finding.kind, finding.value(text), taken)
             place = finding.end
         return "".join([*made, text[place:]])
 
@@ -71,5 +84,5 @@ class Placeholders:
                 yield f"{name}_{code}"
         raise RuntimeError("no placeholder is free")
 
-    def _is_free(self, core: str, text: str) -> bool:
-        return core not in self._values and core not in text.upper()
+    def _is_free(self, core: str, taken: Taken | None) -> bool:
+        return core not in self._values and (taken is None or core not in taken)

@@ -10,13 +10,13 @@ applications put their users. What is none: names, ids, models, roles, links, im
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dlp.text_files import TextFile
 from orbit.lib import numbers
 
 
@@ -68,7 +68,10 @@ _INNER = frozenset(
 )  # fmt: skip
 _USERS = ("user", "safety_identifier")
 _DESCRIBING = frozenset({"description", "title"})
-_TEXT_FILE = re.compile(r"data:(text/[\w.+-]+|application/(?:json|xml|x-yaml|yaml))(;[\w=.-]+)*;base64,")
+_TEXT_FILE = re.compile(
+    r"data:(?:text/[\w.+-]+|application/(?:json|xml|x-yaml|yaml))(?:;(?!base64,)[\w=.-]+)*(?P<base64>;base64)?,",
+    re.IGNORECASE,
+)
 _TEXT_TYPE = re.compile(r"(?:text/|application/(?:json|xml|x-yaml|yaml)\b)")
 _LONG_NUMBER = 10**8  # a number that large may be a card or a telephone; smaller ones are counts
 DEEPEST = 60
@@ -118,6 +121,16 @@ class _Walk:
 
     def answer(self, value: Any) -> Any:
         return self._content(value, Place.ASSISTANT, 0)
+
+    def template(self, value: Any) -> Any:
+        """A stored prompt: what the application fills in."""
+        if not isinstance(value, dict) or "variables" not in value:
+            return value
+        variables = value["variables"]
+        if isinstance(variables, dict):
+            filled = {name: self._content(one, Place.USER, 0, name) for name, one in variables.items()}
+            variables = _with(variables, filled)
+        return _with(value, {"variables": variables})
 
     def plain(self, value: Any) -> Any:
         return self._content(value, Place.INPUT, 0)
@@ -171,9 +184,9 @@ class _Walk:
             return self._text(value, place)
         try:
             found = numbers.read(value.encode("utf-8", "surrogatepass"))
-        except ValueError:
+            changed = self._values(found, place, "", 0)
+        except ValueError:  # no JSON, or nested deeper than we go
             return self._text(value, place)
-        changed = self._values(found, place, "", 0)
         return value if changed is found else numbers.write(changed).decode()
 
     def _values(self, value: Any, place: Place, key: str, depth: int) -> Any:
@@ -226,12 +239,9 @@ class _Walk:
         if head is None and not (isinstance(kind, str) and _TEXT_TYPE.match(kind)):
             return value
         start = head.end() if head else 0
-        try:
-            text = base64.b64decode(value[start:], validate=True).decode()
-        except ValueError:
-            return value
-        changed = self._text(text, Place.FILE)
-        return value if changed == text else value[:start] + base64.b64encode(changed.encode()).decode()
+        file = TextFile.read(value[start:], is_base64=head is None or head["base64"] is not None)
+        changed = self._text(file.text, Place.FILE)
+        return value if changed == file.text else value[:start] + file.written(changed)
 
     def _text(self, value: str, place: Place, label: str = "", *, raw: bool = False) -> str:
         return self._change(Text(place, value, label, raw)) if value else value
@@ -247,6 +257,7 @@ _FIELDS: dict[Shape, _Fields] = {
     },
     Shape.RESPONSES: lambda walk: {
         "instructions": walk.system,
+        "prompt": walk.template,
         "input": walk.messages,
         "output": lambda value: walk.messages(value, Place.ASSISTANT),
         "output_text": walk.answer,
@@ -260,6 +271,7 @@ _FIELDS: dict[Shape, _Fields] = {
         "systemInstruction": walk.system,
         "system_instruction": walk.system,
         "contents": walk.messages,
+        "generateContentRequest": lambda value: walk.body(value, Shape.GEMINI),
         "content": walk.plain,
         "requests": walk.plain,
         "candidates": walk.answer,

@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterator
 
 _BEYOND = r"[\x80-\xff]+"
+_ANY = rf"(?:[\x00-\x7f]|{_BEYOND})"
 _TOKENS = re.compile(
-    r"""(?P<code>\\x\{(?P<hex>[0-9A-Fa-f]+)\})
+    r"""(?P<quoted>\\Q.*)
+      | (?P<code>\\x(?:\{(?P<hex>[0-9A-Fa-f]+)\}|(?P<two>[0-9A-Fa-f]{2})))
+      | (?P<octal>\\[0-7]{1,3})
       | (?P<letters>\\[pP](?:\{[^}]*\}|.))
       | (?P<escape>\\.)
       | (?P<class>\[\^?\]?(?:\[:\^?\w+:\]|\\x\{[0-9A-Fa-f]+\}|\\.|[^\]\\])*\])
@@ -20,23 +23,30 @@ _TOKENS = re.compile(
       | (?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_OUTSIDE = re.compile(
-    r"\\x\{[0-9A-Fa-f]+\}-\\x\{[0-9A-Fa-f]+\}|\\x\{[0-9A-Fa-f]+\}|\\[pP](?:\{[^}]*\}|.)|[^\x00-\x7f]-[^\x00-\x7f]|[^\x00-\x7f]"
+_SIGN = r"\\x\{[0-9A-Fa-f]+\}|\\x[0-9A-Fa-f]{2}|\\[0-7]{1,3}|\\.|."
+_IN_CLASS = re.compile(
+    rf"(?P<named>\[:\^?\w+:\]|\\[dswDSW])|(?P<letters>\\[pP](?:\{{[^}}]*\}}|.))|(?P<first>{_SIGN})(?:-(?P<last>{_SIGN}))?",
+    re.DOTALL,
 )
 _LARGEST_COUNT = 8  # a larger one becomes "any number": counts make large automata
 
 
 def bytewise(pattern: str) -> bytes:
+    """A pattern with \\Q in it is not taken apart: from there on it is any bytes."""
     return "".join(_wider(pattern)).encode("latin-1")
 
 
 def _wider(pattern: str) -> Iterator[str]:
     for token in _TOKENS.finditer(pattern):
         text = token[0]
-        if token["code"]:
-            yield _literal(chr(int(token["hex"], 16)))
+        if token["quoted"]:
+            yield "(?s:.*)"
+        elif token["code"]:
+            yield _literal(chr(int(token["hex"] or token["two"], 16)))
+        elif token["octal"]:
+            yield _literal(chr(int(text[1:], 8)))
         elif token["letters"]:
-            yield rf"(?:[A-Za-z0-9_]|{_BEYOND}|.)" if text[1] == "P" else rf"(?:[\x21-\x7e]|{_BEYOND})"
+            yield _ANY
         elif token["escape"]:
             yield (
                 rf"(?:{text}|{_BEYOND})"
@@ -61,14 +71,33 @@ def _literal(sign: str) -> str:
 
 
 def _class(text: str) -> str:
-    inner = _OUTSIDE.sub("", text)
-    if inner == text and not text.startswith("[^") and not re.search(r"\\[SWD]|\[:\^", text):
+    """What of it is ASCII, and any bytes beyond if it may hold such a character. One that lies across the border is anything."""
+    opening = "[^" if text.startswith("[^") else "["
+    kept: list[str] = []
+    for item in _IN_CLASS.finditer(text[len(opening) : -1]):
+        if item["letters"]:
+            return _ANY
+        if item["named"] or _code(item["last"] or item["first"]) < 128:
+            kept.append(item[0])
+        elif _code(item["first"]) < 128:
+            return _ANY
+    inner = "".join(kept)
+    if opening == "[" and inner.startswith("^"):
+        inner = "\\" + inner
+    whole = f"{opening}{inner}]"
+    if whole == text and opening == "[" and not re.search(r"\\[SWD]|\[:\^", text):
         return text
-    if inner in ("[]", "[-]"):
-        return rf"(?:{_BEYOND})" if inner == "[]" else rf"(?:-|{_BEYOND})"
-    if inner in ("[^]", "[^-]"):
-        return rf"(?:(?s:.)|{_BEYOND})"
-    return rf"(?:{inner}|{_BEYOND})"
+    if not inner:
+        return _ANY if opening == "[^" else rf"(?:{_BEYOND})"
+    return rf"(?:{whole}|{_BEYOND})"
+
+
+def _code(sign: str) -> int:
+    if sign.startswith("\\x"):
+        return int(sign[2:].strip("{}"), 16)
+    if sign[0] == "\\" and sign[1:].isdigit():
+        return int(sign[1:], 8)
+    return ord(sign[-1])
 
 
 def _count(text: str, least: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from dlp.detectors.engine import compiled
+from dlp.detectors.plain import plain, plain_pattern
 from dlp.detectors.rule import Edge, Rule
 from dlp.findings import Finding
 
@@ -31,7 +32,7 @@ def pattern_fault(pattern: str, *, matches: Sequence[str] = (), spares: Sequence
             f"The pattern has {len(pattern)} characters; {MAX_PATTERN} are the most. Split it into several."
         )
     try:
-        made = compiled(pattern, _PATTERN_BYTES)
+        made = compiled(plain_pattern(pattern), _PATTERN_BYTES)
     except ValueError as error:
         return _engine_fault(str(error))
     if made.search(b"") is not None or made.fullmatch(b"") is not None:
@@ -50,7 +51,7 @@ def pattern_rule(name: str, kind: str, pattern: str, *, score: float = CERTAIN) 
     fault = pattern_fault(pattern)
     if fault is not None:
         raise ValueError(fault)
-    return Rule(name, kind, pattern, score, edge=Edge.NONE, bulky=True)
+    return Rule(name, kind, plain_pattern(pattern), score, edge=Edge.NONE, bulky=True)
 
 
 def dictionary_fault(terms: Sequence[str]) -> str | None:
@@ -82,7 +83,7 @@ def _alternations(terms: Sequence[str]) -> Iterator[str]:
 
 
 def _literal(term: str) -> str:
-    return r"[\s\x{a0}]{1,4}".join(_escaped(word) for word in term.split())
+    return r"[\s\x{a0}]{1,4}".join(_escaped(word) for word in plain(term).split())
 
 
 def _escaped(word: str) -> str:
@@ -111,7 +112,7 @@ def folded(value: str) -> str:
 
 
 def _finds(made: Any, text: str) -> bool:
-    return bool(made.search(text[:MAX_TRIED].encode("utf-8", "replace")))
+    return bool(made.search(plain(text[:MAX_TRIED]).encode("utf-8", "replace")))
 
 
 def _shortened(text: str) -> str:

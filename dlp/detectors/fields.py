@@ -14,31 +14,51 @@ _RULE_LINE = re.compile(r"[\s|:+=-]+")
 _MOST_COLUMNS = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     start: int
     end: int
     header: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    start: int
+    line: str
+    delimiter: str
+    headers: list[str]
+
+    def cells(self) -> Iterator[Cell]:
+        at = self.start
+        for header, value in zip(self.headers, self.line.split(self.delimiter), strict=False):
+            if header:
+                yield Cell(at, at + len(value), header)
+            at += len(value) + len(self.delimiter)
+
+
 class Tables:
-    """Of one text; made on the first question, in one pass over its lines."""
+    """Of one text; made on the first question, in one pass over its lines. Only a row that is asked for is taken apart."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._cells: list[Cell] | None = None
+        self._rows: list[_Row] | None = None
+        self._last: tuple[int, list[Cell]] = (-1, [])
 
     def at(self, place: int) -> Cell | None:
-        if self._cells is None:
-            self._cells = list(cells(self._text))
-        found = bisect_right(self._cells, place, key=lambda cell: cell.start) - 1
-        if found >= 0 and place < self._cells[found].end:
-            return self._cells[found]
-        return None
+        if self._rows is None:
+            self._rows = list(_rows(self._text))
+        number = bisect_right(self._rows, place, key=lambda row: row.start) - 1
+        if number < 0:
+            return None
+        if self._last[0] != number:
+            self._last = number, list(self._rows[number].cells())
+        found = self._last[1]
+        at = bisect_right(found, place, key=lambda cell: cell.start) - 1
+        return found[at] if at >= 0 and place < found[at].end else None
 
 
-def cells(text: str) -> Iterator[Cell]:
-    """Of rows below a header, in order: at least two lines in a row with the same number of the same delimiter."""
+def _rows(text: str) -> Iterator[_Row]:
+    """Those below a header, in order: at least two lines in a row with the same number of the same delimiter."""
     headers: list[str] = []
     delimiter, columns, start = "", 0, 0
     for line in text.splitlines(keepends=True):
@@ -47,7 +67,7 @@ def cells(text: str) -> Iterator[Cell]:
             delimiter, headers = _header(bare)
             columns = bare.count(delimiter) if headers else 0
         elif not _RULE_LINE.fullmatch(bare):
-            yield from _row(bare, start, delimiter, headers)
+            yield _Row(start, bare, delimiter, headers)
         start += len(line)
 
 
@@ -68,11 +88,3 @@ def _is_name(name: str) -> bool:
         and _LETTERS.search(name) is not None
         and sum(map(str.isdigit, name)) <= 2
     )
-
-
-def _row(line: str, start: int, delimiter: str, headers: list[str]) -> Iterator[Cell]:
-    at = start
-    for header, value in zip(headers, line.split(delimiter), strict=False):
-        if header:
-            yield Cell(at, at + len(value), header)
-        at += len(value) + len(delimiter)

@@ -45,9 +45,9 @@ _EXTENSION = r"(?:,? ?(?:ext\.?|x|extension) ?\d{1,5})?"
 
 def rules() -> list[Rule]:
     return [
-        Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, trim=_international_length, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
-        Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, cue=_DIGITS, edge=Edge.NUMBER),
-        Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, edge=Edge.NUMBER, cue=_DIGITS),
+        Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, costly=True, trim=_international_length, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
+        Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, costly=True, cue=_DIGITS, edge=Edge.NUMBER),
+        Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -22,6 +23,38 @@ _HYPHENS = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212, 0xFE63, 0xFF0D
 _SIGNS = {0xFF0B: "+", 0xFF20: "@", 0xFF1A: ":", 0xFF0E: ".", 0xFF08: "(", 0xFF09: ")", 0xFF1D: "="}
 _SAME: Mapping[int, int | str] = MappingProxyType({**_DIGITS, **_SPACES, **_HYPHENS, **_SIGNS})
 
+_PIECES = re.compile(
+    r"(?P<class>\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\])|\\x\{(?P<hex>[0-9A-Fa-f]+)\}|\\.|[^\x00-\x7f]",
+    re.DOTALL,
+)
+_RANGE = re.compile(r"([^\x00-\x7f])-([^\x00-\x7f])")
+
 
 def plain(text: str) -> str:
     return text if text.isascii() else text.translate(_SAME)
+
+
+def plain_pattern(pattern: str) -> str:
+    """The same for a pattern that is searched for in plain texts. A class, unless it is negated, also holds what its signs became."""
+    return _PIECES.sub(_plain_piece, pattern)
+
+
+def _plain_piece(found: re.Match[str]) -> str:
+    text = found[0]
+    if found["class"]:
+        return text if text.startswith("[^") else _with_forms(text)
+    sign = chr(int(found["hex"], 16)) if found["hex"] else text.removeprefix("\\")
+    return _form(ord(sign)) if len(sign) == 1 and ord(sign) in _SAME else text
+
+
+def _with_forms(text: str) -> str:
+    held = {ord(sign) for sign in text if ord(sign) in _SAME}
+    for low, high in _RANGE.findall(text):
+        held.update(sign for sign in _SAME if ord(low) <= sign <= ord(high))
+    return text[:-1] + "".join(sorted({_form(sign) for sign in held})) + "]"
+
+
+def _form(sign: int) -> str:
+    """What the sign became, as a pattern."""
+    form = chr(sign).translate(_SAME)
+    return form if form.isalnum() or form == " " else "\\" + form

@@ -18,11 +18,23 @@ from dlp.findings import Finding, Scan, resolved
 
 MAX_CHARACTERS = 1 << 20
 MAX_MATCHES = 20_000  # of one pattern in one text
+MAX_COSTLY = 3_000  # questions to costly judges about one text
 THRESHOLD = 0.5
 BEFORE = 56  # characters in front of a value in which its context may stand
 AFTER = 18
 _LABEL = 80
 _JOINERS = b".-/"
+
+
+@dataclass
+class _Purse:
+    """How often costly judges may still be asked; below zero they were not, where they should have been."""
+
+    left: int
+
+    def pays(self, rule: Rule) -> bool:
+        self.left -= rule.costly
+        return self.left >= 0 or not rule.costly
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class _Text:
     bulk: Bulk
     tables: Tables
     label: str
+    purse: _Purse
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,15 @@ class Detector:
         text = plain(text[:MAX_CHARACTERS])
         data = text.encode("utf-8", "replace")
         capped = whole > MAX_CHARACTERS
-        asked = _Text(text, data, Offsets(data, text.isascii()), Bulk(data), Tables(text), label[:_LABEL])
+        asked = _Text(
+            text,
+            data,
+            Offsets(data, text.isascii()),
+            Bulk(data),
+            Tables(text),
+            label[:_LABEL],
+            _Purse(MAX_COSTLY),
+        )
         found: list[Finding] = []
         for group in self._may_match(data):
             for count, (start, end) in enumerate(_spans(group, data)):
@@ -75,7 +96,7 @@ class Detector:
                     capped = True
                     break
                 found.extend(_judged(group.rules, asked, start, end, threshold))
-        return Scan(tuple(resolved(found)), capped)
+        return Scan(tuple(resolved(found)), capped or asked.purse.left < 0)
 
     def _may_match(self, data: bytes) -> Iterator[_Group]:
         for place in sorted(self._prefilter.may_occur(data)):
@@ -121,7 +142,7 @@ def _judged(
         score, word = _score(rule, before, after)
         if score < threshold:
             continue
-        if rule.judge is None or rule.judge(Hit(value, before, after, word)):
+        if rule.judge is None or (asked.purse.pays(rule) and rule.judge(Hit(value, before, after, word))):
             yield Finding(place, place + len(value), rule.kind, round(score, 4), rule.name)
 
 

@@ -53,6 +53,33 @@ def test_words_are_found_whole_and_in_any_case() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"Kd–\d+", "Kd–12"),
+        (r"Kd–\d+", "Kd-12"),
+        (r"Kd-\d+", "Kd–１２"),
+        (r"Kd（\d）", "Kd（7）"),
+        (r"Kd\–\d", "Kd–7"),
+        (r"Kd\x{2013}\d", "Kd–7"),
+        (r"Kd[–/]\d", "Kd–7"),
+        ("Kd[０-９]{2}", "Kd５6"),
+        (r"Kd[\p{L}\d]{3}", "Kdß٣x"),
+    ],
+)
+def test_signs_of_many_forms_are_one_in_patterns_too(pattern: str, text: str) -> None:
+    assert pattern_fault(pattern, matches=[text]) is None
+    detector = Detector([pattern_rule("own", "OWN", pattern)])
+    whole = f"a {text} b"
+    assert [one.value(whole) for one in detector.scan(whole).findings] == [text]
+
+
+def test_words_are_found_in_the_form_in_which_they_were_given() -> None:
+    text = "about Projekt – Falke and Projekt - Falke"
+    found = Detector(dictionary_rules("d", "CODE", ["Projekt – Falke"])).scan(text).findings
+    assert [one.value(text) for one in found] == ["Projekt – Falke", "Projekt - Falke"]
+
+
 def test_dictionary_of_the_largest_size_is_compiled_and_found() -> None:
     terms = [f"codename {number:05d}" for number in range(custom.MAX_TERMS)]
     detector = Detector(dictionary_rules("d", "CODE", terms))

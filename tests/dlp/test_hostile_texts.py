@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlp.detectors import scan
+from dlp.detectors import fields, phones, scan
 from dlp.detectors.rule import Edge, Hit, Rule
 from dlp.detectors.scan import Detector
 
@@ -21,6 +21,7 @@ UNITS = {
     "table": "a|",
     "street": "1 Aa Aa ",
     "plus": "+1 ",
+    "phones of nowhere": "(000) 000-0000 ",
 }
 SIZE = 6_000
 
@@ -49,6 +50,43 @@ def test_questions_grow_no_faster_than_the_text(
     once = _asked(monkeypatch, detector, unit * (SIZE // len(unit)))
     twice = _asked(monkeypatch, detector, unit * (2 * SIZE // len(unit)))
     assert twice <= 2 * once + 40
+
+
+def test_judges_that_take_long_are_asked_only_so_often(
+    monkeypatch: pytest.MonkeyPatch, detector: Detector
+) -> None:
+    asked = 0
+    possible = phones._is_valid
+
+    def counted(value: str, region: str | None) -> bool:
+        nonlocal asked
+        asked += 1
+        return possible(value, region)
+
+    monkeypatch.setattr(phones, "_is_valid", counted)
+    monkeypatch.setattr(scan, "MAX_COSTLY", 20)
+    assert detector.scan("call (000) 000-0000 " * 200).capped
+    plans = len(phones._TYPICAL_REGIONS) + len(phones._REGIONS) + 8
+    assert 20 < asked <= 20 * plans
+
+
+def test_a_table_of_nothing_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "ab," * 64 + "cd\n" + ("," * 64 + "\n") * 2_000
+    found = fields.Tables(text)
+    made = 0
+    really = fields.Cell
+
+    def counted(*given: object) -> object:
+        nonlocal made
+        made += 1
+        return really(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fields, "Cell", counted)
+    rows = text.splitlines(keepends=True)
+    last = len(text) - len(rows[-1])
+    for place in range(last, last + 40):
+        found.at(place)
+    assert made == 65
 
 
 def test_surroundings_that_a_rule_is_shown_are_bounded(detector: Detector) -> None:

@@ -40,6 +40,21 @@ def test_one_that_stands_in_the_text_already_is_not_taken() -> None:
     assert not changed.startswith(taken)
 
 
+def test_a_text_is_read_once_however_many_values_it_has() -> None:
+    class Counted(str):
+        __slots__ = ()
+
+        def upper(self) -> str:
+            read.append(1)
+            return super().upper()
+
+    read: list[int] = []
+    text = Counted("".join(f"{number:06d}" for number in range(500)))
+    found = [Finding(place, place + 6, "N", 0.9, "r") for place in range(0, len(text), 6)]
+    changed = Placeholders(KEY).replaced(text, found)
+    assert (changed.count("[N_"), len(read)) == (500, 1)
+
+
 def test_odd_name_of_a_kind_becomes_letters() -> None:
     assert Placeholders(KEY).standing_for("mitarbeiter-nr!", "7").startswith("[MITARBEITER_NR_")
 

@@ -39,11 +39,13 @@ def _made(pattern: str) -> Hyperscan:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(?i)straße", "(?i)[а-яё]{2,4}!", "[^a]{2}x", "ж?b", r"\S\S\d", ".{3}z", r"[\x{3400}-\x{9fff}]{2}号", "[é-]+q", r"\pL{2}\d", "a{20,30}b", r"[]x]y", r"\D{2}"],
+    ["(?i)straße", "(?i)[а-яё]{2,4}!", "[^a]{2}x", "ж?b", r"\S\S\d", ".{3}z", r"[\x{3400}-\x{9fff}]{2}号", "[é-]+q", r"\pL{2}\d", "a{20,30}b", r"[]x]y", r"\D{2}",
+     r"[\p{L}\d]{8}", r"a[\pL]{3}", r"x[A-ÿ]{3}", r"[A-ž]{4}-\d", r"x[\x{30}-\x{39}]{2}", r"[\x{0}-\x{7f}]+!", r"b\xe9", r"a\pZb", r"a\PLb", r"\Qa.\E", r"b\351", r"[^\x{e9}]q", r"[\xe9]u", r"[é^a]!"],
 )  # fmt: skip
+@example(text="x12 béu abq a b a\nb xÀÁÂ aéé! ABCD-1 a. abcdefgh")
 @example(text="abcdefghi zzz")
 @example(text="漢字号 ажж! STRASSE STRAẞE straße")
-@given(text=st.text(alphabet="aAbxyzq1!-]Жжßéю漢号äSTRAEstrae", max_size=40))
+@given(text=st.text(alphabet="aAbxyzq1!-].\n Жжßéю漢号äSTRAEstrae", max_size=40))
 @settings(max_examples=40, deadline=None)
 def test_pattern_of_bytes_misses_nothing_that_the_pattern_finds(pattern: str, text: str) -> None:
     data = text.encode()

@@ -155,3 +155,39 @@ def test_body_nested_too_deep_is_refused() -> None:
         content = [content]
     with pytest.raises(ValueError, match="nested deeper"):
         texts({"messages": [{"role": "user", "content": content}]}, Shape.CHAT)
+
+
+CARRIED = [
+    "data:text/csv;base64," + base64.b64encode("name;Müller".encode("latin-1")).decode(),
+    "data:text/csv;charset=utf-16;base64," + base64.b64encode("name;Müller".encode("utf-16")).decode(),
+    "data:TEXT/plain;base64,bmFtZTtN\r\nw7xsbGVy",
+    "data:text/plain,name;M%C3%BCller",
+]
+
+
+@pytest.mark.parametrize("carried", CARRIED, ids=["latin-1", "utf-16", "lines", "percent"])
+def test_a_text_file_is_read_however_it_is_carried(carried: str) -> None:
+    body = {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": carried}}]}]}
+    assert [one.value.removeprefix("\ufeff") for one in texts(body, Shape.CHAT)] == ["name;Müller"]
+    assert walked(body, Shape.CHAT, lambda text: text.value) is body
+    made = walked(body, Shape.CHAT, lambda text: text.value.replace("Müller", "[漢]"))
+    assert [one.value.removeprefix("\ufeff") for one in texts(made, Shape.CHAT)] == ["name;[漢]"]
+
+
+def test_what_is_no_base64_is_not_left_unread() -> None:
+    body = {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": "data:text/plain;base64,anna@example.org"}}]}]}  # fmt: skip
+    assert [one.value for one in texts(body, Shape.CHAT)] == ["anna@example.org"]
+
+
+def test_what_fills_a_stored_prompt_and_a_counted_request_is_read() -> None:
+    prompt = {"id": "pmpt_1", "variables": {"name": "Anna", "photo": {"type": "input_text", "text": "Max"}}}
+    found = texts({"prompt": prompt, "input": "Hi"}, Shape.RESPONSES)
+    assert [(one.value, one.label) for one in found] == [("Anna", "name"), ("Max", ""), ("Hi", "")]
+    counted = {"generateContentRequest": {"contents": [{"role": "user", "parts": [{"text": "Anna"}]}]}}
+    assert [one.value for one in texts(counted, Shape.GEMINI)] == ["Anna"]
+
+
+def test_a_result_nested_deeper_than_we_go_is_one_text() -> None:
+    deep = "[" * (DEEPEST + 5) + '"anna@example.org"' + "]" * (DEEPEST + 5)
+    body = {"messages": [{"role": "tool", "tool_call_id": "c", "content": deep}]}
+    assert [one.value for one in texts(body, Shape.CHAT)] == [deep]
