@@ -8,6 +8,7 @@ import random
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,15 @@ import django
 
 from faults import book
 from faults.book import Trial
+from orbit.launcher.state import PROJECT
 
 if TYPE_CHECKING:
     from faults.scenario import Scenario
     from faults.servers import Servers
     from faults.stage import Stage
+
+
+EVIDENCE = PROJECT / ".orbit/wrong-trials"
 
 
 def main() -> None:
@@ -51,6 +56,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--outcomes", type=Path, default=book.OUTCOMES, metavar="DIR", help="where trials are written down"
     )
+    parser.add_argument(
+        "--evidence", type=Path, default=EVIDENCE, metavar="DIR",
+        help="where a wrong trial leaves how everything stood, for scenarios that can tell (.orbit/wrong-trials)",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="the scenarios, and how far each is")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md from the outcomes")
     return parser.parse_args()
@@ -80,7 +89,7 @@ def _run(scenario: Scenario, servers: Servers, options: argparse.Namespace) -> N
     servers.revive()
     with scenario.stage(servers) as stage:
         while time.monotonic() < ends and _wanted(options.trials, ran, done, scenario.needs):
-            trial = _trial(scenario, stage, number + ran, seed + ran, commit)
+            trial = _trial(scenario, stage, number + ran, seed + ran, commit, options.evidence)
             book.append(trial, options.outcomes)
             ran, done = ran + 1, done + trial.units
             _say(trial, done, scenario)
@@ -92,7 +101,7 @@ def _wanted(trials: int | None, ran: int, done: int, needs: int) -> bool:
     return ran < trials if trials is not None else done < needs
 
 
-def _trial(scenario: Scenario, stage: Stage, number: int, seed: int, commit: str) -> Trial:
+def _trial(scenario: Scenario, stage: Stage, number: int, seed: int, commit: str, evidence: Path) -> Trial:
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     chance = random.Random(f"{scenario.name} {seed}")  # noqa: S311 - to repeat, not to hide
     try:
@@ -101,6 +110,8 @@ def _trial(scenario: Scenario, stage: Stage, number: int, seed: int, commit: str
         outcome, units, wrongs, figures = (
             "broken" if found.wrongs else "held", found.units, found.wrongs[:20], found.figures,
         )  # fmt: skip
+        if found.wrongs and found.leave is not None:
+            _leave(found.leave, evidence / f"{scenario.name}-{number}")
     except Exception:
         traceback.print_exc()
         outcome, units, figures = "crashed", 0, {}
@@ -119,6 +130,15 @@ def _trial(scenario: Scenario, stage: Stage, number: int, seed: int, commit: str
         wrongs,
         dict(figures),
     )
+
+
+def _leave(leave: Callable[[Path], None], folder: Path) -> None:
+    """The trial counts as it was found, whatever becomes of this."""
+    try:
+        leave(folder)
+        print(f"how everything stood is in {folder}", file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
 
 
 def _say(trial: Trial, done: int, scenario: Scenario) -> None:

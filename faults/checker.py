@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -73,18 +73,27 @@ class Books:
         return int({**sums, "cost": cost}[meter])
 
 
-def read(store: Redis, provider: ProviderHandle, tenant: Tenant, *, rest_s: float) -> Books:
+def read(
+    store: Redis,
+    provider: ProviderHandle,
+    tenant: Tenant,
+    *,
+    rest_s: float,
+    settled: Callable[[], bool] = lambda: True,
+) -> Books:
     """Waits until the trial has come to rest, and reads everything. `rest_s` is the life of a lease.
 
-    What a dead worker knew of a lapsed call may come at any later time, and corrects ledger and counters: should something
-    have come while they were read, they are read again.
+    What a dead worker knew of a lapsed call may come at any later time, and corrects ledger and counters: `settled` tells
+    whether all of that is done with. Counters and ledger are of one moment: at rest before they are read, and the same after.
     """
     provider.wait_idle(timeout_s=30)
     deadline = time.monotonic() + rest_s + REST_S
     while True:
-        while not _at_rest(store, tenant.shard) and time.monotonic() < deadline:
+        late = time.monotonic() >= deadline
+        moment = _rest(store, tenant.shard) if settled() else None
+        if moment is None and not late:
             time.sleep(0.05)
-        before = _moment(store, tenant.shard)
+            continue
         books = Books(
             tenant.events(),
             [one for one in provider.requests() if user_of(one).startswith(tenant.tag)],
@@ -92,7 +101,7 @@ def read(store: Redis, provider: ProviderHandle, tenant: Tenant, *, rest_s: floa
             store.zcard(keys.leases(tenant.shard)),
             _unread(store, tenant.shard),
         )
-        if _moment(store, tenant.shard) == before or time.monotonic() >= deadline:
+        if late or _rest(store, tenant.shard) == moment:
             return books
 
 
@@ -123,11 +132,13 @@ def values(store: Redis, names: list[str]) -> list[Counter]:
     return [Counter.unpack(value) if value else Counter() for value in found]
 
 
-def _at_rest(store: Redis, shard: int) -> bool:
+def _rest(store: Redis, shard: int) -> tuple[Any, ...] | None:
+    """The moment of a shard where nothing is open and nothing waits. None when something does, or nobody answers."""
     try:
-        return not store.zcard(keys.leases(shard)) and not _unread(store, shard)
+        moment = _moment(store, shard)  # first: what comes after it is in it, or makes it another
+        return None if store.zcard(keys.leases(shard)) or _unread(store, shard) else moment
     except RedisError:
-        return False
+        return None
 
 
 def _moment(store: Redis, shard: int) -> tuple[Any, ...]:
@@ -221,6 +232,21 @@ def _truth(books: Books) -> Iterable[str]:
             yield f"I3: {event.end_user} lapsed at {event.cost_nano}, the provider made {cost}"
 
 
+def finished(books: Books, seen: Iterable[Seen]) -> Iterable[str]:
+    """Whose worker is dead is charged exactly all the same, once its journal was settled: it had written down how the call
+    ended before its client saw that."""
+    truth = {user_of(one): one["cost_nano"] for one in books.served}
+    charged: Tally[str] = Tally()
+    for event in books.events:
+        charged[str(event.request_id)] += event.cost_nano or 0
+    for call in seen:
+        if call.status == 200 and call.finished and charged[str(call.request_id)] != truth.get(call.user):
+            yield (
+                f"I5: the client of {call.user} saw it finish, and the ledger has {charged[str(call.request_id)]} for it, "
+                f"the provider {truth.get(call.user)}"
+            )
+
+
 def _of(events: Iterable[Event], owner: str, span: tuple[datetime, datetime]) -> list[Event]:
     return [
         event
@@ -248,7 +274,8 @@ def _losses(books: Books, seen: Sequence[Seen]) -> Iterable[str]:
     ids = {str(event.request_id) for event in books.calls}
     for call in seen:
         if call.status == 200 and call.request_id not in ids:
-            yield f"I5: the client of {call.user} saw an answer, and the ledger has no {call.request_id}"
+            end = "finish" if call.finished else "begin"
+            yield f"I5: the client of {call.user} saw its answer {end}, and the ledger has no {call.request_id}"
         if call.status == 401:
             yield f"a valid key was answered 401 ({call.user})"
         if call.code == "internal_error":

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from orbit.launcher import state
 
@@ -122,10 +123,11 @@ def running(
     writers: int = 1,
     senders: int = 0,
     longest_s: float | None = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[Gateway]:
     """So many workers on one listening socket, as the launcher runs them, so many writers of the ledger, and senders of it.
 
-    No task of the writers rests longer than `longest_s`.
+    No task of the writers rests longer than `longest_s`. What all of them say goes to `log`, opened to append; else to our own.
     """
     more = [] if longest_s is None else ["--longest-s", str(longest_s)]
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
@@ -137,6 +139,7 @@ def running(
             pass_fds=[fd],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=log,
         )
         gateway = Gateway(process, port)
         try:

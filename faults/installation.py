@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 import time
@@ -10,6 +11,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +27,7 @@ from faults.gateway import Gateway
 from faults.servers import Server, Servers
 from faults.tenants import Tenant, make_tenant
 from orbit.demo.provider.process import ProviderHandle, running_provider
+from quotas import journal
 from tests.audit.sinks.harness import Harness
 from tests.audit.sinks.harnesses import LinesHarness, WebhookHarness
 
@@ -54,12 +57,24 @@ class Installation:
     folder: Path
     harnesses: tuple[Harness, ...]
     struck: Tally[str] = field(default_factory=Tally)
+    strikes: list[tuple[str, str]] = field(default_factory=list)  # of this trial: when, and what
+
+    @property
+    def log(self) -> Path:
+        """What the processes of this trial had to say."""
+        return self.folder / "processes.log"
+
+    @property
+    def journals(self) -> Path:
+        return self.folder / "data/journals"
 
     def begin(self) -> None:
         """Before each trial: all is there, and the oracle forgets the last one."""
         self.wait_whole()
         self.provider.wait_idle(timeout_s=30)
         self.provider.reset()
+        self.strikes.clear()
+        os.truncate(self.log, 0)
 
     def tenant(self, limits: list[dict[str, Any]], **policy: Any) -> Tenant:
         return make_tenant(self.provider.base_url, limits, **policy)
@@ -68,7 +83,13 @@ class Installation:
         return Crowd(self.gateway.port, asks, at_once)
 
     def read(self, tenant: Tenant) -> Books:
-        return checker.read(self.store, self.provider, tenant, rest_s=REST_S)
+        return checker.read(
+            self.store, self.provider, tenant, rest_s=REST_S, settled=lambda: not self.left_behind()
+        )
+
+    def left_behind(self) -> int:
+        """How many dead workers' journals are not settled yet."""
+        return max(0, len(journal.standing(self.journals)) - WEB)
 
     def strike(self, chance: random.Random) -> None:
         """Kills one part, or several where a server is one of them: what dies with it or while it is away."""
@@ -81,11 +102,14 @@ class Installation:
     def _strike_process(self, part: str, chance: random.Random) -> None:
         running = {"web": self.gateway.web, "writer": self.gateway.writers, "sender": self.gateway.senders}
         if running[part]:
-            self.gateway.kill(chance.choice(running[part]))
+            pid = chance.choice(running[part])
+            self._note(part, pid)
+            self.gateway.kill(pid)
             self.struck[part] += 1
 
     def _strike_server(self, part: str, chance: random.Random) -> None:
         server: Server = self.servers.valkey if part == "store" else self.servers.postgres
+        self._note(part)
         self.servers.kill(server)
         self.struck[part] += 1
         time.sleep(chance.uniform(0, DOWN_S))
@@ -93,7 +117,12 @@ class Installation:
             self._strike_process(chance.choice(["web", "writer", "sender"]), chance)
             time.sleep(chance.uniform(0, 0.2))
         self.servers.start(server)
+        self._note(f"{part} is back")
         forget_connections()
+
+    def _note(self, what: str, pid: int | None = None) -> None:
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.strikes.append((moment, what if pid is None else f"{what} {pid}"))
 
     def wait_whole(self) -> None:
         self.gateway.wait_for(web=WEB, writers=1, senders=1)
@@ -169,7 +198,7 @@ def installation(servers: Servers, *, environment: dict[str, str] | None = None)
             "ORBIT_LEASE_S": str(LEASE_S),
             "ORBIT_WORKERS": str(WEB),
             "ORBIT_DRAIN_S": "1",
-            "ORBIT_LOG_LEVEL": "CRITICAL",  # that its parts die is known
+            "ORBIT_LOG_LEVEL": "WARNING",
             "ORBIT_REDIS_TIMEOUT_MS": "2000",
             **{
                 ref.removeprefix("env://"): value for one in harnesses for ref, value in one.secrets().items()
@@ -177,7 +206,8 @@ def installation(servers: Servers, *, environment: dict[str, str] | None = None)
             **(environment or {}),
         }
         store = stack.enter_context(Redis.from_url(settings.REDIS_URL, socket_timeout=10))
-        running = stack.enter_context(gateway.running(usual, web=WEB, senders=1, longest_s=SIGNS_S))
+        log = stack.enter_context(open(folder / "processes.log", "ab"))
+        running = stack.enter_context(gateway.running(usual, web=WEB, senders=1, longest_s=SIGNS_S, log=log))
         yield Installation(servers, provider, running, store, folder, harnesses)
 
 

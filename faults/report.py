@@ -25,7 +25,10 @@ found. `make faults ARGS="--scenario kills --max-minutes 30"` adds trials; `--li
 - Every trial ends with the same questions: nothing over a limit, one terminal event for each call, the store's counters equal
   to the ledger's sums to the last nano-unit, nothing held, no slot taken, nothing waiting, no call lost, no valid key refused.
 - *0 failures in N* bounds the true rate at 95 % by 3/N. A run that is shorter than what its bar asks for is not met.
-- A trial that could not be ended counts as a failure. Trials of another version of a scenario are kept and not counted.
+- A wrong trial of `trail` leaves in `.orbit/wrong-trials` how everything stood: what clients saw, provider, ledger, stream, leases, counters,
+  journals, logs, and when which part was killed (`faults/evidence.py`).
+- A trial that could not be ended counts as a failure. Trials of another version of a scenario are kept and not counted; where one of
+  them failed and it is known why, the scenario says so.
 """
 TOO_SHORT, NOT_MET, MET = "NOT MET (too short)", "NOT MET", "met"
 
@@ -36,11 +39,10 @@ def present(scenario: Scenario, trials: Iterable[Trial]) -> list[Trial]:
 
 
 def text(scenarios: Sequence[Scenario], folder: Path = book.OUTCOMES) -> str:
-    found = [(one, present(one, book.trials(one.name, folder))) for one in scenarios]
-    return (
-        "\n".join([HEAD, *_summary(found), *(_section(*one) for one in found), *_mutants(folder)]).rstrip()
-        + "\n"
-    )
+    all_of = {one.name: book.trials(one.name, folder) for one in scenarios}
+    found = [(one, present(one, all_of[one.name])) for one in scenarios]
+    sections = [_section(one, trials) + _former(one, all_of[one.name]) for one, trials in found]
+    return "\n".join([HEAD, *_summary(found), *sections, *_mutants(folder)]).rstrip() + "\n"
 
 
 def verdict(scenario: Scenario, trials: Sequence[Trial]) -> str:
@@ -128,6 +130,21 @@ def _section(scenario: Scenario, trials: Sequence[Trial]) -> str:
         ]
     wrongs = [f"- trial {one.trial} (seed {one.seed}): {wrong}" for one in trials for wrong in one.wrongs[:3]]
     return "\n".join([*lines, "", *wrongs[:20], *([""] if wrongs else [])])
+
+
+def _former(scenario: Scenario, trials: Sequence[Trial]) -> str:
+    """What trials of former versions found, for a scenario that says what became of it."""
+    if not scenario.past:
+        return ""
+    lines = ["", f"{_sentence(scenario.past)}", ""]
+    for version in sorted({one.version for one in trials} - {scenario.version}):
+        some = [one for one in trials if one.version == version]
+        bad = [one for one in some if one.outcome != "held"]
+        lines.append(
+            f"- version {version}: {_units(some):,} {scenario.unit} in {len(some):,} trials, {len(bad)} failed"
+        )
+        lines += [f"  - trial {one.trial} (seed {one.seed}): {'; '.join(one.wrongs[:2])}" for one in bad]
+    return "\n".join([*lines, ""])
 
 
 def _sentence(words: str) -> str:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 StageT = TypeVar("StageT")
@@ -19,6 +20,9 @@ class Found:
     wrongs: list[str]
     units: int = 1
     figures: dict[str, Figure] = field(default_factory=dict)
+    leave: Callable[[Path], None] | None = (
+        None  # what tells how things stand, into a folder, should something be wrong
+    )
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,4 @@ class Scenario:
     stage: Callable[[Any], AbstractContextManager[Any]]  # given the servers of the run
     trial: Callable[[Any, random.Random], Found]
     measures: tuple[Measure, ...] = ()
+    past: str = ""  # what became of the failures of former versions

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from faults import auditor, checker
+from faults import auditor, checker, evidence
 from faults.clients import Ask, chat
 from faults.installation import PARTS, Installation, Traffic, installation
 from faults.kills import KEY_LIMITS, LEAKED, LIMITS, lapsed, leaked
@@ -51,10 +51,12 @@ def trail(stage: Installation, chance: random.Random, kills: int = KILLS) -> Fou
     for one in tenants:
         books = stage.read(one)
         mine = [call for call in seen if call.user.startswith(one.tag)]
-        wrongs += checker.wrongs(books, one, mine)
+        wrongs += [*checker.wrongs(books, one, mine), *checker.finished(books, mine)]
         for name, figure in {**leaked(books), "lapsed": lapsed(books)}.items():
             figures[name] = figures[name] + figure  # type: ignore[operator]
     figures["rest_s"] = round(time.monotonic() - began, 1)
+    if behind := stage.left_behind():
+        wrongs.append(f"I5: what {behind} dead workers had written down is not settled")
     found = auditor.examine(tenants, stage.harnesses, stage.folder, everything=chance.random() < 0.1)
     figures |= {f"killed_{part}": struck[part] for part in PARTS}
     figures |= {
@@ -63,7 +65,13 @@ def trail(stage: Installation, chance: random.Random, kills: int = KILLS) -> Fou
         "events": found.events // len(stage.harnesses),
         "again": found.again,
     }
-    return Found(wrongs + found.wrongs, struck.total(), figures)
+    wrongs += found.wrongs
+    return Found(
+        wrongs,
+        struck.total(),
+        figures,
+        lambda folder: evidence.leave(folder, stage, tenants, seen, wrongs),
+    )
 
 
 def _mixed(tenant: Tenant, chance: random.Random) -> Any:
@@ -81,10 +89,11 @@ def _mixed(tenant: Tenant, chance: random.Random) -> Any:
 
 SCENARIOS = [
     Scenario(
-        "trail", 3,
+        "trail", 5,
         "SIGKILL at any moment under load to web workers, the ledger's writer, the sender of the sinks, Valkey "
         "(append-only file synced with each command) and Postgres (fsync)",
-        "every call that a client saw finish is once in the ledger and at least once in each sink; no gap in any "
+        "every call that a client saw finish is once in the ledger, charged what the provider made of it, and at least once in each "
+        "sink; nothing that a dead worker had written down is left; no gap in any "
         "sequence; chain and checkpoints verify, also by the stand-alone verifier from a sink's file; the ledger "
         "says what the provider says",
         1000, "kills", whole, trail,
@@ -98,5 +107,10 @@ SCENARIOS = [
             Measure("events", "events compared in each sink", "sum"),
             Measure("again", "events that a sink was sent more than once", "sum"),
         ),
+        "trials of former versions counted less, and some failed. Trials 1 and 2: the check did not wait until all was written. Trial 52, which "
+        "repeats the seed of trial 11 and failed like it: the trial's own background ran its tasks as functions and not as Celery does, so "
+        "that the connection which a killed Postgres had left stayed broken and the reaper failed from then on; the open leases were ended "
+        "as soon as that process was killed too, and no call was lost. Of trial 11 no more is left than its line. Trial 36: most likely its check "
+        "read the ledger before a correction came and the counters after it; both are now read at one moment",
     ),
 ]  # fmt: skip

@@ -25,6 +25,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
+from celery import Task
 from django.core.management import call_command
 
 import orbit.asgi  # noqa: F401 - it sets Django up and brings in all that a worker needs
@@ -123,9 +124,10 @@ def write_forever(longest_s: float) -> None:
         time.sleep(LOOK_S)
 
 
-def _attempt(task: Callable[[], object]) -> None:
+def _attempt(task: Task[[], object]) -> None:
+    """As a worker of Celery runs it, its signals among it: `orbit.celery` looks after broken connections at them."""
     try:
-        task()
+        task.apply(throw=True)
     except Exception as error:
         logger.warning("a task failed and is tried again: %s", type(error).__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.storing import Contents
-from proxy.supervisor import Supervisor
+from proxy.supervisor import Supervisor, forever
 from proxy.trail import Marks, Trail
 from proxy.upstream import Upstream
 from proxy.watch import Watch
@@ -32,11 +33,11 @@ from tenants.secrets import Cache, CannotRead
 
 logger = logging.getLogger(__name__)
 
-SYNC_S = 1.0
-TELL_S = 1.0
+SYNC_S = 1.0  # between two syncs of the journal
+TRIM_S = 15.0  # after which it drops what the ledger has
+TELL_S = 1.0  # after which workers tell each other which providers should be left alone
 RENEW_S = 5.0
 CONTENTS_S = 5.0  # for contents that wait, when a worker stops
-TRIM_EVERY = 15  # of those
 RENEWALS = 7.5  # in the life of a lease: with 30 s, a call whose key is taken away ends within 5 s
 
 
@@ -88,10 +89,16 @@ def start() -> Runtime:
     admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor, Trail(store, marks))
     upstream = Upstream(egress, admissions, settler, health)
     chores = [
-        asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / RENEWALS), name="renew"),
-        asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
-        asyncio.create_task(_tell(health, store), name="health"),
-        asyncio.create_task(_stay_logged_in(snapshots.credentials), name="secret stores"),
+        *(
+            asyncio.create_task(forever(work, every_s, name), name=name)
+            for name, work, every_s in (
+                ("renew", settler.renew, settings.ORBIT_LEASE_S / RENEWALS),
+                ("journal", partial(asyncio.to_thread, journal.sync), SYNC_S),
+                ("trim", partial(_trim, journal, engine, snapshots), TRIM_S),
+                ("health", partial(health.exchange, store), TELL_S),
+                ("secret stores", partial(_stay_logged_in, snapshots.credentials), RENEW_S),
+            )
+        ),
         asyncio.create_task(contents.write_forever(), name="contents"),
     ]
     return Runtime(
@@ -128,32 +135,12 @@ async def stop(runtime: Runtime) -> None:
     runtime.link.close()
 
 
-async def _keep(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:
-    """Brings the journal to disk every second, and drops what the ledger has."""
-    turn = 0
-    while True:
-        await asyncio.sleep(SYNC_S)
-        turn += 1
-        await asyncio.to_thread(journal.sync)
-        if turn % TRIM_EVERY == 0:
-            await _trim(journal, engine, snapshots)
-
-
-async def _tell(health: Health, store: Link) -> None:
-    """Shares with the other workers which providers should be left alone."""
-    while True:
-        await asyncio.sleep(TELL_S)
-        await health.exchange(store)
-
-
 async def _stay_logged_in(credentials: Cache) -> None:
     """Renews what lets us read from secret stores, also while nobody calls."""
-    while True:
-        await asyncio.sleep(RENEW_S)
-        try:
-            await asyncio.to_thread(credentials.keep)
-        except CannotRead as error:
-            logger.warning("a secret store does not renew our way in: %s", error)
+    try:
+        await asyncio.to_thread(credentials.keep)
+    except CannotRead as error:
+        logger.warning("a secret store does not renew our way in: %s", error)
 
 
 async def _trim(journal: Journal, engine: Engine, snapshots: Snapshots) -> None:

@@ -127,29 +127,31 @@ class Settler:
                 break
             except (StoreUnavailable, StoreError, OrbitError) as error:
                 logger.warning("settlement of %s waits: %s", lease.id, error)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_S)
+            except (
+                Exception
+            ):  # given up, the lease would be renewed as long as this worker lives, and never end
+                logger.exception("settlement of %s waits", lease.id)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_S)
         self._closed(lease, stream_id)
 
     def _closed(self, lease: Lease, stream_id: str) -> None:
         self.open.get(lease.shard, {}).pop(lease.id, None)
         self.journal.confirmed(lease.shard, lease.id, stream_id)
 
-    async def renew_forever(self, every_s: float) -> None:
+    async def renew(self) -> None:
         """Prolongs every open lease of this worker, one call a shard, and hears whose key was taken away meanwhile."""
-        while True:
-            await asyncio.sleep(every_s)
-            for shard, leases in list(self.open.items()):
-                if not leases:
-                    del self.open[shard]
-                    continue
-                try:
-                    renewal = await self.engine.renew(shard, [one.lease for one in leases.values()])
-                    self.watch.told(shard, leases.values(), renewal)
-                    for lost in renewal.gone:
-                        await self._look_after(leases.get(lost))
-                except (StoreUnavailable, StoreError) as error:
-                    logger.warning("leases of shard %s are not renewed: %s", shard, error)
+        for shard, leases in list(self.open.items()):
+            if not leases:
+                del self.open[shard]
+                continue
+            try:
+                renewal = await self.engine.renew(shard, [one.lease for one in leases.values()])
+                self.watch.told(shard, leases.values(), renewal)
+                for lost in renewal.gone:
+                    await self._look_after(leases.get(lost))
+            except (StoreUnavailable, StoreError) as error:
+                logger.warning("leases of shard %s are not renewed: %s", shard, error)
 
     async def recover(self, serves: Serves) -> None:
         """After the store was away: brings it what it has not got, before anything new is reserved.

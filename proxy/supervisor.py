@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 10  # for what was told to stop; the first count of tokens in a process takes a moment
+
+
+async def forever(work: Callable[[], Awaitable[None]], every_s: float, name: str) -> None:
+    """A chore of the worker, until it is cancelled. What fails is logged and done again: nothing ends the chore itself."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except Exception:
+            logger.exception("chore %r failed, and is done again", name)
 
 
 class Supervisor:

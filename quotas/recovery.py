@@ -19,7 +19,7 @@ from django.db import connections
 from redis import exceptions
 
 from audit.ledger import correction_id
-from audit.models import Event, ShardPosition
+from audit.models import DeadLetter, Event, ShardPosition
 from orbit.lib import access
 from orbit.lib.store import client, run_of, scan
 from quotas import keys
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 LOCK = 0x0B18  # first half of the advisory lock; the second is the shard
 NOTHING_READ = "0-0"
+SKEW_MS = 60_000  # by which the clocks of two servers may differ
+AT_ONCE = 1000  # entries of a stream, or of a journal
 
 
 def behind(shard: int) -> bool:
@@ -68,11 +70,6 @@ def rebuild(shard: int, given_up: str, journals: Path) -> bool:
             raise exceptions.ConnectionError("the store started anew meanwhile")
         store.eval(OPEN.source, 1, keys.meta(shard), "", secrets.token_hex(8), "1" if lost else "", run)
     return True
-
-
-def close(shard: int) -> None:
-    """Makes the next reservation rebuild the shard."""
-    client().hdel(keys.meta(shard), "epoch")
 
 
 def reopen(shard: int, journals: Path) -> None:
@@ -116,9 +113,42 @@ def _order(stream_id: str) -> tuple[int, int]:
 
 def _go_on_after(shard: int, position: str) -> None:
     """Lets the stream's ids go on after what the ledger has read, also where the new store's clock is behind."""
-    if _order(_last_id(shard)) < _order(position):
-        milliseconds, number = _order(position)
+    last, (milliseconds, number) = _order(_last_id(shard)), _order(position)
+    if last < (milliseconds, number):
         client().xadd(keys.stream(shard), {"k": "mark"}, id=f"{milliseconds}-{number + 1}")
+    _pass_again(shard, max(0, min(last[0], milliseconds) - SKEW_MS), position)
+
+
+def _pass_again(shard: int, since_ms: int, position: str) -> None:
+    """Settlements go to a new server before anybody rebuilds. While its clock is behind they get ids that the ledger
+    takes for read: those come once more, under ids that it has not passed."""
+    store, start = client(), str(since_ms)
+    while True:
+        some: Any = store.xrange(keys.stream(shard), min=start, max=position, count=AT_ONCE)
+        if not some:
+            return
+        start = f"({some[-1][0].decode()}"
+        ended = {stream_id.decode(): call for stream_id, fields in some if (call := _call_of(fields))}
+        found = in_ledger(set(ended.values()))
+        for stream_id, fields in some:
+            booked = found.get(ended.get(stream_id.decode(), ""))
+            lacks = booked is None or (booked.lapsed and fields[b"k"] == b"late")
+            if stream_id.decode() in ended and lacks and not _is_buried(shard, stream_id.decode()):
+                store.xadd(keys.stream(shard), fields)
+
+
+def _call_of(fields: dict[bytes, bytes]) -> str | None:
+    """The call whose end an entry of the stream tells; None for any other, and for one that cannot be read."""
+    if fields.get(b"k") not in (b"call", b"late"):
+        return None
+    try:
+        return str(UUID(orjson.loads(fields[b"e"])["event_id"]))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+
+
+def _is_buried(shard: int, stream_id: str) -> bool:
+    return DeadLetter.objects.filter(shard=shard, stream_id=stream_id).exists()
 
 
 def _bring_back(shard: int, position: str, known: Sequence[Entry]) -> None:
@@ -126,8 +156,8 @@ def _bring_back(shard: int, position: str, known: Sequence[Entry]) -> None:
     if not known:
         return
     unread = _unread(shard, position)
-    for start in range(0, len(known), 1000):
-        some = known[start : start + 1000]
+    for start in range(0, len(known), AT_ONCE):
+        some = known[start : start + AT_ONCE]
         found = in_ledger(one.lease_id for one in some)
         for one in some:
             if one.lease_id not in unread:
@@ -157,8 +187,8 @@ def _forget_ended(shard: int) -> None:
     """Closes leases that an older copy of the store still has open although the ledger has their end."""
     store = client()
     ids: Any = store.zrange(keys.leases(shard), 0, -1)
-    for start in range(0, len(ids), 1000):
-        for lease_id, found in in_ledger(one.decode() for one in ids[start : start + 1000]).items():
+    for start in range(0, len(ids), AT_ONCE):
+        for lease_id, found in in_ledger(one.decode() for one in ids[start : start + AT_ONCE]).items():
             charged = found.amounts
             ended = f"expired {charged.input_tokens} {charged.output_tokens} {charged.cost_nano}\n"
             store.set(keys.tombstone(shard, lease_id), ended if found.lapsed else "settled", px=TOMBSTONE_MS)
@@ -178,7 +208,7 @@ def _unread(shard: int, position: str) -> set[str]:
     """The calls of which the stream has an event that the ledger has not read."""
     store, found = client(), set[str]()
     while True:
-        some: Any = store.xrange(keys.stream(shard), min=f"({position}", count=1000)
+        some: Any = store.xrange(keys.stream(shard), min=f"({position}", count=AT_ONCE)
         if not some:
             return found
         for stream_id, fields in some:

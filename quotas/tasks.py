@@ -17,7 +17,7 @@ from orbit.lib import access
 from orbit.lib.redis import Script
 from orbit.lib.store import client, each
 from quotas import keys, recovery
-from quotas.engine import LUA, ROUNDS, SETTLE, Booked, settlement, with_more
+from quotas.engine import LUA, ROUNDS, SETTLE, settlement, with_more
 from quotas.journal import Entry, abandoned
 from quotas.limits import Amounts
 from quotas.receivers import price_targets, publish
@@ -33,6 +33,8 @@ return redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000000 + time[2] + ARGV[2], 
 POSTPONED_US = 3_600_000_000
 REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY")  # for which redis-py has no class
 AT_ONCE = 500  # entries of a journal that are asked for
+# What a record raises that is not as we write them: it must keep nothing else back.
+BROKEN = (DataError, ValueError, LookupError, TypeError, AttributeError)
 SWEEP_BACK = timedelta(minutes=2)
 PRICE_BACK = timedelta(seconds=30)
 
@@ -66,7 +68,7 @@ def reap_shards(store: Any, shards: Sequence[int]) -> int:
 def _expired(store: Any, shard: int, member: bytes) -> int:
     try:
         return expire(store, shard, member.decode())
-    except (DataError, ValueError, LookupError, TypeError, AttributeError):
+    except BROKEN:
         _postpone(store, shard, member)
     except ResponseError as error:
         if not _is_of_record(error):
@@ -124,19 +126,24 @@ def _counters(lease: dict[bytes, bytes]) -> tuple[list[str], bytes]:
 
 @shared_task(name="quotas.tasks.sweep_journals", time_limit=120)
 def sweep_journals() -> int:
-    """Settles what workers that are gone had left, and removes their journals once the ledger has it all."""
-    removed = 0
+    """Settles what workers that are gone had left, and removes their journals once the ledger has it all.
+
+    What neither ledger nor store has comes back at once by a rebuild of its shard: the next call there may be long in coming.
+    """
+    folder, removed, lacking = settings.ORBIT_DATA_DIR / "journals", 0, set[int]()
     with ExitStack() as locks:  # all are let go, whichever of them fails
-        for journal in [locks.enter_context(one) for one in abandoned(settings.ORBIT_DATA_DIR / "journals")]:
+        for journal in [locks.enter_context(one) for one in abandoned(folder)]:
             known = journal.entries()
-            if not sum(_unbooked(known[at : at + AT_ONCE]) for at in range(0, len(known), AT_ONCE)):
+            if not sum(_unbooked(known[at : at + AT_ONCE], lacking) for at in range(0, len(known), AT_ONCE)):
                 journal.delete()
                 removed += 1
+    for shard in sorted(lacking):
+        recovery.reopen(shard, folder)
     return removed
 
 
-def _unbooked(known: Sequence[Entry]) -> int:
-    """Of how many the ledger has not what a dead worker knew. What neither it nor the store has, a rebuild brings back.
+def _unbooked(known: Sequence[Entry], lacking: set[int]) -> int:
+    """Of how many the ledger has not what a dead worker knew; `lacking` gets the shards whose store has lost some of it.
 
     Asks for all at once: a worker leaves thousands.
     """
@@ -144,24 +151,37 @@ def _unbooked(known: Sequence[Entry]) -> int:
     leases = each([(one.shard, ("EXISTS", keys.lease(one.shard, one.lease_id))) for one in known])
     for one, is_open in zip(known, leases, strict=True):
         if is_open == 1 and one.closing is not None:
-            _end(store, one.shard, one.lease_id, "settle", one.closing)
+            _settle_for(store, one, one.closing)
     ends = each([(one.shard, ("GET", keys.tombstone(one.shard, one.lease_id))) for one in known])
     with access.ledger():
         booked = recovery.in_ledger(one.lease_id for one in known)
-    return sum(
-        isinstance(is_open, RedisError)  # one server of a cluster is away
-        or isinstance(ended, RedisError)
-        or not _is_booked(one, bool(is_open), ended, booked.get(one.lease_id))
-        for one, is_open, ended in zip(known, leases, ends, strict=True)
-    )
+    left = 0
+    for one, is_open, ended in zip(known, leases, ends, strict=True):
+        found = booked.get(one.lease_id)
+        if found is not None and not (found.lapsed and one.closing):
+            continue
+        left += 1
+        if isinstance(is_open, RedisError) or isinstance(ended, RedisError):
+            continue  # one server of a cluster is away
+        if (found is not None and ended != b"settled") or (found is None and not is_open and not ended):
+            lacking.add(one.shard)
+    return left
 
 
-def _is_booked(entry: Entry, is_open: bool, ended: bytes | None, booked: Booked | None) -> bool:
-    if booked is not None and not (booked.lapsed and entry.closing):
-        return True
-    if (booked is not None and ended != b"settled") or (booked is None and not is_open and not ended):
-        recovery.close(entry.shard)
-    return False
+def _settle_for(store: Any, entry: Entry, closing: bytes) -> None:
+    """For a worker that died before it could."""
+    try:
+        _end(store, entry.shard, entry.lease_id, "settle", closing)
+    except BROKEN:
+        _say_broken(entry)
+    except ResponseError as error:
+        if not _is_of_record(error):
+            raise
+        _say_broken(entry)
+
+
+def _say_broken(entry: Entry) -> None:
+    logger.exception("lease %s of shard %s cannot be settled", entry.lease_id, entry.shard)
 
 
 @shared_task(name="quotas.tasks.collect_refusals", time_limit=60)

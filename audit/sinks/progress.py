@@ -32,14 +32,13 @@ def leading(sink_id: int) -> Iterator[bool]:
     """Whether this thread alone feeds the sink. The lock belongs to the connection, on which cursors are moved as well."""
     with access.operator():
         connection = connections["operator"]
-        connection.ensure_connection()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, sink_id])
-            leads = bool(cursor.fetchone()[0])
         try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, sink_id])
+                leads = bool(cursor.fetchone()[0])
             yield leads
         finally:
-            connection.close()  # which gives the lock back, however it went
+            connection.close()  # which gives the lock back, however it went; one that died is never asked again
 
 
 def cursors(sink_id: int) -> dict[int, int]:

@@ -101,13 +101,51 @@ def test_windows_are_compared_each_with_its_own_events() -> None:
     assert checker.wrongs(books, TENANT, []) == []
 
 
-def test_books_are_read_again_when_something_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments, read = iter(["before", "later", "later", "later"]), iter(([], [KEPT]))
-    monkeypatch.setattr(checker, "_at_rest", lambda *_: True)
-    monkeypatch.setattr(checker, "_moment", lambda *_: next(moments))
-    monkeypatch.setattr(checker, "_unread", lambda *_: 0)
-    monkeypatch.setattr(checker, "counters", lambda *_: next(read))
+NOBODY: Any = SimpleNamespace(wait_idle=lambda timeout_s: None, requests=list)
+SOMEBODY: Any = SimpleNamespace(shard=1, tag="t", events=list)
+
+
+def books_read(
+    monkeypatch: pytest.MonkeyPatch, moments: list[str], waiting: list[int], **more: Any
+) -> tuple[Books, int]:
+    """The books where the shard shows these moments and so much that waits, one look after the other; and how often the
+    counters were read."""
+    counters: list[Kept] = []
+    shown, unread = iter(moments), iter(waiting)
+    monkeypatch.setattr(checker, "_moment", lambda *_: next(shown))
+    monkeypatch.setattr(checker, "_unread", lambda *_: next(unread))
+
+    def read(*_: Any) -> list[Kept]:
+        counters.append(KEPT)
+        return [KEPT]
+
+    monkeypatch.setattr(checker, "counters", read)
     store: Any = SimpleNamespace(zcard=lambda _: 0)
-    provider: Any = SimpleNamespace(wait_idle=lambda timeout_s: None, requests=list)
-    tenant: Any = SimpleNamespace(shard=1, tag="t", events=list)
-    assert checker.read(store, provider, tenant, rest_s=60).kept == [KEPT]
+    return checker.read(store, NOBODY, SOMEBODY, rest_s=60, **more), len(counters)
+
+
+def test_books_are_read_again_when_something_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert books_read(monkeypatch, ["before", "later", "later", "later"], [0] * 6)[1] == 2
+
+
+def test_books_are_read_again_when_something_came_before_and_was_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A correction that counters have and the ledger has not yet: trial 36 of `trail`."""
+    assert books_read(monkeypatch, ["same"] * 5, [0, 1, 1, 1, 0, 0, 0])[1] == 2
+
+
+def test_books_are_not_read_before_what_dead_workers_knew_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = iter([False, False, True])
+    found, _ = books_read(monkeypatch, ["same"] * 2, [0] * 3, settled=lambda: next(settled))
+    assert found.kept == [KEPT]
+    assert list(settled) == []
+
+
+def test_finished_call_is_charged_exactly_by_its_event_and_its_correction() -> None:
+    lapsed = event(status="lease_expired", cost_nano=90)
+    corrected = event(kind="correction", cost_nano=-30)
+    assert list(checker.finished(replace(GOOD, events=[lapsed, corrected]), SEEN)) == []
+    (wrong,) = checker.finished(replace(GOOD, events=[lapsed]), SEEN)
+    assert "saw it finish, and the ledger has 90 for it, the provider 60" in wrong
+    assert list(checker.finished(replace(GOOD, events=[]), [Seen("t-1", status=200)])) == []

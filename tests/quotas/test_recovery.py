@@ -117,6 +117,14 @@ def reserve(tenant: Tenant, need: Amounts = HELD, lease_id: str = "") -> Lease:
     return asyncio.run(with_engine(tenant, need, lease_id or str(uuid7())))
 
 
+async def settle(lease: Lease, event: bytes) -> None:
+    """As its worker does."""
+    link = RedisLink(settings.REDIS_URL, 5.0)
+    used = recovery.used_of(event)
+    assert (await Engine(link, 30_000_000).settle(lease, used=used, event=event))[0] == "OK"
+    link.close()
+
+
 def counter(lease: Lease) -> Counter:
     return Counter.unpack(cast("bytes", client().get(lease.counters[0])))
 
@@ -253,6 +261,28 @@ def test_stream_of_a_store_whose_clock_is_behind_is_still_read(fresh: Tenant, tm
     assert before != ahead
 
 
+def test_what_came_to_a_store_whose_clock_is_behind_before_anybody_noticed_is_recorded(
+    fresh: Tenant, tmp_path: Path
+) -> None:
+    """A replica took over: workers settle what runs there at once, by ids that the ledger takes for read."""
+    settled, lapsed = reserve(fresh), reserve(fresh)
+    ahead = f"{time.time_ns() // 1_000_000 + 3_600_000}-0"
+    with access.ledger():
+        ShardPosition.objects.filter(shard=fresh.shard).update(stream_id=ahead)
+    asyncio.run(settle(settled, call(fresh, settled.id, "settled", Amounts(30, 50, 900))))
+    client().zadd(keys.leases(fresh.shard), {lapsed.id: 1})
+    assert expire(client(), fresh.shard, lapsed.id) == 1
+    assert fresh.events() == []
+    recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    assert {one["event_id"]: one["status"] for one in fresh.events()} == {
+        settled.id: "settled",
+        lapsed.id: "lease_expired",
+    }
+    recovery.rebuild(fresh.shard, epoch(fresh), tmp_path)
+    assert len(fresh.events()) == 2
+    assert counter(reserve(fresh, Amounts(1)))[:3] == (880, 1, 1)
+
+
 def test_smooth_limit_that_was_lost_shows_what_went_into_it_lately(fresh: Tenant, tmp_path: Path) -> None:
     store = client()
     for _ in range(3):
@@ -330,11 +360,55 @@ def test_journal_of_a_living_worker_is_left_alone(fresh: Tenant, journals: Path)
 
 
 def test_what_nobody_else_knows_of_a_dead_worker_has_its_shard_rebuilt(fresh: Tenant, journals: Path) -> None:
-    lost = str(uuid7())
+    lost, before = str(uuid7()), epoch(fresh)
     journal_of_a_dead_worker(journals, ("opened", fresh.shard, lost, call(fresh, lost, "lease_expired")))
     assert sweep_journals() == 0
-    assert not epoch(fresh)
-    recovery.rebuild(fresh.shard, "", journals)
+    rebuilt = epoch(fresh)
+    assert rebuilt not in ("", before)
     assert counter(reserve(fresh, Amounts(1)))[:3] == (0, 801, 2)
     assert sweep_journals() == 0
-    assert epoch(fresh)
+    assert epoch(fresh) == rebuilt
+
+
+def test_call_that_only_a_dead_worker_knew_is_recorded_though_nobody_calls_again(
+    fresh: Tenant, journals: Path
+) -> None:
+    """Admitted and ended while the store was away, say: its client saw it finish."""
+    lost = str(uuid7())
+    ended = call(fresh, lost, "settled", Amounts(30, 50, 900))
+    journal_of_a_dead_worker(
+        journals,
+        ("opened", fresh.shard, lost, call(fresh, lost, "lease_expired")),
+        ("closed", fresh.shard, lost, ended),
+    )
+    assert sweep_journals() == 0
+    assert [(one["event_id"], one["status"]) for one in fresh.events()] == [(lost, "settled")]
+    assert sweep_journals() == 1
+
+
+def test_what_a_dead_worker_knew_of_a_lapsed_call_is_corrected_though_nobody_calls_again(
+    fresh: Tenant, journals: Path
+) -> None:
+    lease = reserve(fresh)
+    client().zadd(keys.leases(fresh.shard), {lease.id: 1})
+    assert expire(client(), fresh.shard, lease.id) == 1
+    assert [one["status"] for one in fresh.events()] == ["lease_expired"]
+    closing = call(fresh, lease.id, "settled", Amounts(30, 50, 900))
+    journal_of_a_dead_worker(journals, ("closed", fresh.shard, lease.id, closing))
+    assert sweep_journals() == 0
+    assert [one["cost_nano"] for one in fresh.events("correction")] == [900 - HELD.cost_nano]
+    assert sweep_journals() == 1
+
+
+def test_end_that_cannot_be_sent_for_a_dead_worker_keeps_no_other_back(fresh: Tenant, journals: Path) -> None:
+    broken, good = reserve(fresh), reserve(fresh)
+    closing = call(fresh, good.id, "settled", Amounts(30, 50, 900))
+    journal_of_a_dead_worker(
+        journals,
+        ("closed", fresh.shard, broken.id, b"no JSON"),
+        ("closed", fresh.shard, good.id, closing),
+    )
+    assert sweep_journals() == 0
+    assert [one["event_id"] for one in fresh.events()] == [good.id]
+    client().delete(keys.lease(fresh.shard, broken.id))
+    client().zrem(keys.leases(fresh.shard), broken.id)

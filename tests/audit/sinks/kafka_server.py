@@ -105,7 +105,10 @@ class Conversation:
 
     def run(self) -> None:
         while (head := self._exactly(4)) is not None:
-            said = Reader(self._exactly(int.from_bytes(head)) or b"")
+            frame = self._exactly(int.from_bytes(head))
+            if frame is None:
+                return  # it hung up in the middle, as a client does that waited for too long
+            said = Reader(frame)
             key, version, correlation = said.int16(), said.int16(), said.int32()
             said.string()
             if not self.known and key not in (VERSIONS, HANDSHAKE, AUTHENTICATE):
