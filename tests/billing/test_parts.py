@@ -132,7 +132,9 @@ def test_a_day_of_which_the_provider_has_nothing_yet_is_looked_at_call_by_call()
     start = midnight(DAY)
     calls = [
         call(
-            start + timedelta(seconds=20 * number), Counts(100 + number, output=7), upstream_id=f"req_{number}"
+            start + timedelta(seconds=20 * number),
+            Counts(100 + number, output=7),
+            upstream_id=f"req_{number}",
         )
         for number in range(4_000)
     ]
