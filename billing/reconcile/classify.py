@@ -7,7 +7,8 @@ that cannot be is unexplained, and is said to be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -235,36 +236,37 @@ def _unexplained(group: Group) -> list[Part]:
     ]
 
 
-def _twins(group: Group) -> set[object]:
+def _twins(group: Group) -> frozenset[str]:
     """Names of answers that several of our calls claim."""
-    names = [call.upstream_id for call in (*group.calls, *group.near) if call.upstream_id]
-    return {name for name in names if names.count(name) > 1}
+    named = Counter(call.upstream_id for call in (*group.calls, *group.near) if call.upstream_id)
+    return frozenset(name for name, count in named.items() if count > 1)
 
 
 def _parts(chosen: Sequence[Atom], group: Group, span: Span) -> list[Part]:
-    return [part for atom in chosen for part in _of_atom(atom, group, span)]
+    twins, days = _twins(group), set(group.by_day())  # once: there may be a day's calls
+    return [part for atom in chosen for part in _of_atom(atom, group, span, twins, days)]
 
 
-def _of_atom(atom: Atom, group: Group, span: Span) -> list[Part]:
+def _of_atom(atom: Atom, group: Group, span: Span, twins: Set[str], days: Set[date]) -> list[Part]:
     call = atom.call
     day = group.day_of(call)
     if atom.cause is Cause.TIME_BOUNDARY:
         if not span.has(call):
             gained = group.start.date()
             return [Part(atom.cause, gained, call.counts, call.requests, (call,), call.at, f"of {day} here")]
-        return _move(call, day, next(one for one in group.by_day() if one != day))
+        return _move(call, day, next(one for one in sorted(days) if one != day))
     if atom.cause is Cause.MISSING_THERE:
-        return [_missing(call, day, group, span)]
+        return [_missing(call, day, twins, span)]
     note = "an earlier try of it was given up" if call.retried else ""
-    day = day if day in group.by_day() else group.start.date()
+    day = day if day in days else group.start.date()
     return [Part(Cause.DUPLICATE, day, call.counts, call.requests, (call,), group.start, note)]
 
 
-def _missing(call: Call, day: date, group: Group, span: Span) -> Part:
+def _missing(call: Call, day: date, twins: Set[str], span: Span) -> Part:
     cause, note = Cause.MISSING_THERE, ""
     if span.open_end and span.until - call.ended <= AROUND:
         cause, note = Cause.TIME_BOUNDARY, "it ended at the end of what was compared"
-    elif call.upstream_id in _twins(group):
+    elif call.upstream_id in twins:
         cause, note = Cause.DUPLICATE, "two entries of ours name the same answer"
     return Part(cause, day, -call.counts, -call.requests, (call,), call.at, note)
 

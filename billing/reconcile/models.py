@@ -61,6 +61,7 @@ class Run(models.Model):
     asker_id = models.BigIntegerField(null=True)  # the person, whose address may change
     created_at = models.DateTimeField(db_default=Now())
     told_at = models.DateTimeField(db_default=Now())  # when somebody last worked at it
+    tries = models.SmallIntegerField(default=0)  # also names the try that may write: the last one
     finished_at = models.DateTimeField(null=True)
 
     objects = ScopedManager["Run"]()
@@ -175,6 +176,7 @@ class BillException(models.Model):
     """A difference that somebody has to settle: of one account, day, model and cause, so that a run repeated finds it again.
 
     `evidence` names the events behind it; `adjustments` are what would be posted, each with the differences of its counts.
+    `run_id` is the last run that found it, and `checked_seq` the last entry that the ledger had then.
     """
 
     class State(models.TextChoices):
@@ -211,6 +213,7 @@ class BillException(models.Model):
     settled_by = models.CharField(max_length=300, blank=True)
     settled_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=500, blank=True)
+    checked_seq = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
 

@@ -128,11 +128,13 @@ def outcomes(
 ) -> list[DayOutcome]:
     """Of every day and model that either side has. `calls` by model, of the days of `differing` with a margin around."""
     theirs, parts = bill.by_day(), _explained(bill, differing, calls, minutes, is_final)
+    places = bill.places  # of all rows of costs, so once
     made = []
     for key in sorted({*theirs, *ours}):
         there, here = theirs.get(key, Theirs()), ours.get(key, DayOfOurs())
         own = _balanced(key, parts.get(key, []), there.own - here.counts, is_final(key[0]))
-        outcome = _outcome(key, own, there, here, bill, book, is_final(key[0]))
+        asked = book(*key, min(here.names) if here.names else min(there.names, default=key[1]))
+        outcome = _outcome(key, own, there, here, bill, places, asked, is_final(key[0]))
         outcome.check()
         made.append(outcome)
     return made
@@ -198,7 +200,14 @@ def _balanced(key: Key, parts: Iterable[Part], difference: Counts, final: bool) 
 
 
 def _outcome(
-    key: Key, parts: list[Part], there: Theirs, here: DayOfOurs, bill: Bill, book: Book, final: bool
+    key: Key,
+    parts: list[Part],
+    there: Theirs,
+    here: DayOfOurs,
+    bill: Bill,
+    places: int,
+    book: UnitPrices | None,
+    final: bool,
 ) -> DayOutcome:
     day, model = key
     if there.outside or there.outside_amount:
@@ -208,11 +217,10 @@ def _outcome(
         lines=there.lines or None,
         theirs=there.own if bill.facts.costs_by_key else there.own + there.outside,
         outside_nano=_nano(there.outside_amount) if bill.facts.costs_by_key else None,
-        places=bill.places,
+        places=places,
     )
-    name = min(here.names) if here.names else min(there.names, default=model)
     calls = here.requests + sum(abs(part.requests) for part in parts) + 1
-    found = priced(day, parts, here.cost_nano, calls, charged, book(day, model, name), final=final)
+    found = priced(day, parts, here.cost_nano, calls, charged, book, final=final)
     return DayOutcome(
         day=day,
         model=model,

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.models import BilledRow, BillSource, Comparison, Run
-from billing.reconcile import exceptions, ledger_side, reports
+from billing.reconcile import claims, exceptions, ledger_side, reports, standing
 from billing.reconcile.book import book_of
 from billing.reconcile.connectors.base import DAY, Connector, Facts, Refused, UsageRow, midnight
 from billing.reconcile.connectors.http import HttpApi
@@ -29,6 +29,7 @@ from tenants.secrets import resolve
 from tenants.secrets.stores import USAGE
 
 USED_WITHIN = timedelta(days=30)
+OFTEN = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +50,27 @@ class Setting:
 
 @dataclass
 class Progress:
-    """Tells how far the run is, in a transaction of its own."""
+    """Tells how far the run is. Lost as soon as it is somebody else's."""
 
     run: Run
     pages: int = 0
 
     def at(self, percent: int, step: str) -> None:
-        self.run.percent, self.run.step, self.run.told_at = percent, step, timezone.now()
-        with access.scope(organization_id=self.run.organization_id):
-            Run.objects.filter(pk=self.run.pk, state=Run.State.RUNNING).update(
-                percent=percent, step=step, told_at=self.run.told_at
-            )
+        self.run.percent, self.run.step = percent, step
+        claims.tell(self.run, percent=percent, step=step)
 
     def page(self) -> None:
         self.pages += 1
-        if self.pages % 20 == 0:
+        self.alive()
+
+    def alive(self) -> None:
+        """Somebody still works at it; said now and then, however long a step takes."""
+        if timezone.now() - self.run.told_at > OFTEN:
             self.at(self.run.percent, self.run.step)
 
 
 def perform(run: Run) -> None:
+    """Lost when somebody else has the run meanwhile, or it was given up: then nothing of it was kept."""
     setting, progress = setting_of(run), Progress(run)
     connector = CONNECTORS.get(run.connector)
     since = _oldest(run, setting.facts)
@@ -75,6 +78,8 @@ def perform(run: Run) -> None:
     if pull is not None:
         pull(since)
     progress.at(50, "comparing")
+    with access.scope(organization_id=run.organization_id):
+        read_to = standing.head()
     bill, ours = sides(run, setting, since)
     differing = uneven(bill, ours)
     if connector is not None and setting.facts.by_minute:
@@ -82,7 +87,7 @@ def perform(run: Run) -> None:
     progress.at(80, "classifying")
     found = outcomes_of(run, setting, bill, ours, differing)
     progress.at(90, "noting exceptions")
-    _keep(run, setting, found, since, progress)
+    _keep(run, setting, found, since, read_to, progress)
 
 
 def setting_of(run: Run) -> Setting:
@@ -204,13 +209,16 @@ def _calls(account_id: UUID, ours: dict[Key, DayOfOurs], differing: set[Key]) ->
     return found
 
 
-def _keep(run: Run, setting: Setting, found: Sequence[DayOutcome], since: date, progress: Progress) -> None:
+def _keep(
+    run: Run, setting: Setting, found: Sequence[DayOutcome], since: date, read_to: int, progress: Progress
+) -> None:
     """Comparisons, exceptions and the end of the run, in one transaction."""
     with access.scope(organization_id=run.organization_id):
         Organization.objects.select_for_update(no_key=True).get()
+        claims.hold(run)
         Comparison.objects.filter(account_id=run.account_id, day__gte=since, day__lt=run.until).delete()
         Comparison.objects.bulk_create([_comparison(run, one) for one in found], batch_size=1_000)
-        counted = exceptions.note(run, setting.organization, setting.tolerances, found, since)
+        counted = exceptions.note(run, setting.organization, setting.tolerances, found, since, read_to)
         run.counts |= {"days": len({one.day for one in found}), "pages": progress.pages, **counted}
         run.state, run.percent, run.step, run.finished_at = Run.State.DONE, 100, "", timezone.now()
         run.told_at = run.finished_at

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Max, Min
 
 from billing.models import BilledRow, Run
+from billing.reconcile import claims
 from billing.reconcile.connectors.base import DAY, MINUTE, CostRow, UsageRow, midnight
 from billing.reconcile.counts import PARTS, Counts
 from orbit.lib import access
@@ -23,7 +24,7 @@ BIGGEST = 2**63
 def replace_usage(
     run: Run, rows: Sequence[UsageRow], since: date, until: date, *, kind: str = Kind.USAGE
 ) -> None:
-    """All that counted so far of these days gives way to `rows`, in one transaction."""
+    """All that counted so far of these days gives way to `rows`, in one transaction. Lost when the run is somebody else's."""
     _replace(run, kind, since, until, [_usage(run, row, kind) for row in rows])
 
 
@@ -33,6 +34,7 @@ def replace_costs(run: Run, rows: Sequence[CostRow], since: date, until: date) -
 
 def _replace(run: Run, kind: str, since: date, until: date, made: Iterable[BilledRow]) -> None:
     with access.scope(organization_id=run.organization_id):
+        claims.hold(run)
         standing = BilledRow.objects.filter(
             account_id=run.account_id, kind=kind, replaced_by=None, day__gte=since, day__lt=until
         )

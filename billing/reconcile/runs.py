@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from billing.models import BillSource, Run
 from billing.reconcile import performing, reports
+from billing.reconcile.claims import Lost
 from billing.reconcile.connectors.base import DAY, Facts, Refused
 from billing.reconcile.connectors.registry import CONNECTORS, CSV, FACTS, connector_of
 from orbit.lib import access
@@ -34,6 +35,7 @@ State = Run.State
 TASK = "billing.tasks.perform_run"
 LONGEST = timedelta(days=92)  # of one run
 SILENT = timedelta(minutes=20)  # after which nobody is at it any more
+MOST_TRIES = 3  # that ended without a word, before it is given up
 NIGHT = "schedule"
 
 
@@ -153,6 +155,9 @@ def perform(*, organization_id: UUID, run_id: UUID) -> Run | None:
         return None
     try:
         performing.perform(run)
+    except Lost:
+        logger.info("run %s is somebody else's by now", run_id)
+        return None
     except Refused as error:
         _failed(run, error.words)
     except CredentialUnavailable as error:
@@ -169,16 +174,25 @@ def _claim(organization_id: UUID, run_id: UUID) -> Run | None:
     with access.scope(organization_id=organization_id):
         waits = Q(state=State.WAITING) | Q(state=State.RUNNING, told_at__lt=timezone.now() - SILENT)
         run = Run.objects.select_for_update(skip_locked=True).filter(waits, pk=run_id).first()
-        if run is not None:
-            run.state, run.told_at = State.RUNNING, timezone.now()
-            run.save(update_fields=["state", "told_at"])
-        return run
+        if run is None:
+            return None
+        run.told_at = timezone.now()
+        if run.tries >= MOST_TRIES:
+            run.state, run.finished_at = State.FAILED, run.told_at
+            run.problem = f"given up: {MOST_TRIES} tries ended without a word, for want of time or memory"
+        else:
+            run.state, run.tries = State.RUNNING, run.tries + 1
+        run.save(update_fields=["state", "told_at", "tries", "finished_at", "problem"])
+        return run if run.state == State.RUNNING else None
 
 
 def _failed(run: Run, problem: str) -> None:
+    """Unless it is somebody else's by now."""
     with access.scope(organization_id=run.organization_id):
-        run.state, run.problem, run.finished_at = State.FAILED, problem[:300], timezone.now()
-        run.save(update_fields=["state", "problem", "finished_at"])
+        mine = Run.objects.filter(pk=run.pk, state=State.RUNNING, tries=run.tries)
+        run.problem, run.finished_at = problem[:300], timezone.now()
+        if mine.update(state=State.FAILED, problem=run.problem, finished_at=run.finished_at):
+            run.state = State.FAILED
 
 
 def request_nightly() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from billing.models import BilledRow, BillException, Run
-from billing.reconcile import posting
+from billing.reconcile import posting, standing
 from billing.reconcile.connectors.registry import CSV
 from orbit.lib.errors import InputError
 from tenants.models import Membership
@@ -20,12 +21,19 @@ State = BillException.State
 
 
 def approve(
-    *, organization_id: UUID, exception_id: UUID, actor: Actor, reason: str = ""
+    *,
+    organization_id: UUID,
+    exception_id: UUID,
+    actor: Actor,
+    reason: str = "",
+    changed_at: str | None = None,
 ) -> BillException | None:
     """Posts what it proposes to the ledger. One that is approved already is left as it is. None: there is no such one.
 
-    InputError for one that proposes nothing or is settled otherwise; PermissionDenied for the proposer, unless there is nobody
-    else in the organization who may approve.
+    `changed_at` is the exception's as it was shown to whoever approves: what became otherwise since is not approved. None: of a
+    program of ours that looked in the same moment.
+    InputError for one that proposes nothing or is settled otherwise, and when the ledger has changed since it was checked;
+    PermissionDenied for the proposer, unless there is nobody else in the organization who may approve.
     """
     reason = _checked(reason, needed=False)
     with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
@@ -33,9 +41,16 @@ def approve(
         if row is None or row.state == State.APPROVED:
             return row
         _must_be_open(row)
+        _must_be_seen(row, changed_at)
         if not row.adjustments:
             raise InputError("exception", "proposes no adjustment", "reject it, or close it with a reason")
         _no_own(change, row)
+        if standing.has_moved(row):
+            raise InputError(
+                "exception",
+                "the ledger has changed since it was checked",
+                "reconcile the account anew, and look at it again",
+            )
         posted = posting.post(change.organization, row, approved_by=change.actor, reason=reason)
         _settle(change, row, State.APPROVED, reason)
         change.act("exception.approve", _target(row), None, _told(row) | {"adjustments": posted})
@@ -99,6 +114,17 @@ def importers(row: BillException) -> list[tuple[str, int | None]]:
     rows = BilledRow.objects.filter(account_id=row.account_id, day=row.day, replaced_by=None)
     runs = Run.objects.filter(pk__in=rows.values("run_id"), connector=CSV)
     return list(runs.values_list("asked_by", "asker_id"))
+
+
+def _must_be_seen(row: BillException, changed_at: str | None) -> None:
+    if changed_at is None:
+        return
+    try:
+        seen = datetime.fromisoformat(changed_at)
+    except ValueError:
+        raise InputError("changed_at", "is no time", "send the exception's own, as it was shown") from None
+    if seen != row.changed_at:
+        raise InputError("changed_at", "it has changed since it was shown", "look at it again")
 
 
 def _no_own(change: Change, row: BillException) -> None:

@@ -13,13 +13,15 @@ from orbit.lib.clock import to_us
 from quotas.rates import PARTS, UNITS, Rates
 
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+LONGER = "cache_write_1h_tokens"
 
 
 @dataclass(slots=True)
 class Used:
-    """A call with its corrections: what it used in all, and what it was charged, `repriced` adjustments included.
+    """A call with its corrections: what it used in all, and what it was charged, adjustments of it included.
 
-    `cost_nano` is None while it has no price.
+    `cost_nano` is None while it has no price. `times`: how often the provider counted it, where an approved exception says so.
+    `settled`: how many of these there are.
     """
 
     row: Mapping[str, Any]
@@ -27,6 +29,8 @@ class Used:
     detail: Mapping[str, Any]
     cost_nano: int | None
     versions: list[str] = field(default_factory=list)
+    times: int = 1
+    settled: int = 0
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Used:
@@ -37,6 +41,17 @@ class Used:
         for name in TOKENS:
             self.tokens[name] += row[name] or 0
         self.detail = {**self.detail, **row["detail"]}
+        self.charge(row)
+
+    def settle(self, row: Mapping[str, Any]) -> None:
+        """Adds the adjustment of an approved exception: all of it are differences, its long tail too."""
+        for name in TOKENS:
+            self.tokens[name] += row[name] or 0
+        longer = _whole(row["detail"].get(LONGER))
+        if longer:
+            self.detail = {**self.detail, LONGER: _whole(self.detail.get(LONGER)) + longer}
+        self.times += _whole(row["detail"].get("calls"))
+        self.settled += 1
         self.charge(row)
 
     def charge(self, row: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from audit.models import OutboxEntry
-from billing.repricing.reading import MARK, Selection
+from billing.repricing.reading import MARK, Selection, has_settled_prices
 from billing.repricing.trial import Difference, Trial, differences
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
@@ -66,7 +66,8 @@ def reprice(*, organization_id: UUID, actor: Actor, selection: Selection, reason
     """Posts the difference to what the prices that stand now make of each call, as an `adjustment` that names it.
 
     Twice is as once: what was adjusted before counts as charged. All of it is in one transaction, with an act that says who did
-    it and why. InputError while earlier adjustments are not in the ledger, and when there were more than MOST.
+    it and why. InputError while earlier adjustments are not in the ledger, when prices of these days were taken over from the
+    provider's bill, and when there were more than MOST.
     """
     valid("reason", values.notice, reason)
     if selection.until > datetime.now(UTC):
@@ -78,6 +79,12 @@ def reprice(*, organization_id: UUID, actor: Actor, selection: Selection, reason
         if OutboxEntry.objects.filter(event__kind="adjustment").exists():
             raise InputError(
                 "since", "has adjustments that are not in the ledger yet", "ask again in a moment"
+            )
+        if has_settled_prices(selection):
+            raise InputError(
+                "since",
+                "has days whose price was approved by the provider's bill, so that it is in the ledger already",
+                "leave these days or models out",
             )
         trial, posted = Trial(), 0
         entries: list[OutboxEntry] = []

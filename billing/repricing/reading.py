@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from audit.models import Event
+from billing.reconcile.models_named import canonical
+from billing.reconcile.sides import Cause
 from billing.repricing.costs import TOKENS, Used
 
 AT_ONCE = 2_000
@@ -52,10 +54,31 @@ def used(selection: Selection) -> Iterator[Used]:
             one = found[row["corrects"]]
             if row["kind"] == Event.Kind.CORRECTION:
                 one.correct(row)
+            elif "exception" in row["detail"]:
+                one.settle(row)
             elif MARK in row["detail"]:
                 one.charge(row)
                 one.versions.append(row["price_version"] or "")
         yield from found.values()
+
+
+def has_settled_prices(selection: Selection) -> bool:
+    """Whether another price of some of these days was taken over from the provider's bill: that names no calls."""
+    rows = Event.objects.filter(
+        kind=Event.Kind.ADJUSTMENT,
+        corrects=None,
+        admitted_at__gte=_midnight(selection.since),
+        admitted_at__lt=_midnight(selection.until - timedelta(microseconds=1)) + timedelta(days=1),
+        detail__cause=str(Cause.PRICE),
+    )
+    if selection.account:
+        rows = rows.filter(account=selection.account)
+    names = rows.values_list("upstream_model", flat=True).order_by().distinct()
+    return any(not selection.model or name == canonical(selection.model) for name in names)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _later(ids: list[UUID], rows: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:

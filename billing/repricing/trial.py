@@ -72,6 +72,7 @@ UNPRICED = "no price then"
 RESERVED = "charged what was reserved, as nobody knows what was used"
 UNLIKE = "not charged by its price alone"
 GONE = "its account is gone"
+COUNTED = "the provider counted it otherwise than once, which was approved"
 
 
 def differences(selection: Selection, prices: Prices, trial: Trial) -> Iterator[Difference]:
@@ -102,7 +103,8 @@ def _counted(trial: Trial, target: Target, one: Used, after: int, version: str) 
     sums.calls += 1
     sums.before_nano += one.cost_nano or 0
     sums.after_nano += after
-    if after != one.cost_nano:
+    # each approved adjustment was rounded by itself
+    if one.cost_nano is None or abs(after - one.cost_nano) > one.settled:
         sums.changed += 1
         yield Difference(one, one.cost_nano, after, version)
 
@@ -111,6 +113,8 @@ def _left_because(one: Used, rates: Rates | None, charged_by: Rates | None) -> s
     """Empty for a call that can be reckoned anew: its charge follows from its counts, as far as one can tell."""
     if rates is None:
         return UNPRICED
+    if one.times != 1:
+        return COUNTED
     if one.row["status"] == "lease_expired" and one.cost_nano == one.row["cost_nano"] and not one.versions:
         return RESERVED
     if one.row["cost_nano"] is None or charged_by is None:

@@ -56,7 +56,11 @@ def test_an_exception_is_approved_rejected_and_owned(trial: Trial) -> None:
     rows = client.get(path(trial, "exceptions"), {"state": "proposed"}).json()["data"]
     first, second = rows[:2]
     assert first["adjustments"]
-    made = client.post(path(trial, "exceptions", first["id"], "approve"), {}, content_type=JSON)
+    place = path(trial, "exceptions", first["id"], "approve")
+    for seen in ({}, {"changed_at": "today"}, {"changed_at": "2026-11-01T00:00:00Z"}):
+        unseen = client.post(place, seen, content_type=JSON)
+        assert (unseen.status_code, unseen.json()["errors"][0]["field"]) == (400, "changed_at")
+    made = client.post(place, {"changed_at": first["changed_at"]}, content_type=JSON)
     assert (made.status_code, made.json()["state"]) == (200, "approved")
     assert made.json()["settled_by"].startswith("management key ")
     refused = client.post(path(trial, "exceptions", second["id"], "reject"), {}, content_type=JSON)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -123,6 +125,33 @@ def test_what_is_missing_on_a_day_that_is_not_final_is_late() -> None:
     parts = classify(compare(calls, [], since=span.since, until=span.until), span)
     assert {part.cause for part in parts} == {Cause.LATE}
     assert sum((part.counts for part in parts), Counts()) == -sum((one.counts for one in calls), Counts())
+
+
+def test_a_day_of_which_the_provider_has_nothing_yet_is_looked_at_call_by_call() -> None:
+    """Thousands of calls, each with its answer's name: what takes a time with the cube of them never ends."""
+    start = midnight(DAY)
+    calls = [
+        call(
+            start + timedelta(seconds=20 * number),
+            Counts(100 + number, output=7),
+            upstream_id=f"req_{number}",
+        )
+        for number in range(4_000)
+    ]
+    calls[1] = replace(calls[1], upstream_id="req_0")
+    span = Span(start, start + timedelta(days=1), lambda day: True, open_end=False)
+    parts = classify(compare(calls, [], since=span.since, until=span.until), span)
+    by_cause = Counter(part.cause for part in parts)
+    assert by_cause == {Cause.MISSING_THERE: 3_998, Cause.DUPLICATE: 2}
+
+
+def test_how_exact_amounts_are_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("billing.reconcile.outcomes.places_of", lambda some: asked.append(1) or 9)
+    costs = [CostRow(DAY, f"m{number}", "m", "fresh", Decimal(1), key="") for number in range(20)]
+    bill = Bill(FACTS["openai"], DAY, DAY + timedelta(days=1), [], costs, Whose(frozenset(), frozenset()))
+    assert len(outcomes(bill, {}, set(), {}, [], lambda *_: BOOK, lambda day: True)) == 20
+    assert len(asked) == 1
 
 
 def test_a_key_of_nobodys_and_a_model_that_was_never_called_are_outside() -> None:

@@ -14,7 +14,8 @@ from audit.ledger import write_shard
 from audit.models import Event
 from bench.bills import Trial, judge
 from billing.models import BilledRow, BillException, Run
-from billing.reconcile import settling
+from billing.reconcile import performing, settling
+from orbit.demo.bills.planting import OWN_KEY
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from orbit.lib.store import client
@@ -218,3 +219,48 @@ def test_outside_traffic_is_told_before_its_day_is_final(make_trial: MakeTrial) 
         told = [one.detail for one in acts if one.detail["action"] == "reconciliation.outside_traffic"]
     assert len(told) == 1
     assert told[0]["after"]["exception"] == str(row.pk)
+
+
+def test_other_figures_of_what_waits_to_be_posted_are_no_new_exception(make_trial: MakeTrial) -> None:
+    trial = make_trial(each=1)
+    trial.reconcile()
+    row = exceptions(trial, cause="missing_there")[0]
+    settling.approve(organization_id=trial.organization.pk, exception_id=row.pk, actor="finance")
+    (event_id,) = row.evidence
+    gone = next(one for one in trial.told.events if one["event_id"] == event_id)
+    scenario = trial.told.scenario
+    of_day = [
+        one
+        for one in scenario.calls
+        if one.key == OWN_KEY
+        and one.model.startswith(gone["model"] + "-2")
+        and datetime.fromtimestamp(one.at, UTC).date() == row.day
+    ]
+    scenario.calls.remove(of_day[0])  # the provider takes one more back
+    trial.show()
+    trial.reconcile()
+    same = {"cause": "missing_there", "day": row.day, "model": row.model}
+    assert [one.pk for one in exceptions(trial, **same)] == [row.pk]
+    write(trial)
+    trial.reconcile()
+    (further,) = exceptions(trial, **same, state="proposed")
+    assert further.money_nano != row.money_nano
+    (adjustment,) = further.adjustments
+    assert adjustment["corrects"] != event_id
+
+
+def test_what_is_approved_while_a_run_is_under_way_is_not_found_again(
+    make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make_trial(each=1)
+    trial.reconcile()
+    outcomes_of = performing.outcomes_of
+
+    def meanwhile(*given: Any, **more: Any) -> Any:
+        found = outcomes_of(*given, **more)
+        approve_all(trial)  # and the ledger has it, before the run keeps what it read
+        return found
+
+    monkeypatch.setattr(performing, "outcomes_of", meanwhile)
+    trial.reconcile()
+    assert exceptions(trial, state="proposed") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from html import escape
 from smtplib import SMTPException
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.core import mail as outbox
 from django.core.mail.backends.locmem import EmailBackend
+from django.db.models.functions import Now
 from django.test import Client
 
 from audit.ledger import write_shard
@@ -76,9 +78,16 @@ def test_an_exception_in_full_shows_its_calls_and_what_would_be_posted(trial: Tr
 def test_finance_approves_and_the_ledger_follows(trial: Trial) -> None:
     client, email = as_role(trial, "finance")
     row = one(trial, cause="duplicate")
-    answer = client.post(
-        path(trial, "exceptions", row.pk, "approve"), {"reason": "billed twice"}, follow=True
-    )
+    page = client.get(path(trial, "exceptions", row.pk)).content.decode()
+    seen = re.search(r'name="changed_at" value="([^"]+)"', page)
+    assert seen is not None
+    with access.scope(organization_id=trial.organization.pk):  # a run finds other figures meanwhile
+        BillException.objects.filter(pk=row.pk).update(changed_at=Now())
+    words = {"reason": "billed twice", "changed_at": seen[1]}
+    answer = client.post(path(trial, "exceptions", row.pk, "approve"), words, follow=True)
+    assert "has changed since it was shown" in answer.content.decode()
+    words["changed_at"] = one(trial, pk=row.pk).changed_at.isoformat()
+    answer = client.post(path(trial, "exceptions", row.pk, "approve"), words, follow=True)
     assert "Posted" in answer.content.decode()
     while write_shard(store(), trial.organization.shard):
         pass

@@ -298,7 +298,13 @@ class History:
         fresh, cached, short, longer, output = counts
         project_id, project, key_id, key = self.whose.keys[call.key]
         attempts = [
-            {"account": self.whose.account, "model": call.model.asked, "http_status": 200, "duration_ms": 500}
+            {
+                "account": self.whose.account,
+                "model": call.model.asked,
+                "http_status": 200,
+                "upstream_request_id": f"req_{call.event_id}",
+                "duration_ms": 500,
+            }
         ]
         if call.retried:
             attempts.insert(
