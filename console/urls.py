@@ -30,6 +30,9 @@ from console.figures import pages as figures
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
+from console.prices import deciding as price_proposals
+from console.prices import pages as prices
+from console.prices import repricing
 from console.reports import pages as reports
 from console.reports import saving as saved_reports
 
@@ -46,6 +49,28 @@ urlpatterns = [
     path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/", budgets.alert_page, name="alert"),
     path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/save/", budgets.change_alert, name="change_alert"),
     path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/delete/", budgets.delete_alert, name="delete_alert"),
+    path("o/<slug:slug>/prices/", prices.prices_page, name="prices"),
+    path("o/<slug:slug>/prices/try/", prices.try_price, name="try_price"),
+    path("o/<slug:slug>/prices/propose/", prices.propose_price, name="propose_price"),
+    path("o/<slug:slug>/prices/agree/", prices.agree_price, name="agree_price"),
+    path("o/<slug:slug>/prices/<int:price_id>/withdraw/", prices.withdraw_price, name="withdraw_price"),
+    path("o/<slug:slug>/prices/repricing/", repricing.repricing_page, name="repricing"),
+    path("o/<slug:slug>/prices/repricing/post/", repricing.post_repricing, name="post_repricing"),
+    path(
+        "o/<slug:slug>/prices/proposals/<uuid:proposal_id>/",
+        price_proposals.proposal_page,
+        name="price_proposal",
+    ),
+    path(
+        "o/<slug:slug>/prices/proposals/<uuid:proposal_id>/approve/",
+        price_proposals.approve,
+        name="approve_price",
+    ),
+    path(
+        "o/<slug:slug>/prices/proposals/<uuid:proposal_id>/refuse/",
+        price_proposals.refuse,
+        name="refuse_price",
+    ),
     path("o/<slug:slug>/reports/", reports.reports_page, name="reports"),
     path("o/<slug:slug>/reports/file/", reports.report_file, name="report_file"),
     path("o/<slug:slug>/reports/anomalies/", reports.anomalies_page, name="report_anomalies"),
