@@ -21,7 +21,10 @@ from console import (
     sign_in,
     start,
 )
+from console.bills import importing as bill_files
 from console.bills import pages as bills
+from console.bills import settling as bill_settling
+from console.bills import sources as bill_sources
 from console.budgets import pages as budgets
 from console.calls import pages as calls
 from console.explorer import files as ledger_files
@@ -116,13 +119,21 @@ urlpatterns = [
             act,
             name=f"{verb}_bill_exception",
         )
-        for verb, act in (
-            ("approve", bills.approve),
-            ("reject", bills.reject),
-            ("close", bills.close),
-            ("assign", bills.assign),
-        )
+        for verb, act in bill_settling.PAGES.items()
     ],
+    path(
+        "o/<slug:slug>/reconciliation/accounts/<uuid:account_id>/",
+        bill_sources.source_page,
+        name="bill_source",
+    ),
+    path(
+        "o/<slug:slug>/reconciliation/accounts/<uuid:account_id>/save/",
+        bill_sources.save_source,
+        name="save_bill_source",
+    ),
+    path("o/<slug:slug>/reconciliation/import/", bill_files.import_page, name="bill_import"),
+    path("o/<slug:slug>/reconciliation/import/read/", bill_files.read_bill, name="read_bill"),
+    path("o/<slug:slug>/reconciliation/import/save/", bill_files.import_bill, name="import_bill"),
     path("o/<slug:slug>/playground/", playground.playground_page, name="playground"),
     path("o/<slug:slug>/playground/key/", playground.playground_key, name="playground_key"),
     path("o/<slug:slug>/playground/end/", playground.playground_end, name="playground_end"),

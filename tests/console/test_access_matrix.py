@@ -57,6 +57,7 @@ OF_A_ROW = {
     "alert",
     "bill_exception",
     "price_proposal",
+    "bill_source",
 }
 
 
