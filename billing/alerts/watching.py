@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from billing.alerts.models import Alert, Notice, NoticeDelivery
-from billing.alerts.rules import renewed
 from billing.budgets import Budget, budgets
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
@@ -37,9 +36,6 @@ def watch(organization_id: UUID) -> int:
         found = budgets(organization) if alerts else []
         told = 0
         for alert in alerts:
-            fresh = renewed(alert)
-            if fresh is not None:
-                Alert.objects.filter(pk=alert.pk).update(hook_sealed=fresh)
             for budget in found:
                 if not alert.budget or alert.budget == budget.name:
                     told += _say(organization, alert, budget)
