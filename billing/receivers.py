@@ -1,4 +1,4 @@
-"""What goes when an organization is purged: addresses of members and what they were sent. Books stay."""
+"""What goes when an organization is purged: addresses of members and what they were sent. Books stay. And what is sealed anew."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 from django.dispatch import receiver
 
 from billing.alerts.models import Alert, Notice, NoticeDelivery
+from billing.alerts.rules import renewed
 from billing.reports.models import ReportMail, ReportView
-from tenants.signals import organization_purged
+from tenants.secrets.local import CannotOpen
+from tenants.signals import organization_purged, rewrapping
 
 _GOING: tuple[Any, ...] = (ReportMail, ReportView, NoticeDelivery, Notice, Alert)
 
@@ -17,3 +19,19 @@ _GOING: tuple[Any, ...] = (ReportMail, ReportView, NoticeDelivery, Notice, Alert
 def forget(**_: Any) -> None:
     for model in _GOING:
         model.objects.all().delete()
+
+
+@receiver(rewrapping)
+def reseal(**_: Any) -> tuple[int, list[str]]:
+    """Webhooks of alerts."""
+    count, damaged = 0, []
+    for row in Alert.objects.exclude(hook_sealed=None).order_by("name"):
+        try:
+            fresh = renewed(row)
+        except CannotOpen:
+            damaged.append(f"webhook of the alert {row.name}")
+            continue
+        if fresh is not None:
+            Alert.objects.filter(pk=row.pk).update(hook_sealed=fresh)
+            count += 1
+    return count, damaged

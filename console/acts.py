@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -24,12 +25,20 @@ def words(error: InputError) -> str:
     return error.message + (f" ({error.suggestion})" if error.suggestion else "")
 
 
-def attempt(request: HttpRequest, do: Callable[[], str]) -> bool:
-    """Whether `do` did it. What it says, or why it refused, the next page shows."""
+def attempt(request: HttpRequest, do: Callable[[], str], *, ruled: bool = False) -> bool:
+    """Whether `do` did it. What it says, or why it refused, the next page shows.
+
+    `ruled`: also where a rule forbids what one's rights allow, such as to approve one's own; otherwise that is a page of its own.
+    """
     try:
         messages.success(request, do())
     except InputError as error:
         messages.error(request, f"That did not work: {error.path} {words(error)}.")
+        return False
+    except PermissionDenied as error:
+        if not ruled:
+            raise
+        messages.error(request, f"That did not work: {error}.")
         return False
     return True
 

@@ -23,6 +23,7 @@ GROUPS = {
         ("my_usage", "My usage", Right.ORGANIZATION_READ),
         ("reports", "Reports", Right.USAGE_READ),
         ("budgets", "Budgets", Right.USAGE_READ),
+        ("prices", "Prices", Right.USAGE_READ),
         ("calls", "Calls", Right.ORGANIZATION_READ),
         ("reconciliation", "Reconciliation", Right.RECONCILE_READ),
         ("audit", "Audit", Right.LEDGER_READ),

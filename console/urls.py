@@ -21,7 +21,10 @@ from console import (
     sign_in,
     start,
 )
+from console.bills import importing as bill_files
 from console.bills import pages as bills
+from console.bills import settling as bill_settling
+from console.bills import sources as bill_sources
 from console.budgets import pages as budgets
 from console.calls import pages as calls
 from console.explorer import files as ledger_files
@@ -30,6 +33,9 @@ from console.figures import pages as figures
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
+from console.prices import deciding as price_proposals
+from console.prices import pages as prices
+from console.prices import repricing
 from console.reports import pages as reports
 from console.reports import saving as saved_reports
 
@@ -46,6 +52,28 @@ urlpatterns = [
     path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/", budgets.alert_page, name="alert"),
     path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/save/", budgets.change_alert, name="change_alert"),
     path("o/<slug:slug>/budgets/alerts/<uuid:alert_id>/delete/", budgets.delete_alert, name="delete_alert"),
+    path("o/<slug:slug>/prices/", prices.prices_page, name="prices"),
+    path("o/<slug:slug>/prices/try/", prices.try_price, name="try_price"),
+    path("o/<slug:slug>/prices/propose/", prices.propose_price, name="propose_price"),
+    path("o/<slug:slug>/prices/agree/", prices.agree_price, name="agree_price"),
+    path("o/<slug:slug>/prices/<int:price_id>/withdraw/", prices.withdraw_price, name="withdraw_price"),
+    path("o/<slug:slug>/prices/repricing/", repricing.repricing_page, name="repricing"),
+    path("o/<slug:slug>/prices/repricing/post/", repricing.post_repricing, name="post_repricing"),
+    path(
+        "o/<slug:slug>/prices/proposals/<uuid:proposal_id>/",
+        price_proposals.proposal_page,
+        name="price_proposal",
+    ),
+    path(
+        "o/<slug:slug>/prices/proposals/<uuid:proposal_id>/approve/",
+        price_proposals.approve,
+        name="approve_price",
+    ),
+    path(
+        "o/<slug:slug>/prices/proposals/<uuid:proposal_id>/refuse/",
+        price_proposals.refuse,
+        name="refuse_price",
+    ),
     path("o/<slug:slug>/reports/", reports.reports_page, name="reports"),
     path("o/<slug:slug>/reports/file/", reports.report_file, name="report_file"),
     path("o/<slug:slug>/reports/anomalies/", reports.anomalies_page, name="report_anomalies"),
@@ -91,13 +119,21 @@ urlpatterns = [
             act,
             name=f"{verb}_bill_exception",
         )
-        for verb, act in (
-            ("approve", bills.approve),
-            ("reject", bills.reject),
-            ("close", bills.close),
-            ("assign", bills.assign),
-        )
+        for verb, act in bill_settling.PAGES.items()
     ],
+    path(
+        "o/<slug:slug>/reconciliation/accounts/<uuid:account_id>/",
+        bill_sources.source_page,
+        name="bill_source",
+    ),
+    path(
+        "o/<slug:slug>/reconciliation/accounts/<uuid:account_id>/save/",
+        bill_sources.save_source,
+        name="save_bill_source",
+    ),
+    path("o/<slug:slug>/reconciliation/import/", bill_files.import_page, name="bill_import"),
+    path("o/<slug:slug>/reconciliation/import/read/", bill_files.read_bill, name="read_bill"),
+    path("o/<slug:slug>/reconciliation/import/save/", bill_files.import_bill, name="import_bill"),
     path("o/<slug:slug>/playground/", playground.playground_page, name="playground"),
     path("o/<slug:slug>/playground/key/", playground.playground_key, name="playground_key"),
     path("o/<slug:slug>/playground/end/", playground.playground_end, name="playground_end"),

@@ -56,10 +56,20 @@ class NewKey:
     secret: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """What came with another row than a key, such as what a webhook's signatures are checked with."""
+
+    kind: str
+    path: str
+    secret: str = field(repr=False)
+
+
 @dataclass(slots=True)
 class Outcome:
     plan: list[Step] = field(default_factory=list)
     keys: list[NewKey] = field(default_factory=list)
+    secrets: list[NewSecret] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -75,7 +85,7 @@ def apply(
     A caller of the management API needs each right that its steps would take one by one, and PermissionDenied
     undoes all of it. Only an operator makes organizations, and names references outside of their own part of a store.
 
-    `reason` stands in the revisions of policies that it makes. With `dry_run` nothing is kept, and no key is told since none was issued.
+    `reason` stands in the revisions of policies that it makes. With `dry_run` nothing is kept, and no key or secret is told since none was issued.
     """
     document = schema.parse(content)
     ids = _existing({organization.slug for organization in document.organizations})
@@ -92,6 +102,7 @@ def apply(
         if dry_run:
             transaction.set_rollback(True, using="default")
             outcome.keys.clear()
+            outcome.secrets.clear()
     return outcome
 
 
@@ -268,8 +279,14 @@ class _Applied:
 
     def _section(self, section: Section) -> None:
         for number, entry in enumerate(getattr(self._entry, section.field)):
-            with _at(f"{self._path}.{section.field}[{number}]"):
-                self._saved(section.kind, section.path(entry), section.save(self._id, entry, self._actor))
+            place = f"{self._path}.{section.field}[{number}]"
+            with _at(place):
+                path, saved = section.path(entry), section.save(self._id, entry, self._actor)
+                self._saved(section.kind, path, saved)
+                self._outcome.warnings += [f"{place}.{one}" for one in section.warn(entry)]
+                if saved.secret:
+                    told = NewSecret(section.kind, f"{self._entry.slug}/{path}", saved.secret)
+                    self._outcome.secrets.append(told)
 
     def _policy(self, policy: NamedPolicy) -> None:
         saved = services.save_policy(

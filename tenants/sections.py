@@ -15,7 +15,10 @@ from tenants.services.saved import Actor, Saved
 
 @dataclass(frozen=True)
 class Section:
-    """`path` tells an entry of the file from the others; `paths` are those of the organization in scope."""
+    """`path` tells an entry of the file from the others; `paths` are those of the organization in scope.
+
+    `warn` is asked once an entry is saved: what of it does not hold, each beginning with the field that it is about.
+    """
 
     field: str
     kind: str
@@ -24,6 +27,7 @@ class Section:
     paths: Callable[[], Iterable[str]]
     remove: Callable[[UUID, str, Actor], None]  # organization, path, actor
     export: Callable[[], list[dict[str, Any]]]
+    warn: Callable[[Any], Iterable[str]] = lambda _: ()
 
 
 class Registry:

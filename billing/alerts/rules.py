@@ -21,7 +21,7 @@ from orbit.lib.targets import listed, parse_origin, split
 from tenants.rights import Right
 from tenants.schema import values
 from tenants.secrets import local
-from tenants.services.saved import Actor, changing, valid
+from tenants.services.saved import Actor, Saved, changing, valid
 
 MOST = 50  # of an organization
 MOST_PERCENTS = 10
@@ -33,15 +33,6 @@ _FIELDS = ("name", "budget", "percents", "on_forecast", "recipients", "hook_form
 class Hook:
     url: str
     secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class SavedAlert:
-    """`secret` is the text that signatures are checked with, given once: when a webhook was named."""
-
-    row: Alert
-    created: bool
-    secret: str = ""
 
 
 def save_alert(
@@ -56,8 +47,12 @@ def save_alert(
     hook_url: str | None = None,
     hook_form: str = Alert.Form.ORBIT,
     alert_id: UUID | None = None,
-) -> SavedAlert:
-    """A new rule, or the one with that id as it is given here. `hook_url`: None leaves the webhook as it is, "" takes it away."""
+    may_be_silent: bool = False,
+) -> Saved[Alert]:
+    """A new rule, or the one with that id as it is given here. `hook_url`: None leaves the webhook as it is, "" takes it away.
+
+    `may_be_silent`: also one that has nobody to tell. The answer's `secret` is the text that signatures are checked with, given once: when a webhook was named.
+    """
     valid("name", values.title, name)
     if len(name) > 63:
         raise InputError("name", "must be at most 63 characters")
@@ -85,15 +80,18 @@ def save_alert(
         before = None if created else _told(row)
         has_hook = bool(hook_url) or (hook_url is None and row.hook_sealed is not None)
         row.name, row.budget, row.percents, row.on_forecast = name, budget, thresholds, on_forecast
-        row.recipients = checked(recipients, needed=not has_hook)
+        row.recipients = checked(recipients, needed=not (has_hook or may_be_silent))
         row.hook_form = hook_form
         secret = ""
         if hook_url is not None:
             secret = _hooked(row, hook_url, host)
         row.save(force_insert=created)
-        if created or secret or _told(row) != before:
-            change.act("alert.create" if created else "alert.update", name, before, _told(row))
-    return SavedAlert(row, created, secret)
+        after = _told(row)
+        fields = tuple(one for one in after if before is None or before[one] != after[one])
+        fields += ("hook_url",) if secret else ()
+        if fields:
+            change.act("alert.create" if created else "alert.update", name, before, after)
+    return Saved(row, created=created, fields=fields, secret=secret)
 
 
 def delete_alert(*, organization_id: UUID, actor: Actor, alert_id: UUID) -> bool:

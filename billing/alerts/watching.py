@@ -8,12 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from billing.alerts.models import Alert, Notice, NoticeDelivery
-from billing.alerts.rules import renewed
 from billing.budgets import Budget, budgets
 from orbit.lib import access
 from orbit.lib.clock import rfc3339
 from tenants.models import Organization
-from tenants.secrets.local import CannotOpen
 
 FORECAST = "forecast"
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)  # stands for the beginning of a budget that has none
@@ -38,21 +36,10 @@ def watch(organization_id: UUID) -> int:
         found = budgets(organization) if alerts else []
         told = 0
         for alert in alerts:
-            _renew(alert)
             for budget in found:
                 if not alert.budget or alert.budget == budget.name:
                     told += _say(organization, alert, budget)
     return told
-
-
-def _renew(alert: Alert) -> None:
-    """A webhook that cannot be opened any more is said where it is posted to; its rule still has mails."""
-    try:
-        fresh = renewed(alert)
-    except CannotOpen:
-        return
-    if fresh is not None:
-        Alert.objects.filter(pk=alert.pk).update(hook_sealed=fresh)
 
 
 def _say(organization: Organization, alert: Alert, budget: Budget) -> int:

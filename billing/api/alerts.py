@@ -21,6 +21,7 @@ from tenants.api.fields import Flag, Strict, Text, Whole, Words
 from tenants.api.paging import Paged
 from tenants.api.resources import Creating, Listing, Putting, Removing
 from tenants.rights import Right
+from tenants.services.saved import Saved
 
 
 class BudgetShown(serializers.Serializer[Any]):
@@ -89,7 +90,7 @@ class AlertMade(AlertShown):
         allow_blank=True, help_text="what signatures are checked with; shown this once"
     )
 
-    def to_representation(self, instance: rules.SavedAlert) -> Any:
+    def to_representation(self, instance: Saved[Alert]) -> Any:
         return {**AlertShown(instance.row).data, "webhook_secret": instance.secret}
 
 
@@ -121,7 +122,7 @@ class Alerts(Listing, Creating):
     def rows(self, asked: dict[str, Any]) -> QuerySet[Alert]:
         return Alert.objects.all()
 
-    def create(self, wanted: dict[str, Any]) -> rules.SavedAlert:
+    def create(self, wanted: dict[str, Any]) -> Saved[Alert]:
         with _named():
             saved = rules.save_alert(**self.where, **_given(wanted))
         saved.row.refresh_from_db()

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
 
 from billing.reports import spans
-from billing.repricing.posting import preview, supposed
-from billing.repricing.reading import Selection
+from billing.repricing import asking
 from billing.repricing.shown import as_json
 from orbit.lib.errors import InputError
 from quotas.api.prices import NewContractPrice, rates_asked
-from quotas.models import ContractPrice
-from quotas.policies import calendar_of
 from tenants.api.fields import Text
 from tenants.api.resources import Acting
 from tenants.rights import Right
 
-MOST = 50_000  # calls that are gone through while somebody waits
-LATEST = 2**62  # the number of a contract that there is not: newer than all
-
 
 class Supposing(NewContractPrice):
     range = serializers.ChoiceField(
-        [one for one in spans.CHOICES if one != "custom"], default="last-month", help_text="which calls"
+        [one for one in spans.CHOICES if one != "custom"], default=asking.USUAL, help_text="which calls"
     )
     first = Text(required=False, max_length=40, help_text="in place of `range`: a day, or a moment")
     last = Text(required=False, max_length=40, help_text="a day, itself included, or a moment")
@@ -70,29 +63,11 @@ class PreviewPrice(Acting):
 
     def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
         words = {"range": wanted.pop("range"), "from": wanted.pop("first", ""), "to": wanted.pop("last", "")}
-        if words["from"] or words["to"]:
-            words["range"] = "custom"
-        span = spans.chosen(words, calendar_of(self.organization), datetime.now(UTC))
-        selection = Selection(span.since, span.until, account=wanted["account"] or "")
-        if selection.calls()[: MOST + 1].count() > MOST:
-            raise InputError(
-                "range", f"has more than {MOST:,} calls", "`manage.py reprice` has no such bound"
-            )
-        found = preview(selection, supposed(span.since, contracts=[self._contract(wanted)]))
-        return as_json(self.organization, selection, found)
-
-    def _contract(self, wanted: dict[str, Any]) -> ContractPrice:
         rates, percent = rates_asked(wanted)
         if (rates is None) == (percent is None):
             raise InputError("rates", "must be there, or discount_percent must", "name one of the two")
-        return ContractPrice(
-            pk=LATEST,
-            organization_id=self.organization.pk,
-            provider=wanted["provider"],
-            model=wanted["model"],
-            account=wanted["account"] or "",
-            rates=rates,
-            discount_percent=percent,
-            valid_from=wanted["valid_from"],
-            valid_until=wanted["valid_until"],
+        terms = wanted | {"rates": rates, "discount_percent": percent}
+        selection = asking.selected(self.organization, words, account=wanted["account"] or "")
+        return as_json(
+            self.organization, selection, asking.with_contract(selection, self.organization, terms)
         )

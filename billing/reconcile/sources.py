@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +11,9 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from billing.models import BillSource, Run
-from billing.reconcile import reports, tolerance
-from billing.reconcile.connectors import mapped
-from billing.reconcile.connectors.base import DAY, CostRow, UsageRow
+from billing.reconcile import bill_file, reports, tolerance
 from billing.reconcile.connectors.registry import CSV, connector_of
-from billing.reconcile.runs import LONGEST, free, send_run_after_commit
+from billing.reconcile.runs import free, send_run_after_commit
 from orbit.lib.errors import InputError
 from tenants.models import ProviderAccount
 from tenants.rights import Right
@@ -72,48 +69,35 @@ def import_csv(
     *, organization_id: UUID, actor: Actor, account: str, content: bytes, mapping: Mapping[str, Any]
 ) -> Run:
     """Takes the place of what was imported of the file's days, and has them compared. Nothing is kept of a file with an error."""
-    how = mapped.mapping(mapping)
-    rows = list(mapped.rows(content, how))
-    if not rows:
-        raise InputError("file", "has no lines")
-    since, until = min(one.start.date() for one, _ in rows), max(one.start.date() for one, _ in rows) + DAY
-    if until - since > LONGEST:
-        raise InputError("file", f"spans more than {LONGEST.days} days", "import a shorter time")
+    bill = bill_file.read(content, mapping)
     with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
         row = _account(account)
         if connector_of(row.kind) != CSV:
             raise InputError("account", "has reports that we read by ourselves", "start a run instead")
-        if any(cost.amount and cost.currency != change.organization.currency for _, cost in rows if cost):
-            raise InputError(
-                "mapping.currency",
-                f"must be {change.organization.currency}, which the organization counts in",
-            )
+        bill.require(change.organization.currency)
         free(row)
         run = Run.objects.create(
             organization_id=organization_id,
             account_id=row.pk,
             account=row.name,
             connector=CSV,
-            since=since,
-            until=until,
+            since=bill.since,
+            until=bill.until,
             asked_by=change.actor[:300],
             asker_id=change.person_id,
         )
         run.refresh_from_db()
-        _replace(run, [one for one, _ in rows], [cost for _, cost in rows if cost is not None], since, until)
+        reports.replace_usage(run, [one for one, _ in bill.rows], bill.since, bill.until)
+        costs = [cost for _, cost in bill.rows if cost is not None]
+        reports.replace_costs(run, costs, bill.since, bill.until)
         change.act(
             "reconciliation.import",
             row.name,
             None,
-            {"since": str(since), "until": str(until), "lines": len(rows)},
+            {"since": str(bill.since), "until": str(bill.until), "lines": len(bill.rows)},
         )
         send_run_after_commit(run)
     return run
-
-
-def _replace(run: Run, usage: Sequence[UsageRow], costs: Sequence[CostRow], since: date, until: date) -> None:
-    reports.replace_usage(run, usage, since, until)
-    reports.replace_costs(run, costs, since, until)
 
 
 def _account(name: str) -> ProviderAccount:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.models import Event
-from billing.models import BillException, Run
-from billing.reconcile import coverage, runs, settling
-from billing.reconcile.connectors.registry import CONNECTORS
+from billing.models import BillException, BillSource, Run
+from billing.reconcile import coverage, runs
+from billing.reconcile.connectors.registry import CSV, connector_of
 from billing.reconcile.counts import PARTS
 from billing.reconcile.sides import MEANINGS, Cause
 from console.access import organization_page
-from console.acts import attempt, gone, typed, where
+from console.acts import attempt, typed, where
 from tenants.models import Membership, Project, ProviderAccount
 from tenants.rights import Right, may
 
 DAYS = 30
 SHOWN = 50  # exceptions and, of one, events and adjustments
 RUNS = 10
+MOST_ACCOUNTS = 200
 AROUND = timedelta(days=2)  # of an exception's day, in which its events were admitted
 WORDS = {
     "fresh": "input",
@@ -40,6 +39,26 @@ WORDS = {
 State = BillException.State
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    row: ProviderAccount
+    connector: str
+    source: BillSource | None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether its provider can be: what it bills is imported otherwise."""
+        return self.connector != CSV and bool(self.row.has_usage_credential)
+
+    @property
+    def how(self) -> str:
+        if self.connector == CSV:
+            return "what is imported"
+        if not self.row.has_usage_credential:
+            return "no usage credential"
+        return "every night" if self.source is None or self.source.enabled else "on demand"
+
+
 @require_safe
 @organization_page(Right.RECONCILE_READ)
 def reconciliation_page(request: HttpRequest, membership: Membership) -> HttpResponse:
@@ -47,6 +66,7 @@ def reconciliation_page(request: HttpRequest, membership: Membership) -> HttpRes
     until = datetime.now(UTC).date()
     found = coverage.coverage(until - timedelta(days=DAYS), until)
     standing = BillException.objects.filter(state__in=(State.OPEN, State.PROPOSED)).order_by("-day", "-id")
+    accounts = _accounts()
     told = {
         "organization": organization,
         "days": DAYS,
@@ -56,7 +76,9 @@ def reconciliation_page(request: HttpRequest, membership: Membership) -> HttpRes
         "exceptions": list(standing[:SHOWN]),
         "waiting": standing.count(),
         "runs": list(Run.objects.order_by("-id")[:RUNS]),
-        "accounts": _accounts(),
+        "accounts": accounts,
+        "asked": [one for one in accounts if one.is_asked],
+        "imports": any(one.connector == CSV for one in accounts),
         "may_approve": may(membership, Right.RECONCILE_APPROVE),
     }
     with timezone.override(ZoneInfo(organization.time_zone)):
@@ -72,12 +94,13 @@ def _drift(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _accounts() -> list[ProviderAccount]:
-    """Those whose provider can be asked."""
-    rows = ProviderAccount.objects.defer("credential_sealed", "usage_credential_sealed").filter(
-        kind__in=list(CONNECTORS)
-    )
-    return [row for row in rows.order_by("name")[:200] if row.has_usage_credential]
+def _accounts() -> list[Account]:
+    """Each with how it is reconciled."""
+    rows = ProviderAccount.objects.defer("credential_sealed", "usage_credential_sealed").order_by("name")[
+        :MOST_ACCOUNTS
+    ]
+    known = {one.account_id: one for one in BillSource.objects.filter(account__in=[row.pk for row in rows])}
+    return [Account(row, connector_of(row.kind), known.get(row.pk)) for row in rows]
 
 
 @require_POST
@@ -134,71 +157,3 @@ def _adjustments(row: BillException) -> list[dict[str, Any]]:
         }
         for one in row.adjustments[:SHOWN]
     ]
-
-
-@require_POST
-@organization_page(Right.RECONCILE_APPROVE)
-def approve(request: HttpRequest, membership: Membership, exception_id: UUID) -> HttpResponse:
-    return _settled(
-        request,
-        membership,
-        exception_id,
-        lambda given: settling.approve(**given, **typed(request, "reason", "changed_at")),
-        "Approved. The adjustments are on their way to the ledger, and figures follow within seconds.",
-    )
-
-
-@require_POST
-@organization_page(Right.RECONCILE_APPROVE)
-def reject(request: HttpRequest, membership: Membership, exception_id: UUID) -> HttpResponse:
-    return _settled(
-        request,
-        membership,
-        exception_id,
-        lambda given: settling.reject(**given, reason=typed(request, "reason")["reason"]),
-        "Rejected. The ledger stays as it is.",
-    )
-
-
-@require_POST
-@organization_page(Right.RECONCILE_APPROVE)
-def close(request: HttpRequest, membership: Membership, exception_id: UUID) -> HttpResponse:
-    return _settled(
-        request,
-        membership,
-        exception_id,
-        lambda given: settling.close(**given, reason=typed(request, "reason")["reason"]),
-        "Closed.",
-    )
-
-
-@require_POST
-@organization_page(Right.RECONCILE_APPROVE)
-def assign(request: HttpRequest, membership: Membership, exception_id: UUID) -> HttpResponse:
-    return _settled(
-        request,
-        membership,
-        exception_id,
-        lambda given: settling.assign(**given, owner=typed(request, "owner")["owner"]),
-        "Noted whose it is.",
-    )
-
-
-def _settled(
-    request: HttpRequest,
-    membership: Membership,
-    exception_id: UUID,
-    do: Callable[[dict[str, Any]], BillException | None],
-    said: str,
-) -> HttpResponse:
-    def done() -> str:
-        do(where(membership) | {"exception_id": exception_id})
-        return said
-
-    if not BillException.objects.filter(pk=exception_id).exists():
-        return gone(request, membership, "exception", "reconciliation")
-    try:
-        attempt(request, done)
-    except PermissionDenied as error:
-        messages.error(request, f"That did not work: {error}.")
-    return redirect("bill_exception", membership.organization.slug, exception_id)

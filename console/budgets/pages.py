@@ -23,6 +23,7 @@ from console.acts import attempt, gone, typed, where
 from orbit.lib.errors import InputError
 from tenants.models import Membership, Organization
 from tenants.rights import Right, may
+from tenants.services.saved import Saved
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def budgets_page(request: HttpRequest, membership: Membership) -> HttpResponse:
 @organization_page(Right.REPORTS_WRITE)
 def save_alert(request: HttpRequest, membership: Membership) -> HttpResponse:
     given = _given(request)
-    made: list[rules.SavedAlert] = []
+    made: list[Saved[Alert]] = []
     try:
         made.append(rules.save_alert(**where(membership), **_read(given)))
     except InputError as error:
@@ -189,7 +190,7 @@ def _one(
         return render(request, "console/budgets/alert.html", context, status=400 if wrong else 200)
 
 
-def _secret(request: HttpRequest, membership: Membership, saved: rules.SavedAlert) -> HttpResponse:
+def _secret(request: HttpRequest, membership: Membership, saved: Saved[Alert]) -> HttpResponse:
     """The only page that ever shows it."""
     context = {"organization": membership.organization, "alert": saved.row, "secret": saved.secret}
     return render(request, "console/budgets/secret.html", context)

@@ -44,10 +44,19 @@ class NewKeyShown(serializers.Serializer[Any]):
     secret = serializers.CharField()
 
 
+class NewSecretShown(serializers.Serializer[Any]):
+    """What came with a row, such as what an alert's webhook is signed with. It cannot be had again."""
+
+    kind = serializers.CharField()
+    path = serializers.CharField()
+    secret = serializers.CharField()
+
+
 class OutcomeShown(serializers.Serializer[Any]):
     changed = serializers.BooleanField(help_text="whether there was anything to do")
     plan = StepShown(many=True)
     keys = NewKeyShown(many=True, help_text="none in a dry run")
+    secrets = NewSecretShown(many=True, help_text="none in a dry run")
     warnings = serializers.ListField(child=serializers.CharField())
 
 

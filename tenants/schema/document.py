@@ -12,6 +12,7 @@ from orbit.lib.errors import InputError
 from tenants import kinds, rotation
 from tenants.rights import BUILT_IN, Right
 from tenants.schema import values
+from tenants.schema.alerts import Alert
 from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of
 from tenants.schema.prices import ContractPrice
 from tenants.schema.routes import ModelRoute
@@ -112,6 +113,7 @@ class Organization(Strict):
     provider_accounts: list[Account] = []
     models: list[ModelRoute] = []
     prices: list[ContractPrice] = []
+    alerts: list[Alert] = []
     policies: list[NamedPolicy] = []
     policy: Name | None = None
     roles: list[Role] = []

@@ -7,17 +7,18 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
-from tenants.models import IdentityProvider, ProviderAccount, ProviderSession
+from tenants.models import IdentityProvider, Organization, ProviderAccount, ProviderSession
 from tenants.secrets import local, resolve, stores
 from tenants.services.data_keys import rewrap_data_keys
 from tenants.services.identity_provider import secret_place
 from tenants.services.provider_sign_in import token_place
 from tenants.services.saved import changing
+from tenants.signals import rewrapping
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrapped:
-    """How many credentials and data keys of an organization were sealed anew, and what does not open."""
+    """How many secrets and data keys of an organization were sealed anew, and what does not open."""
 
     count: int
     damaged: tuple[str, ...]
@@ -50,6 +51,8 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
         count, damaged = count + more, [*damaged, *lost]
         more, lost = rewrap_data_keys(change.organization)
         count, damaged = count + more, [*damaged, *lost]
+        for _, (more, lost) in rewrapping.send(Organization, organization_id=organization_id):
+            count, damaged = count + more, [*damaged, *lost]
         if count:
             change.act("credentials.rewrap", change.organization.slug, None, {"credentials": count})
     return Rewrapped(count, tuple(damaged))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -33,11 +33,12 @@ Actor = str | Membership | Caller
 
 @dataclass(frozen=True, slots=True)
 class Saved(Generic[ModelT]):
-    """The row as it is now, and what became different."""
+    """The row as it is now, and what became different. `secret`: what was made with it and is told this once."""
 
     row: ModelT
     created: bool
     fields: tuple[str, ...] = ()
+    secret: str = field(default="", repr=False)
 
     @property
     def changed(self) -> bool:

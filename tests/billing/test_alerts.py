@@ -18,7 +18,6 @@ from pytest_django import Settings
 from audit.models import OutboxEntry
 from billing.alerts import rules, sending, watching
 from billing.alerts.models import Alert, Notice, NoticeDelivery
-from billing.alerts.rules import SavedAlert
 from billing.alerts.sending import Waiting
 from billing.alerts.watching import watch
 from billing.budgets import Budget, budgets
@@ -27,6 +26,7 @@ from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import Organization
+from tenants.services.saved import Saved
 from tests.billing.receiving import Receiver, receiving
 from tests.console.conftest import Tenant, make_person, make_tenant, quarter
 
@@ -40,7 +40,7 @@ def receiver(settings: Settings) -> Iterator[Receiver]:
         yield made
 
 
-def save(tenant: Tenant, **more: Any) -> SavedAlert:
+def save(tenant: Tenant, **more: Any) -> Saved[Alert]:
     given = {"name": "Budgets", "percents": [50, 80, 100], "recipients": [tenant.owner.email]}
     return rules.save_alert(organization_id=tenant.organization.pk, actor="test", **{**given, **more})
 

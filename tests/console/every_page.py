@@ -23,10 +23,12 @@ from django.urls import resolve
 
 from audit.exports.models import Export
 from billing.alerts.models import Alert
+from billing.approval.models import PriceProposal
 from billing.models import BillException
 from billing.reports.models import ReportView
 from console import mail
 from orbit.lib import access
+from quotas.models import ContractPrice
 from tenants import models, services
 from tenants.models import Organization, Person
 from tests.console.conftest import make_person, signed_in
@@ -54,6 +56,8 @@ ROWS: dict[str, tuple[Any, str]] = {
     "view_id": (ReportView, "organization_id"),
     "alert_id": (Alert, "organization_id"),
     "exception_id": (BillException, "organization_id"),
+    "price_id": (ContractPrice, "organization_id"),
+    "proposal_id": (PriceProposal, "organization_id"),
 }
 # Routes that answer GET, but not with a page of their own, and why.
 OTHERWISE = {

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 
 from billing.alerts.rules import save_alert
+from billing.approval.proposals import propose_price
 from billing.models import BillException
 from billing.reports.saved import save_report_view
 from console.urls import urlpatterns
@@ -55,7 +56,12 @@ OF_A_ROW = {
     "saved_report",
     "alert",
     "bill_exception",
+    "price_proposal",
+    "bill_source",
 }
+
+
+NO_PRICE = 2**40  # the number of a contract price that there is not
 
 
 def rows_of(tenant: Tenant) -> dict[str, Any]:
@@ -79,6 +85,9 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
         "alert_id": save_alert(**where, name="A", percents=[80], hook_url="https://example.com/x").row.pk,
         "view_id": save_report_view(**where, name="Costs", words={}).row.pk,
         "exception_id": _exception(where["organization_id"]),
+        "proposal_id": propose_price(
+            **where, provider="vllm", model="qwen3", rates={"input": 1, "output": 1}
+        ).pk,
     }
 
 
@@ -103,6 +112,8 @@ def address(page: URLPattern, tenant: Tenant, rows: dict[str, Any] | None = None
         given |= {name: row for name, row in (rows or {}).items() if name in given}
     if "policy" in given:
         given["policy"] = "default"
+    if "price_id" in given:
+        given["price_id"] = NO_PRICE
     return reverse(page.name or "", kwargs=given | {"slug": tenant.organization.slug})
 
 

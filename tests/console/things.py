@@ -11,10 +11,12 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from billing.alerts.rules import save_alert
+from billing.approval.proposals import propose_price
 from billing.models import BillException, Comparison, Run
 from billing.reports.saved import save_report_view
 from console import mail
 from orbit.lib import access
+from quotas.contracts import set_contract_price
 from tenants import services
 from tenants.models import Organization, Person
 from tests.console.conftest import make_person, make_tenant
@@ -35,6 +37,15 @@ def grow(organization: Organization, owner: Person, first: int, last: int) -> No
         _to_call_the_api(where, number)
         _of_the_owner(owner, number)
         _billed(organization, number)
+        _priced(where, number)
+
+
+def _priced(where: dict[str, Any], number: int) -> None:
+    """Contracts that stand, one that was withdrawn, and proposals that wait."""
+    of: dict[str, Any] = {"provider": "vllm", "model": f"qwen-{number}"}
+    for rates in ({"input": 1_000, "output": 2_000}, {"input": 2_000, "output": 4_000}):
+        set_contract_price(**where, **of, rates=rates)
+    propose_price(**where, **of, rates={"input": 3_000, "output": 5_000})
 
 
 def _billed(organization: Organization, number: int) -> None:

@@ -44,7 +44,7 @@ def test_it_creates_what_the_file_says(apply: Apply, entry: dict[str, Any], slug
 
 def test_twice_is_the_same_as_once(apply: Apply, entry: dict[str, Any]) -> None:
     apply(entry)
-    assert apply(entry).json == {"changed": False, "plan": [], "keys": [], "errors": []}
+    assert apply(entry).json == {"changed": False, "plan": [], "keys": [], "secrets": [], "errors": []}
 
 
 def test_twice_raises_no_version_and_writes_no_act(apply: Apply, entry: dict[str, Any], slug: str) -> None:

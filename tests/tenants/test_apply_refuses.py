@@ -229,7 +229,13 @@ def test_a_mistake_is_told_by_its_path(
     assert found, answer.json["errors"]
     assert message in found[0]["message"]
     assert suggestion in found[0]["suggestion"]
-    assert answer.json | {"errors": []} == {"changed": False, "plan": [], "keys": [], "errors": []}
+    assert answer.json | {"errors": []} == {
+        "changed": False,
+        "plan": [],
+        "keys": [],
+        "secrets": [],
+        "errors": [],
+    }
 
 
 def test_two_limits_on_one_counter_are_refused(apply: Apply, entry: dict[str, Any]) -> None:

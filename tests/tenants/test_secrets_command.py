@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
+from billing.alerts.models import Alert
+from billing.alerts.rules import hook_of, save_alert
 from orbit.lib import access
 from tenants.models import Organization, ProviderAccount
 from tenants.secrets import local, resolve
+from tenants.secrets.stores import USAGE
 from tenants.services import NewCredential, rewrap_credentials, save_account
 from tests.openbao import OpenBao
 from tests.tenants.conftest import SECRET, run
@@ -85,6 +89,29 @@ def test_rewrapped_credentials_do_without_the_old_key(
         for account in ProviderAccount.objects.all():
             assert resolve(account).reveal() == f"{SECRET}-{account.name}"
         assert Organization.objects.get().version == version  # the secrets are the same, so nobody reloads
+
+
+def test_usage_credentials_and_webhooks_of_alerts_are_sealed_anew_too(
+    organization: Organization, settings: Settings, rotating: tuple[str, str]
+) -> None:
+    where: dict[str, Any] = {"organization_id": organization.id, "actor": "test"}
+    save_account(**where, name="main", kind="openai", usage_credential=NewCredential(value=SECRET))
+    hook = f"https://hooks.example.com/{SECRET}"
+    for name in ("fine", "damaged"):
+        save_alert(**where, name=name, percents=[80], hook_url=hook)
+    with access.scope(organization_id=organization.id):
+        fine = Alert.objects.get(name="fine")
+        Alert.objects.filter(name="damaged").update(hook_sealed=fine.hook_sealed)
+    settings.ORBIT_MASTER_KEY = rotating[0]
+    done = rewrap_credentials(organization_id=organization.id, actor="test")
+    assert (done.count, done.damaged) == (2, ("webhook of the alert damaged",))
+    assert rewrap_credentials(organization_id=organization.id, actor="test").count == 0
+    settings.ORBIT_MASTER_KEY = rotating[1]
+    with access.scope(organization_id=organization.id):
+        assert resolve(ProviderAccount.objects.get(), USAGE).reveal() == SECRET
+        opened = hook_of(Alert.objects.get(name="fine"))
+    assert opened is not None
+    assert opened.url == hook
 
 
 def test_credential_that_does_not_open_is_named_and_left(

@@ -39,6 +39,10 @@ def apply(session: Session, given: dict[str, Any]) -> None:
         session.output.line("\nNew keys. They are shown this once:")
     for key in outcome["keys"]:
         session.output.line(f"  {key['organization']}/{key['project']}/{key['name']}  {key['secret']}")
+    if outcome["secrets"]:
+        session.output.line("\nNew secrets. They are shown this once:")
+    for one in outcome["secrets"]:
+        session.output.line(f"  {one['kind']} {one['path']}  {one['secret']}")
 
 
 def export(session: Session, given: dict[str, Any]) -> None:

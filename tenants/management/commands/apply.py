@@ -74,6 +74,7 @@ class Command(OperatorCommand):
             "changed": outcome.changed,
             "plan": [asdict(step) for step in outcome.plan],
             "keys": [asdict(key) for key in outcome.keys],
+            "secrets": [asdict(one) for one in outcome.secrets],
             "errors": [problem.as_dict() for problem in problems],
         }
         self.stdout.write(json.dumps(answer))
@@ -90,3 +91,7 @@ class Command(OperatorCommand):
             self.stdout.write("\nNew keys. They are shown this once:")
         for key in outcome.keys:
             self.stdout.write(f"  {key.organization}/{key.project}/{key.name}  {key.secret}")
+        if outcome.secrets:
+            self.stdout.write("\nNew secrets. They are shown this once:")
+        for one in outcome.secrets:
+            self.stdout.write(f"  {one.kind} {one.path}  {one.secret}")
