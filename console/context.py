@@ -24,6 +24,7 @@ GROUPS = {
         ("reports", "Reports", Right.USAGE_READ),
         ("budgets", "Budgets", Right.USAGE_READ),
         ("calls", "Calls", Right.ORGANIZATION_READ),
+        ("why", "Why refused?", Right.ORGANIZATION_READ),
         ("reconciliation", "Reconciliation", Right.RECONCILE_READ),
         ("audit", "Audit", Right.LEDGER_READ),
     ),

@@ -18,6 +18,7 @@ from proxy.admission import Admissions
 from proxy.health import Health
 from proxy.learning import Outputs
 from proxy.pipeline import Pipeline
+from proxy.refusals import Notes
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.storing import Contents
@@ -52,6 +53,7 @@ class Runtime:
     pipeline: Pipeline
     health: Health
     contents: Contents
+    refusals: Notes
     chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
@@ -87,12 +89,14 @@ def start() -> Runtime:
     )
     admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor, Trail(store, marks))
     upstream = Upstream(egress, admissions, settler, health)
+    refusals = Notes(store)
     chores = [
         asyncio.create_task(settler.renew_forever(settings.ORBIT_LEASE_S / RENEWALS), name="renew"),
         asyncio.create_task(_keep(journal, engine, snapshots), name="journal"),
         asyncio.create_task(_tell(health, store), name="health"),
         asyncio.create_task(_stay_logged_in(snapshots.credentials), name="secret stores"),
         asyncio.create_task(contents.write_forever(), name="contents"),
+        asyncio.create_task(refusals.send_forever(), name="refusals"),
     ]
     return Runtime(
         link=store,
@@ -105,6 +109,7 @@ def start() -> Runtime:
         pipeline=Pipeline(upstream, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
         health=health,
         contents=contents,
+        refusals=refusals,
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -118,6 +123,7 @@ async def stop(runtime: Runtime) -> None:
     await runtime.contents.drained(CONTENTS_S)
     for chore in runtime.chores:
         chore.cancel()
+    await runtime.refusals.send()
     journal = runtime.settler.journal
     await _trim(journal, runtime.engine, runtime.snapshots)
     await asyncio.to_thread(journal.close)
