@@ -77,6 +77,7 @@ class ProxyView(APIView, ABC):
         return self.turned_away(raw, unavailable())
 
     def turned_away(self, raw: GatewayRequest, error: OrbitError) -> Reply:
+        raw.runtime.measures.turned_away(raw.principal, error)
         if raw.principal is not None and raw.method == "POST":
             raw.runtime.refusals.add(raw.principal, raw.request_id, self.endpoint, raw.model, error)
         return self.surface.error_reply(error, str(raw.request_id))
