@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from audit.models import DroppedMonth, Event, Skeleton
+from orbit.lib.clock import from_us
 
 SCANNED = 20_000  # entries looked at for one page: tens of milliseconds
 
@@ -86,3 +88,29 @@ def dropped(organization_id: UUID, since: datetime | None, until: datetime | Non
 def left_of(organization_id: UUID, event_id: UUID) -> Skeleton | None:
     """What outlived an event that was dropped; None for one that was not."""
     return Skeleton.objects.filter(organization_id=organization_id, event_id=event_id).first()
+
+
+def refused_around(
+    organization_id: UUID, request_id: UUID, wanted: Mapping[str, Any], most: int
+) -> tuple[datetime, list[Event]] | None:
+    """When a request came, which its id says, and the counts of what was refused around that minute.
+
+    None for an id that is not of ours.
+    """
+    moment = came_at(request_id)
+    if moment is None:
+        return None
+    minute = moment.replace(second=0, microsecond=0)
+    rows = Event.objects.filter(
+        organization_id=organization_id,
+        kind=Event.Kind.REFUSAL,
+        admitted_at__gte=minute - timedelta(minutes=1),
+        admitted_at__lte=minute + timedelta(minutes=1),
+        **wanted,
+    )
+    return moment, list(rows.order_by("admitted_at", "seq")[:most])
+
+
+def came_at(request_id: UUID) -> datetime | None:
+    """When a request with the id came; None for an id that is not of ours."""
+    return from_us((request_id.int >> 80) * 1000) if request_id.version == 7 else None

@@ -25,6 +25,7 @@ GROUPS = {
         ("budgets", "Budgets", Right.USAGE_READ),
         ("prices", "Prices", Right.USAGE_READ),
         ("calls", "Calls", Right.ORGANIZATION_READ),
+        ("why", "Why refused?", Right.ORGANIZATION_READ),
         ("reconciliation", "Reconciliation", Right.RECONCILE_READ),
         ("audit", "Audit", Right.LEDGER_READ),
     ),

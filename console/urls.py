@@ -20,6 +20,7 @@ from console import (
     sessions,
     sign_in,
     start,
+    why,
 )
 from console.bills import importing as bill_files
 from console.bills import pages as bills
@@ -93,6 +94,7 @@ urlpatterns = [
     path("o/<slug:slug>/contents/erase/", contents.erase, name="erase_contents"),
     path("o/<slug:slug>/contents/destroy/", contents.destroy, name="destroy_contents"),
     path("o/<slug:slug>/calls/", calls.calls_page, name="calls"),
+    path("o/<slug:slug>/why/", why.why_page, name="why"),
     path("o/<slug:slug>/calls/csv/", calls.calls_file, name="calls_file"),
     path("o/<slug:slug>/calls/<uuid:event_id>/", calls.call_page, name="call"),
     path("o/<slug:slug>/audit/", explorer.audit_page, name="audit"),

@@ -17,6 +17,8 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from orbit import health, startup  # noqa: E402
+from orbit.metrics import endpoint as metrics  # noqa: E402
+from orbit.metrics.scrape import Scrapes  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
 
 Scope = MutableMapping[str, Any]
@@ -29,6 +31,7 @@ class Application:
 
     def __init__(self) -> None:
         self.runtime: runtime.Runtime | None = None
+        self.scrapes: Scrapes | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -39,6 +42,8 @@ class Application:
             await entry.serve(self.runtime, scope, receive, send)
         elif scope["path"] in health.PATHS:
             await health.answer(self.runtime, scope["path"], send)
+        elif scope["path"] == metrics.PATH:
+            await metrics.answer(self.scrapes, scope, send)
         else:
             await django_application(scope, receive, send)  # type: ignore[arg-type]
 
@@ -54,6 +59,7 @@ class Application:
             await send({"type": "lifespan.startup.failed", "message": " ".join(found)})
             return
         self.runtime = runtime.start()
+        self.scrapes = Scrapes(self.runtime.telling, self.runtime.measures.names)
         # what start-up made stays; collecting it again and again would only cost
         gc.collect()
         gc.freeze()

@@ -10,6 +10,8 @@ from celery.schedules import crontab
 from celery.signals import task_prerun, worker_init
 from django.db import close_old_connections, connections
 
+from orbit.metrics.tasks import TaskMeasures
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
 
 app = Celery("orbit")
@@ -163,6 +165,8 @@ app.conf.update(
 # Connections go back to the process's pool before each task; Celery's own way would close the pool each time.
 app.conf.db_reuse_max = 10**9
 task_prerun.connect(lambda **_: close_old_connections(), weak=False)
+
+TaskMeasures().connect()
 
 
 @worker_init.connect(weak=False)

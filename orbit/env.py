@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from orbit.lib.redis import Address
@@ -50,6 +51,15 @@ def choice(name: str, choices: tuple[str, ...]) -> str:
 def words(name: str, default: str = "") -> list[str]:
     """A comma list; empty items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str, default: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A comma list of addresses and networks; `none` is the empty one."""
+    found = [] if text(name, default).lower() == "none" else words(name, default)
+    try:
+        return tuple(ip_network(one) for one in found)
+    except ValueError as error:
+        raise BadSetting(f"{name} must list networks such as 10.0.0.0/8, or be none: {error}.") from None
 
 
 def table(name: str) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,11 @@ class Attempt:
     error: str | None = None
     upstream_request_id: str | None = None
     secret: Secret | None = None  # that it was sent with; the account may have another one by now
+    kind: str = ""  # of the account's provider
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended or time.monotonic()) - self.started
 
     def answered(self, answer: Answer) -> None:
         self.http_status = answer.status
@@ -39,7 +44,7 @@ class Attempt:
             "model": self.model,
             "http_status": self.http_status,
             "error": self.error,
-            "duration_ms": round(((self.ended or time.monotonic()) - self.started) * 1000),
+            "duration_ms": round(self.seconds * 1000),
             "cost_nano": cost_nano,
             "upstream_request_id": self.upstream_request_id,
         }

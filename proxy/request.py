@@ -31,6 +31,7 @@ class GatewayRequest(HttpRequest):
         self.query_string: bytes = b""
         self.principal: Principal | None = None
         self.client_ip: str | None = None
+        self.model: str | None = None  # that its body names, once that is known
         self.runtime: Any = None
 
     @property

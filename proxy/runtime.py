@@ -14,15 +14,19 @@ from audit.ledger import positions
 from orbit.lib.egress import CLIENTS, Egress
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
+from orbit.lib.metrics import Book, Names, Shelf
 from orbit.lib.redis import Link, StoreError, StoreUnavailable, link
 from proxy.admission import Admissions
 from proxy.health import Health
 from proxy.learning import Outputs
+from proxy.measures import FAMILIES, Measures
 from proxy.pipeline import Pipeline
+from proxy.refusals import Notes
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.storing import Contents
 from proxy.supervisor import Supervisor, forever
+from proxy.telling import Telling
 from proxy.trail import Marks, Trail
 from proxy.upstream import Upstream
 from proxy.watch import Watch
@@ -53,6 +57,9 @@ class Runtime:
     pipeline: Pipeline
     health: Health
     contents: Contents
+    refusals: Notes
+    measures: Measures
+    telling: Telling
     chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
@@ -74,7 +81,11 @@ def start() -> Runtime:
     journals = Path(settings.ORBIT_DATA_DIR) / "journals"
     journal = Journal(journals)
     contents = Contents()
-    settler = Settler(engine, supervisor, journal, shares, Watch(snapshots, supervisor), contents)
+    shelf = Shelf(Path(settings.ORBIT_DATA_DIR) / "metrics")
+    place = shelf.enter("web")
+    measures = Measures(Book(FAMILIES), Names(shelf.names, settings.ORBIT_METRICS_ORGANIZATIONS))
+    settler = Settler(engine, supervisor, journal, shares, Watch(snapshots, supervisor), contents, measures)
+    telling = Telling(place, measures, settler)
     store.recover = settler.recover
     timeouts = Timeouts(
         settings.ORBIT_CONNECT_TIMEOUT_S, settings.ORBIT_FIRST_BYTE_TIMEOUT_S, settings.ORBIT_IDLE_TIMEOUT_S
@@ -88,6 +99,7 @@ def start() -> Runtime:
     )
     admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor, Trail(store, marks))
     upstream = Upstream(egress, admissions, settler, health)
+    refusals = Notes(store)
     chores = [
         *(
             asyncio.create_task(forever(work, every_s, name), name=name)
@@ -100,6 +112,8 @@ def start() -> Runtime:
             )
         ),
         asyncio.create_task(contents.write_forever(), name="contents"),
+        asyncio.create_task(refusals.send_forever(), name="refusals"),
+        asyncio.create_task(telling.forever(), name="metrics"),
     ]
     return Runtime(
         link=store,
@@ -112,6 +126,9 @@ def start() -> Runtime:
         pipeline=Pipeline(upstream, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
         health=health,
         contents=contents,
+        refusals=refusals,
+        measures=measures,
+        telling=telling,
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -125,6 +142,8 @@ async def stop(runtime: Runtime) -> None:
     await runtime.contents.drained(CONTENTS_S)
     for chore in runtime.chores:
         chore.cancel()
+    await runtime.refusals.send()
+    await asyncio.to_thread(runtime.telling.close)
     journal = runtime.settler.journal
     await _trim(journal, runtime.engine, runtime.snapshots)
     await asyncio.to_thread(journal.close)

@@ -14,6 +14,7 @@ from orbit.lib.redis import Serves, StoreError, StoreUnavailable
 from proxy import events
 from proxy.admission import Admission
 from proxy.context import Usage
+from proxy.measures import Measures
 from proxy.storing import Contents
 from proxy.supervisor import Supervisor
 from proxy.watch import Watch
@@ -52,6 +53,7 @@ class Settler:
     shares: LocalShares
     watch: Watch
     contents: Contents
+    measures: Measures
     open: dict[int, dict[str, Admission]] = field(default_factory=dict)  # in flight, by shard and lease
 
     def moved(self, admission: Admission) -> None:
@@ -81,12 +83,25 @@ class Settler:
     def settle(self, admission: Admission, outcome: Outcome) -> int | None:
         """Sends the settlement before it returns, and sees to it that it arrives. Returns the cost."""
         lease, usage = admission.lease, outcome.usage
+        again = admission.over
         admission.end()
         cost = self.cost(admission, usage)
         opened = admission.opened
         if admission.copy is not None:
             content = self.contents.ended(admission, admission.copy)
             opened = {**opened, "detail": {**opened["detail"], "content": content}}
+        seconds = time.monotonic() - admission.call.request.started
+        if not again:
+            self.measures.ended(
+                admission.call,
+                admission.attempts,
+                status=outcome.status,
+                code=outcome.code,
+                usage=usage,
+                cost_nano=cost,
+                seconds=seconds,
+                first_token_ms=outcome.first_token_ms,
+            )
         event = events.closing(
             opened,
             admitted_us=lease.admitted_us,
@@ -99,7 +114,7 @@ class Settler:
             rates=self.rates(admission),
             finish_reason=outcome.finish_reason,
             attempts=_attempts(admission, cost),
-            duration_ms=round((time.monotonic() - admission.call.request.started) * 1000),
+            duration_ms=round(seconds * 1000),
             first_token_ms=outcome.first_token_ms,
         )
         used = Amounts(usage.input_tokens, usage.output_tokens, cost or 0)

@@ -108,7 +108,13 @@ class Tries:
         self.format = provider.formats[call.spoken]
         call.terms.stream = self.stream
         self.admission.attempts.append(
-            Attempt(account.name, call.target.model, provider.id_header, secret=account.secret)
+            Attempt(
+                account.name,
+                call.target.model,
+                provider.id_header,
+                secret=account.secret,
+                kind=account.kind,
+            )
         )
         if not account.ready:
             raise CredentialLost(account.name)

@@ -72,9 +72,15 @@ class ProxyView(APIView, ABC):
                 raw.principal = await raw.runtime.snapshots.refresh(raw.digest)
             except OrbitError as error:
                 if asked or error.code not in PERHAPS_OLD or not await renewed(raw):
-                    return self.surface.error_reply(error, str(raw.request_id))
+                    return self.turned_away(raw, error)
                 asked = True
-        return self.surface.error_reply(unavailable(), str(raw.request_id))
+        return self.turned_away(raw, unavailable())
+
+    def turned_away(self, raw: GatewayRequest, error: OrbitError) -> Reply:
+        raw.runtime.measures.turned_away(raw.principal, error)
+        if raw.principal is not None and raw.method == "POST":
+            raw.runtime.refusals.add(raw.principal, raw.request_id, self.endpoint, raw.model, error)
+        return self.surface.error_reply(error, str(raw.request_id))
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
         """DRF's order, with nothing negotiated; the throttle is awaited when the call's needs are known."""
@@ -96,6 +102,7 @@ class CallView(ProxyView):
         principal = cast("Principal", request.user)
         assert principal.policy is not None
         body, sent, form = self.decoded(raw)
+        raw.model = named if isinstance(named := body.get("model"), str) else None
         accounts = await objects.named_by(raw, principal, self.endpoint, body)
         call, plan = await make_call(
             request_id=raw.request_id,

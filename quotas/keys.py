@@ -61,6 +61,11 @@ def refused(shard: int) -> str:
     return f"orbit:{{{shard}}}:refused"
 
 
+def turned_away(shard: int, organization_id: str) -> str:
+    """Stream: single requests of the organization that were refused lately and why, see `proxy.refusals`."""
+    return f"orbit:{{{shard}}}:away:{organization_id}"
+
+
 def counter(shard: int, identity: str, window_start: int | None = None) -> str:
     """A limit's figures, see `quotas.counters`."""
     suffix = "" if window_start is None else f":{window_start}"

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.models import Event
 from billing.models import BillException, BillSource, Run
-from billing.reconcile import coverage, runs
+from billing.reconcile import coverage, runs, settling
 from billing.reconcile.connectors.registry import CSV, connector_of
 from billing.reconcile.counts import PARTS
 from billing.reconcile.sides import MEANINGS, Cause

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from audit import reading
 from audit.models import Event, Skeleton
 from audit.reading import Place
 from console.calls.asked import REFUSAL, Asked
-from orbit.lib.clock import from_us
 from tenants.models import ApiKey, Membership
 from tenants.rights import Right, may
 
@@ -73,18 +72,7 @@ def left_of(membership: Membership, event_id: UUID) -> Skeleton | None:
 
 def refused_around(membership: Membership, request_id: UUID) -> tuple[datetime, list[Event]] | None:
     """When a request came, which its id says, and what was refused then. None for an id that is not of ours."""
-    if request_id.version != 7:
-        return None
-    moment = from_us((request_id.int >> 80) * 1000)
-    minute = moment.replace(second=0, microsecond=0)
-    rows = Event.objects.filter(
-        organization_id=membership.organization_id,
-        kind=REFUSAL,
-        admitted_at__gte=minute - timedelta(minutes=1),
-        admitted_at__lte=minute + timedelta(minutes=1),
-        **own_only(membership),
-    )
-    return moment, list(rows.order_by("admitted_at", "seq")[:SHOWN])
+    return reading.refused_around(membership.organization_id, request_id, own_only(membership), SHOWN)
 
 
 def own_only(membership: Membership) -> dict[str, Any]:

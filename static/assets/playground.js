@@ -192,6 +192,10 @@
       find("figures-of", told).append(term, said);
     }
     find("limits", told).hidden = !figure.limit;
+    if (figure.request_id) {
+      find("explained", told).hidden = false;
+      find("explained", told).querySelector("a").href = `${root.dataset.explain}?request_id=${figure.request_id}`;
+    }
     shown.append(told);
   }
 

@@ -52,6 +52,15 @@ def test_usage(looking: Orbit) -> None:
     assert (said.code, "by: " in said.err) == (2, True)
 
 
+def test_why_a_request_ended_as_it_did(looking: Orbit, used: Tenant) -> None:
+    [call, *_] = used.events()
+    assert looking("why", call["request_id"], "--json").json["request"]["outcome"] == "settled"
+    assert "Charged to the key app/main" in looking("why", call["request_id"]).out
+    assert "admit" in looking("why", "--key", "app/main", "--model", "gpt-4o-mini").out
+    said = looking("why")
+    assert (said.code, "request_id: " in said.err) == (2, True)
+
+
 def test_limits_and_what_a_request_would_meet(looking: Orbit) -> None:
     [daily] = looking("limits", "list", "--level", "organization", "--json").json["data"]
     assert (daily["spent"], daily["free"]) == (2, 1)

@@ -21,6 +21,8 @@ POLL_S = 2.0
 USUAL = 20  # events
 _FIGURES = ("requests", "refused", "input_tokens", "output_tokens", "cost", "estimated_requests")
 _LIMITS = ("level", "object", "name", "meter", "per", "limit", "spent", "held", "free")
+_THEN = ("level", "object", "name", "meter", "per", "limit_value", "spent", "held", "free", "need")
+_NOW = ("decision", "code", "message", "refused_by", "retry_at")
 _CALL_FILTERS = (
     Option("project", "only of this one"),
     Option("key", "only of this one; PROJECT/NAME or its id"),
@@ -48,10 +50,26 @@ def explain(session: Session, given: dict[str, Any]) -> None:
     if session.output.as_json:
         session.output.json(content)
         return
-    session.output.facts(
-        {name: content[name] for name in ("decision", "code", "message", "refused_by", "retry_at")}
-    )
+    session.output.facts({name: content[name] for name in _NOW})
     session.output.table(content["limits"], _LIMITS)
+
+
+def why(session: Session, given: dict[str, Any]) -> None:
+    content = session.client.ask("GET", f"{_home(session)}/why", query=given).content
+    if session.output.as_json:
+        session.output.json(content)
+        return
+    if content["request"] is not None:
+        told = content["request"]
+        session.output.facts(
+            {name: value for name, value in told.items() if value is not None and name != "limit"}
+        )
+        if told["limit"]:
+            session.output.table([{**told["limit"], "name": told["limit"]["limit"]}], _THEN)
+        return
+    told = content["now"]
+    session.output.facts({name: told[name] for name in _NOW})
+    session.output.table(told["limits"], _LIMITS)
 
 
 def events(session: Session, given: dict[str, Any]) -> None:
@@ -155,6 +173,15 @@ COMMANDS: tuple[AnyCommand, ...] = (
             Option("input_tokens", "left out: none", values.whole),
             Option("max_output_tokens", "left out: what would be reserved", values.whole),
             Option("end_user", "whom it names"),
+        ),
+        of_organization=True,
+    ),
+    Special(
+        "why", "why a request was refused, or what one would meet now", why, ("request_id?",),
+        (
+            Option("key", "in place of a request id: whose; PROJECT/NAME or its id"),
+            Option("model", "and which it would ask for"),
+            Option("end_user", "and whom it would name"),
         ),
         of_organization=True,
     ),

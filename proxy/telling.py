@@ -1,0 +1,53 @@
+"""A web worker puts what it counted on the shelf, every few seconds and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from orbit.lib.metrics import Place
+from proxy.measures import IN_FLIGHT, LOOP_DELAY, UNSETTLED, Measures
+from proxy.settlement import Settler
+
+EVERY_S = 5.0
+TICK_S = 0.25  # between two looks at how late the loop wakes up
+
+
+@dataclass
+class Telling:
+    place: Place
+    measures: Measures
+    settler: Settler
+    delay_s: float = 0.0
+
+    def content(self) -> bytes:
+        """As of now; for the thread of the event loop."""
+        book = self.measures.book
+        calls = [one for leases in self.settler.open.values() for one in leases.values()]
+        over = sum(one.over for one in calls)
+        book.set(IN_FLIGHT, (), len(calls) - over)
+        book.set(UNSETTLED, (), over)
+        book.set(LOOP_DELAY, (), self.delay_s)
+        return self.place.content(book)
+
+    async def forever(self) -> None:
+        told = time.monotonic()
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            self.delay_s = max(self.delay_s, now - before - TICK_S)
+            if now - told >= EVERY_S:
+                told = now
+                await self.now()
+                self.delay_s = 0.0
+
+    async def now(self) -> None:
+        await asyncio.to_thread(self.place.put, self.content())
+
+    def close(self) -> None:
+        """The last word."""
+        self.delay_s = 0.0
+        self.place.put(self.content())
+        self.place.close()
