@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from redis.exceptions import RedisError
 
 from quotas.limits import SMOOTH_US
-from quotas.status import LimitStatus, key_limits, organization_limits
+from quotas.status import LimitStatus, limits_over, organization_limits
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,19 @@ class Limits:
     each_user: list[LimitStatus]
 
 
-def limits(organization_id: UUID, own: Iterable[UUID] | None = None) -> Limits | None:
-    """Spent, held and free of the limits, or of those on some keys alone; None while the store does not answer."""
+def limits(
+    organization_id: UUID, only: Mapping[str, Sequence[Any]] | None = None, *, mine: bool = False
+) -> Limits | None:
+    """Spent, held and free of the limits that calls in `only` count against; of one's own calls, of those on their keys.
+
+    None while the store does not answer.
+    """
     try:
-        statuses = organization_limits(organization_id) if own is None else key_limits(organization_id, own)
+        statuses = (
+            limits_over(organization_id, only, keys_alone=mine)
+            if only
+            else organization_limits(organization_id)
+        )
     except (RedisError, OSError) as error:
         logger.warning("limits are not reachable: %s", type(error).__name__)
         return None

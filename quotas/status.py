@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -135,11 +135,19 @@ def organization_limits(organization_id: UUID) -> list[LimitStatus]:
     return attached.statuses(attached.every())
 
 
-def key_limits(organization_id: UUID, key_ids: Iterable[UUID]) -> list[LimitStatus]:
-    """Those on single keys, of the usable ones among the given. RedisError when the store is away."""
+def limits_over(
+    organization_id: UUID, only: Mapping[str, Sequence[Any]], *, keys_alone: bool = False
+) -> list[LimitStatus]:
+    """Those that some calls count against: calls of the projects, keys and models in `only`, by the columns of rollups.
+
+    Limits on whole projects and the organization are among them, unless `keys_alone`. RedisError when the store is away.
+    """
     attached = Attached(Organization.objects.get(pk=organization_id))
-    keys = usable_keys().filter(pk__in=list(key_ids)).defer("digest").order_by("name")[:MOST_KEYS]
-    return attached.statuses(attached.of_keys(keys))
+    limits = attached.over(only, keys_alone=keys_alone)
+    models = only.get("model")
+    return attached.statuses(
+        [one for one in limits if models is None or any(one.applies_to(model) for model in models)]
+    )
 
 
 def every_limit(organization: Organization) -> list[Limit]:
@@ -167,6 +175,20 @@ class Attached:
         projects = list(open_projects().order_by("slug"))
         keys = self.limited_keys(projects)
         return [*self.of_whole(), *self.of_projects(projects), *self.of_keys(keys)]
+
+    def over(self, only: Mapping[str, Sequence[Any]], *, keys_alone: bool) -> list[Limit]:
+        """Of the projects and keys in `only` (of all where it names none), and of the whole that they are part of."""
+        projects = open_projects().order_by("slug")
+        if "project_id" in only:
+            projects = projects.filter(pk__in=only["project_id"])
+        if "key_id" in only:
+            named = usable_keys().filter(pk__in=only["key_id"], project__in=projects).defer("digest")
+            keys = list(named.order_by("name")[:MOST_KEYS])
+            projects = projects.filter(pk__in={key.project_id for key in keys})
+        else:
+            keys = self.limited_keys(list(projects))
+        of_keys = self.of_keys(keys)
+        return of_keys if keys_alone else [*self.of_whole(), *self.of_projects(projects), *of_keys]
 
     def of_whole(self) -> list[Limit]:
         """Those of the organization as a whole."""
@@ -205,12 +227,13 @@ class Attached:
         return limits_of(self._documents[policy_id], **where) if policy_id is not None else []
 
     def limited_keys(self, projects: Sequence[Project]) -> list[ApiKey]:
-        """Usable keys with limits: by a policy of their own, or by one over them that counts keys apart.
+        """Usable keys of projects with limits: by a policy of their own, or by one over them that counts keys apart.
 
         Of more than MOST_KEYS, those that were used last.
         """
         each = {project.pk for project in projects if any(map(_each_key, self._over(project)))}
         limited = usable_keys().filter(Q(policy__isnull=False) | Q(project_id__in=each)).defer("digest")
+        limited = limited.filter(project__in=projects)
         some = list(limited.order_by("pk")[: MOST_KEYS + 1])
         if len(some) > MOST_KEYS:
             used = KeyUse.objects.order_by("-used_at").values_list("key_id", flat=True)[:MOST_KEYS]

@@ -65,7 +65,7 @@ def _page(request: HttpRequest, membership: Membership, own: Sequence[UUID] | No
     except InputError as error:
         wrong, query = error, {}
         asked = _asked(query, organization, own, now)
-    standing = limits.limits(organization.pk, own)
+    standing = limits.limits(organization.pk, asked.only, mine=asked.mine)
     state = _state(request, organization, standing, now)
     if request.headers.get("HX-Request") and request.GET.get("seen") == state:
         return HttpResponse(status=204)

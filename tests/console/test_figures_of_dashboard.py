@@ -272,6 +272,15 @@ def test_end_users_tags_codes_and_limits_are_listed(berlin: Tenant) -> None:
     assert "ada" in narrowed
 
 
+def test_limits_narrow_with_the_figures(berlin: Tenant) -> None:
+    used(berlin)
+    words = "Those that calls like these count against"
+    assert words not in page(berlin.client(), berlin.path, **CUSTOM)
+    shown = page(berlin.client(), berlin.path, **CUSTOM, project="chatbot")
+    assert words in shown
+    assert "budget" in shown
+
+
 def test_formulas_in_names_stay_text_in_a_csv(berlin: Tenant) -> None:
     used(berlin)
     at = datetime(2026, 10, 25, 3, tzinfo=UTC)

@@ -14,7 +14,7 @@ from orbit.lib.clock import to_us
 from quotas import status, usage
 from quotas.limits import window_at
 from quotas.policies import calendar_of
-from quotas.status import every_limit, organization_limits
+from quotas.status import every_limit, limits_over, organization_limits
 from tenants.models import ApiKey, KeyUse, Organization
 from tests.conftest import MakeTenant
 from tests.console.conftest import quarter
@@ -64,6 +64,36 @@ def test_every_limit_is_listed_once_on_its_object(make_tenant: MakeTenant) -> No
         ("key", "app/second", "keys"): (4, False, True),
     }
     assert len(found) == 8
+
+
+def test_limits_over_some_calls_are_those_that_they_count_against(make_tenant: MakeTenant) -> None:
+    tenant = make_tenant(
+        {
+            "policies": [
+                {"name": "default", "limits": [rule("all"), rule("keys", of="each_key"), rule("dear", models=["gpt-4o"])]},
+                {"name": "own", "limits": [rule("own")]},
+            ],
+            "projects": [
+                {"slug": slug, "policy": "own", "keys": [{"name": "a"}, {"name": "b"}]} for slug in ("one", "two")
+            ],
+        }
+    )  # fmt: skip
+    with access.scope(organization_id=tenant.id):
+        (key,) = ApiKey.objects.filter(project__slug="one", name="b")
+
+        def over(*, keys_alone: bool = False, **only: Any) -> set[str]:
+            found = limits_over(tenant.id, only, keys_alone=keys_alone)
+            return {f"{one.object if one.level != 'organization' else ''} {one.name}" for one in found}
+
+        whole = {" all", " dear"}
+        of_one = {"one own", "one/a keys", "one/b keys"}
+        assert over(project_id=[key.project_id]) == whole | of_one
+        assert over(key_id=[key.pk]) == whole | {"one own", "one/b keys"}
+        assert over(key_id=[key.pk], keys_alone=True) == {"one/b keys"}
+        assert over(key_id=[]) == whole
+        every = {" all", *of_one, "two own", "two/a keys", "two/b keys"}
+        assert over(model=["gpt-4o-mini"]) == every
+        assert over(model=["gpt-4o"]) == every | whole
 
 
 def test_of_very_many_keys_those_used_last_are_read(
