@@ -18,8 +18,8 @@ from dlp.findings import Finding
 
 EVERY = "*"
 THRESHOLD = 0.5
-MAX_BYTES = 500_000  # UTF-8 of the texts of one call
-DEADLINE_MS = 3_000
+MAX_BYTES = 2_000_000  # UTF-8 of the texts of one request
+DEADLINE_MS = 5_000
 HOLD_BACK = 128  # characters of an answer
 
 

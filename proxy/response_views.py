@@ -31,7 +31,7 @@ from proxy.request import GatewayRequest
 from proxy.sse import Decoder, TooLong
 from proxy.targets import resolve, serving, usable
 from proxy.upstream import ERROR_BYTES, error_of
-from proxy.views import FreshView, Outcome, ReadView
+from proxy.views import FreshView, Outcome, ReadView, inspected
 from quotas import estimate
 from tenants.models import ProviderObject
 
@@ -207,6 +207,10 @@ class CountInput(ReadView):
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         body = bodies.decode(raw.body)
         asked("responses", body)
+        assert principal.policy is not None
+        if principal.policy.personal is not None:
+            given = await inspected(raw, principal, principal.policy.personal, "responses", body)
+            body = given.body
         accounts = await objects.named_by(raw, principal, "responses", body)
         targets = await usable(serving(resolve(principal, body["model"]), "responses"))
         fit = [one for one in targets if accounts is None or one.account.id in accounts]

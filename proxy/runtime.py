@@ -17,6 +17,7 @@ from orbit.lib.redis import Link, StoreError, StoreUnavailable, link
 from proxy.admission import Admissions
 from proxy.health import Health
 from proxy.learning import Outputs
+from proxy.personal.requests import Inspector
 from proxy.pipeline import Pipeline
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
@@ -52,6 +53,7 @@ class Runtime:
     pipeline: Pipeline
     health: Health
     contents: Contents
+    inspector: Inspector
     chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
@@ -105,6 +107,7 @@ def start() -> Runtime:
         pipeline=Pipeline(upstream, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
         health=health,
         contents=contents,
+        inspector=Inspector(),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -124,6 +127,7 @@ async def stop(runtime: Runtime) -> None:
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)
     runtime.contents.close()
+    runtime.inspector.close()
     await asyncio.to_thread(runtime.snapshots.credentials.close)
     runtime.link.close()
 

@@ -87,6 +87,9 @@ class Settler:
         if admission.copy is not None:
             content = self.contents.ended(admission, admission.copy)
             opened = {**opened, "detail": {**opened["detail"], "content": content}}
+        inspection = admission.call.request.inspection
+        if inspection is not None and (told := inspection.told()):
+            opened = {**opened, "detail": {**opened["detail"], "dlp": told}}
         event = events.closing(
             opened,
             admitted_us=lease.admitted_us,
