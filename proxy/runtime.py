@@ -107,7 +107,7 @@ def start() -> Runtime:
         pipeline=Pipeline(upstream, settler, outputs, settings.ORBIT_MAX_ANSWER_BYTES),
         health=health,
         contents=contents,
-        inspector=Inspector(),
+        inspector=Inspector(settings.ORBIT_MAX_ANSWER_BYTES),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ class Inspection:
     organization_id: str
     key: bytes = field(repr=False)  # the organization's, of digests
     placeholders: Placeholders
+    threads: ThreadPoolExecutor  # for what is too long for the event loop
+    most_bytes: int  # of a plain answer
     found: Counter[Row] = field(default_factory=Counter)
     uninspected: set[tuple[str, str]] = field(default_factory=set)  # direction, reason
 

@@ -53,8 +53,9 @@ class Given:
 
 @dataclass
 class Inspector:
-    """One of a worker."""
+    """One of a worker. `most_bytes` are of a plain answer."""
 
+    most_bytes: int
     findings: Findings = field(default_factory=Findings)
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="inspect")
@@ -101,7 +102,9 @@ class Inspector:
         organization_id = principal.organization.id
         key = salted_hmac("proxy.personal", organization_id, algorithm="sha256").digest()
         placeholders = Placeholders(hmac.digest(key, conversation, hashlib.sha256))
-        return Inspection(policy, self.findings, organization_id, key, placeholders)
+        return Inspection(
+            policy, self.findings, organization_id, key, placeholders, self.threads, self.most_bytes
+        )
 
     async def _beside(self, pass_: _Pass, body: dict[str, Any]) -> Any:
         """None when it was not through in time."""

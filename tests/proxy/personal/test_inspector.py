@@ -22,6 +22,7 @@ MAIL = "anna.smith@example.org"
 PRINCIPAL = cast(
     "Principal", SimpleNamespace(organization=SimpleNamespace(id="o"), key=SimpleNamespace(id="k"))
 )
+MOST = 1_000_000  # bytes of an answer
 LONG = "x " * 2_000  # too long for the event loop
 
 
@@ -49,7 +50,7 @@ def inspected(inspector: Inspector, said: Inspecting, *texts: str, headers: Any 
 
 
 def test_next_turn_looks_only_at_what_is_new(findings: Findings) -> None:
-    inspector, said = Inspector(findings), policy()
+    inspector, said = Inspector(MOST, findings), policy()
     inspected(inspector, said, f"I am {MAIL}", "what is new?")
     before = findings.looked_for
     given = inspected(inspector, said, f"I am {MAIL}", "what is new?", "and now?")
@@ -58,7 +59,7 @@ def test_next_turn_looks_only_at_what_is_new(findings: Findings) -> None:
 
 
 def test_what_was_found_by_one_policy_is_nothing_to_another(findings: Findings) -> None:
-    inspector = Inspector(findings)
+    inspector = Inspector(MOST, findings)
     inspected(inspector, policy(), f"of {MAIL}")
     before = findings.looked_for
     inspected(inspector, policy(hold_back=5), f"of {MAIL}")
@@ -74,7 +75,7 @@ def test_memory_is_bounded_and_holds_no_text(findings: Findings, monkeypatch: py
 
 
 def test_placeholders_are_those_of_the_conversation(findings: Findings) -> None:
-    inspector, said = Inspector(findings), policy()
+    inspector, said = Inspector(MOST, findings), policy()
     first = inspected(inspector, said, f"I am {MAIL}").body["messages"][0]
     assert inspected(inspector, said, f"I am {MAIL}", "and?").body["messages"][0] == first
     other = inspected(inspector, said, f"Here is {MAIL}").body["messages"][0]["content"]
@@ -92,19 +93,19 @@ class Slow(Findings):
 
 def test_what_comes_too_late_is_refused_and_nothing_is_sent() -> None:
     with pytest.raises(OrbitError) as refused:
-        inspected(Inspector(Slow()), policy(deadline_ms=50), LONG, LONG)
+        inspected(Inspector(MOST, Slow()), policy(deadline_ms=50), LONG, LONG)
     assert refused.value.code is Code.NOT_INSPECTED
     assert refused.value.retry_after_s
 
 
 def test_what_comes_too_late_passes_marked_where_the_policy_says_so() -> None:
-    given = inspected(Inspector(Slow()), policy(deadline_ms=50, when_uninspected="pass"), LONG, LONG)
+    given = inspected(Inspector(MOST, Slow()), policy(deadline_ms=50, when_uninspected="pass"), LONG, LONG)
     assert given.raw is None
     assert given.inspection.told() == {"uninspected": [{"direction": "request", "reason": "deadline"}]}
 
 
 def test_repr_of_an_inspection_tells_no_value(findings: Findings) -> None:
-    given = inspected(Inspector(findings), policy(), f"I am {MAIL}")
+    given = inspected(Inspector(MOST, findings), policy(), f"I am {MAIL}")
     assert MAIL not in f"{given.inspection!r}"
     text = Text(Place.USER, MAIL)
     looked = given.inspection.look(text, Direction.REQUEST)
