@@ -59,6 +59,20 @@ CONTENT = closed(
         "missing": {"const": True},
     }
 )
+FINDING = closed(
+    {
+        "type": TEXT,
+        "direction": {"enum": ["request", "answer"]},
+        "place": TEXT,
+        "action": {"enum": ["log", "tokenize", "hash", "mask", "block"]},
+        "count": POSITIVE,
+        "shadow": {"const": True},
+    }
+)
+MISSED = closed({"direction": {"enum": ["request", "answer"]}, "reason": TEXT})
+PERSONAL = closed(
+    {"findings": {"type": "array", "items": FINDING}, "uninspected": {"type": "array", "items": MISSED}}
+)
 TRY = closed(
     {
         "account": TEXT,
@@ -231,6 +245,12 @@ FIELDS = (
         CALLS,
         "Where the policy has [prompts and answers stored](contents.md): `mode` (`redacted` or `full`), `key` (the data key's generation), `until`, and of `request` and `answer` the keyed digest `hmac_sha256` and the size in `bytes`. `missing: true` where they could not be kept. Never the content itself.",
         CONTENT,
+    ),
+    Field(
+        "dlp",
+        CALLS,
+        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at, and the `reason` (`deadline`, `cap` or `format`). Never what was found.",
+        PERSONAL,
     ),
     Field("tags", CALLS, "The client's own, from `x-orbit-tags` or `metadata`.", TAGS),
     Field("client_ip", CALLS, "The caller's address, as far as trusted proxies vouch for it.", TEXT),

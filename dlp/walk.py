@@ -157,8 +157,10 @@ class _Walk:
         return _with(value, changed)
 
     def _field(self, owner: Mapping[str, Any], name: str, value: Any, place: Place, depth: int) -> Any:
+        if name == "thinking" and self._raw:
+            return value  # signed as it is: with values in it, it would not be taken back
         if name in _ARGUMENTS:
-            return self._arguments(value, depth)
+            return self._arguments(name, value, depth)
         if name in ("file_data", "data"):
             return self._file(owner, name, value)
         if name in _RESULTS:
@@ -171,10 +173,11 @@ class _Walk:
             return self._content(value, place, depth)
         return value
 
-    def _arguments(self, value: Any, depth: int) -> Any:
+    def _arguments(self, name: str, value: Any, depth: int) -> Any:
+        """A text under `input` is a custom tool's, and need not be JSON."""
         if isinstance(value, str):
             if self._raw:
-                return self._text(value, Place.TOOL_CALL, "", raw=True)
+                return self._text(value, Place.TOOL_CALL, "", raw=name != "input")
             return self._json_or_text(value, Place.TOOL_CALL)
         return self._values(value, Place.TOOL_CALL, "", depth)
 
@@ -281,6 +284,7 @@ _FIELDS: dict[Shape, _Fields] = {
         "prompt": walk.plain,
         "suffix": walk.plain,
         "choices": walk.answer,
+        "text": walk.answer,
     },
 }
 

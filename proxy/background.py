@@ -20,6 +20,7 @@ from proxy.endings import Endings
 from proxy.formats.base import parsed_object
 from proxy.formats.responses import is_working
 from proxy.kept import ask
+from proxy.personal import answers
 from proxy.providers import PROVIDERS
 
 logger = logging.getLogger(__name__)
@@ -52,9 +53,11 @@ class Background:
         try:
             async with asyncio.timeout(settings.ORBIT_BACKGROUND_S):
                 answer = await self._over(admission, response_id, cancel=cancel)
+            call = admission.call
+            if call.request.inspection is not None:
+                answer = answers.masked_object(call.request.inspection, answer, call.spoken)
             if admission.copy is not None:
                 admission.copy.followed(numbers.write(answer))
-            call = admission.call
             spoken = PROVIDERS[call.target.account.kind].formats[call.spoken]
             await self.endings.followed(admission, spoken, answer)
         except TimeoutError:

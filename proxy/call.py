@@ -10,6 +10,7 @@ from uuid import UUID
 from proxy.context import ModelRoute, Principal, Target
 from proxy.formats.base import Terms
 from proxy.forms import Form
+from proxy.personal.inspection import Inspection
 from proxy.surfaces.base import Surface
 from proxy.translation.base import Translated
 from quotas.needs import Asked, File, Need
@@ -37,6 +38,7 @@ class Request:
     client_ip: str | None
     user_agent: str | None
     started: float  # monotonic seconds
+    inspection: Inspection | None = None  # where the policy has personal data looked for
 
     @property
     def files(self) -> tuple[File, ...]:

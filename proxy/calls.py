@@ -16,6 +16,7 @@ from proxy.context import EffectivePolicy, ModelRoute, Principal
 from proxy.fields import bad
 from proxy.forms import Form
 from proxy.health import Health
+from proxy.personal.inspection import Inspection
 from proxy.routing import Plan, Stop, planned
 from proxy.surfaces import ANTHROPIC
 from proxy.surfaces.base import Surface
@@ -42,6 +43,7 @@ async def make_call(
     health: Health,
     accounts: Container[str] | None = None,
     form: Form | None = None,
+    inspection: Inspection | None = None,
 ) -> tuple[Call, Plan]:
     """A request with everything about it checked, aimed at its first target, and where it may go after that.
 
@@ -69,6 +71,7 @@ async def make_call(
         client_ip=client_ip,
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
         started=time.monotonic(),
+        inspection=inspection,
     )
     await _renew_credentials(principal, route, endpoint, accounts)
     plan = planned(principal, route, endpoint, _token(request, headers), health)

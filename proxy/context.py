@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
+from dlp.policy import Inspecting
 from orbit.lib import money
 from orbit.lib.exchange import Timeouts
 from quotas.catalogue import UNKNOWN, Facts
@@ -147,6 +148,7 @@ class EffectivePolicy:
     drop: Dropping = REFUSING  # what a translation may leave out
     storing: Storing | None = None  # None: neither prompts nor answers are
     audit_required: bool = False  # a call that cannot be recorded as asked is refused
+    personal: Inspecting | None = None  # None: nobody looks for personal data
     retention: int | None = None  # days of its events' class, 0 without limit; None as the installation says
 
 

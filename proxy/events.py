@@ -55,6 +55,8 @@ def opening(call: Call, reserved: Mapping[str, int]) -> dict[str, Any]:
         detail["user_agent"] = request.user_agent
     if (storing := call.principal.policy.storing) is not None:  # until it is known what there was
         detail["content"] = {"mode": storing.mode, "missing": True}
+    if request.inspection is not None and (told := request.inspection.told()):
+        detail["dlp"] = told
     opened: dict[str, Any] = {
         "v": 1,
         "event_id": request.name,

@@ -25,13 +25,14 @@ from proxy.formats.openai_usage import count
 from proxy.formats.responses import Responses, ids_in, items_in
 from proxy.kept import ask, keeps_responses
 from proxy.output import Output
+from proxy.personal import answers
 from proxy.pipeline import Streamed
 from proxy.relay import ended_early
 from proxy.request import GatewayRequest
 from proxy.sse import Decoder, TooLong
 from proxy.targets import resolve, serving, usable
 from proxy.upstream import ERROR_BYTES, error_of
-from proxy.views import FreshView, Outcome, ReadView
+from proxy.views import FreshView, Outcome, ReadView, inspected
 from quotas import estimate
 from tenants.models import ProviderObject
 
@@ -63,12 +64,21 @@ class StoredView(FreshView):
             raise _unreadable() from error
 
     async def _asked(self, raw: GatewayRequest, row: ProviderObject, account: Account, where: str) -> Outcome:
-        async with ask(raw.runtime.egress, account, self.method, where) as answer:
+        async with ask(raw.runtime.egress, account, self.method, where) as given:
+            answer = self._inspected(raw, given)
             if answer.status != 200:
                 return self._refused(raw, account, answer, await read_all(answer, ERROR_BYTES))
             content = await read_all(answer, raw.runtime.pipeline.max_answer_bytes)
         await self._before_it_leaves(raw, row, content)
         return Reply(200, self._head(raw, account, "application/json"), content)
+
+    def _inspected(self, raw: GatewayRequest, answer: Answer) -> Answer:
+        """By the policy of who reads it. What stands for values of the request stays: nobody keeps them."""
+        principal = raw.principal
+        policy = None if principal is None or principal.policy is None else principal.policy.personal
+        if principal is None or policy is None:
+            return answer
+        return answers.masked(raw.runtime.inspector.begin(principal, policy, b""), answer, "responses")
 
     async def _before_it_leaves(self, raw: GatewayRequest, row: ProviderObject, content: bytes) -> None:
         """The ids in an answer get their owner."""
@@ -132,7 +142,8 @@ class StoredResponse(StoredView):
         """The stream of a response that was charged when it was made."""
         progress = Progress(Output(row.model))
         try:
-            async with ask(raw.runtime.egress, account, "GET", where) as answer:
+            async with ask(raw.runtime.egress, account, "GET", where) as given:
+                answer = self._inspected(raw, given)
                 content_type = answer.header("content-type") or ""
                 if answer.status != 200 or not content_type.startswith("text/event-stream"):
                     content = await read_all(answer, ERROR_BYTES)
@@ -207,6 +218,10 @@ class CountInput(ReadView):
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
         body = bodies.decode(raw.body)
         asked("responses", body)
+        assert principal.policy is not None
+        if principal.policy.personal is not None:
+            given = await inspected(raw, principal, principal.policy.personal, "responses", body)
+            body = given.body
         accounts = await objects.named_by(raw, principal, "responses", body)
         targets = await usable(serving(resolve(principal, body["model"]), "responses"))
         fit = [one for one in targets if accounts is None or one.account.id in accounts]

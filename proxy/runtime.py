@@ -20,6 +20,7 @@ from proxy.admission import Admissions
 from proxy.health import Health
 from proxy.learning import Outputs
 from proxy.measures import FAMILIES, Measures
+from proxy.personal.requests import Inspector
 from proxy.pipeline import Pipeline
 from proxy.refusals import Notes
 from proxy.settlement import Settler
@@ -60,6 +61,7 @@ class Runtime:
     refusals: Notes
     measures: Measures
     telling: Telling
+    inspector: Inspector
     chores: list[asyncio.Task[None]]
     key_pepper: str
     max_body_bytes: int
@@ -129,6 +131,7 @@ def start() -> Runtime:
         refusals=refusals,
         measures=measures,
         telling=telling,
+        inspector=Inspector(settings.ORBIT_MAX_ANSWER_BYTES),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -150,6 +153,7 @@ async def stop(runtime: Runtime) -> None:
     await runtime.egress.close()
     runtime.snapshots.threads.shutdown(wait=False)
     runtime.contents.close()
+    runtime.inspector.close()
     await asyncio.to_thread(runtime.snapshots.credentials.close)
     runtime.link.close()
 

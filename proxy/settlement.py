@@ -102,6 +102,9 @@ class Settler:
                 seconds=seconds,
                 first_token_ms=outcome.first_token_ms,
             )
+        inspection = admission.call.request.inspection
+        if inspection is not None and (told := inspection.told()):
+            opened = {**opened, "detail": {**opened["detail"], "dlp": told}}
         event = events.closing(
             opened,
             admitted_us=lease.admitted_us,

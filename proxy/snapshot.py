@@ -20,6 +20,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 
+from dlp.policy import inspecting
 from orbit.lib import access, money
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Timeouts
@@ -386,6 +387,7 @@ def effective_policy(
         drop=dropping(documents),
         storing=storing(documents, settings.ORBIT_CONTENT_DAYS),
         audit_required=any(audit_of(document).get("required") for document in documents),
+        personal=inspecting(documents),
         retention=_retention(documents),
     )
 

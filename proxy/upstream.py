@@ -25,6 +25,7 @@ from proxy.attempts import Attempt, CredentialLost
 from proxy.call import Call
 from proxy.formats.base import Format, parsed_object
 from proxy.health import Health, Trouble
+from proxy.personal import answers
 from proxy.providers import PROVIDERS
 from proxy.routing import Budget
 from proxy.settlement import Settler
@@ -139,8 +140,13 @@ class Tries:
         )
         self.answer = await exchange.__aenter__()
         self.exchange = exchange
+        inspection = request.inspection
+        if inspection is not None:
+            self.answer = answers.masked(inspection, self.answer, call.spoken)
         if copy is not None:
             self.answer = copy.heard(self.answer)
+        if inspection is not None:
+            self.answer = answers.restored(inspection, self.answer, call.spoken)
         self.admission.attempt.answered(self.answer)
 
     async def _refused(self) -> bool:

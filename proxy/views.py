@@ -11,6 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from dlp.policy import Inspecting
 from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
 from proxy import counting, forms, listing, objects, reads
@@ -22,6 +23,7 @@ from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.forms import Form
 from proxy.permissions import PolicyPermission
+from proxy.personal.requests import Given
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
 from proxy.surfaces.base import Surface
@@ -103,6 +105,12 @@ class CallView(ProxyView):
         assert principal.policy is not None
         body, sent, form = self.decoded(raw)
         raw.model = named if isinstance(named := body.get("model"), str) else None
+        inspection = None
+        if principal.policy.personal is not None:
+            check_size(principal.policy, sent)
+            given = await inspected(raw, principal, principal.policy.personal, self.endpoint, body, form)
+            inspection, body, form = given.inspection, given.body, given.form
+            sent = sent if given.raw is None else given.raw
         accounts = await objects.named_by(raw, principal, self.endpoint, body)
         call, plan = await make_call(
             request_id=raw.request_id,
@@ -117,6 +125,7 @@ class CallView(ProxyView):
             client_ip=raw.client_ip,
             health=raw.runtime.health,
             accounts=accounts,
+            inspection=inspection,
         )
         storing = principal.policy.storing is not None
         copy = await raw.runtime.contents.begin(principal) if storing else None
@@ -181,6 +190,9 @@ class CountTokens(ReadView):
         asked(self.endpoint, body)
         assert principal.policy is not None
         check_size(principal.policy, raw.body)
+        if principal.policy.personal is not None:
+            given = await inspected(raw, principal, principal.policy.personal, self.endpoint, body)
+            body = given.body
         accounts = await objects.named_by(raw, principal, "messages", body)
         found, source = await counting.counted(
             principal, body, accounts, carried(raw.header_map), raw.runtime.egress
@@ -211,6 +223,27 @@ class OwnRequest(ReadView):
                 Code.NOT_FOUND, "This key has made no such request, or it is not in the ledger yet."
             )
         return event
+
+
+async def inspected(
+    raw: GatewayRequest,
+    principal: Principal,
+    policy: Inspecting,
+    endpoint: str,
+    body: dict[str, Any],
+    form: Form | None = None,
+) -> Given:
+    """The body as its policy lets it leave; OrbitError where it does not."""
+    found: Given = await raw.runtime.inspector.request(
+        principal=principal,
+        policy=policy,
+        endpoint=endpoint,
+        body=body,
+        size=len(raw.body),
+        headers=raw.header_map,
+        form=form,
+    )
+    return found
 
 
 async def renewed(raw: GatewayRequest) -> bool:

@@ -232,6 +232,8 @@ def _shown(membership: Membership, edited: Edited) -> dict[str, Any]:
         "meters": form.METERS,
         "windows": form.WINDOWS,
         "whose": form.WHOSE,
+        "actions": form.ACTIONS,
+        "directions": form.DIRECTIONS,
         "parts": in_words(document, currency, first_priced()) if document else [],
     }
 

@@ -14,7 +14,16 @@ from typing import Any
 METERS = ("requests", "tokens", "input_tokens", "output_tokens", "cost", "concurrency")
 WINDOWS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year", "total")
 WHOSE = (("self", "all together"), ("each_key", "each key"), ("each_end_user", "each end user"))
+ACTIONS = (
+    ("log", "only tell of it"),
+    ("tokenize", "replace it, and turn it back in the answer"),
+    ("hash", "replace it by a digest"),
+    ("mask", "replace it"),
+    ("block", "refuse the call, or end the answer"),
+)
+DIRECTIONS = (("both", "requests and answers"), ("request", "requests"), ("answer", "answers"))
 MOST_LIMITS = 200
+MOST_RULES = 100
 SHOWN = "form-shown"  # says that the form was there at all
 
 # Field of the form, where it stands in the document, how it is written.
@@ -27,6 +36,17 @@ _FIELDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("max_body_bytes", ("caps", "max_body_bytes"), "whole"),
     ("on_store_failure", ("on_store_failure",), "text"),
     ("output_reserve", ("output_reserve",), "text"),
+    ("when_uninspected", ("dlp", "when_uninspected"), "text"),
+    ("max_bytes", ("dlp", "max_bytes"), "whole"),
+    ("deadline_ms", ("dlp", "deadline_ms"), "whole"),
+    ("hold_back", ("dlp", "hold_back"), "whole"),
+)
+_RULE_FIELDS = (
+    ("types", "words"),
+    ("direction", "text"),
+    ("action", "text"),
+    ("threshold", "number"),
+    ("shadow", "yes"),
 )
 _LIMIT_FIELDS = (
     ("name", "text"),
@@ -43,6 +63,8 @@ _DEFAULTS: dict[str, Any] = {
     "endpoints": ["*"],
     "on_store_failure": "closed",
     "of": "self",
+    "when_uninspected": "refuse",
+    "direction": "both",
 }
 # Fields that hold a word, or a mapping with fields of its own.
 _EITHER: tuple[tuple[str, str, str, tuple[tuple[str, tuple[str, ...], str], ...]], ...] = (
@@ -76,9 +98,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule about personal data; `number` is its place in the document."""
+
+    number: int
+    fields: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        return f"dlp.rules[{self.number}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     fields: Mapping[str, str]
     rows: list[Row]
+    rules: list[Rule]
 
 
 def form_of(content: Mapping[str, Any] | None) -> Form | None:
@@ -102,7 +137,11 @@ def form_of(content: Mapping[str, Any] | None) -> Form | None:
         )
         for number, one in enumerate(content.get("limits") or [])
     ]
-    return Form(fields, rows)
+    rules = [
+        Rule(number, {name: _shown(one.get(name, _DEFAULTS.get(name)), kind) for name, kind in _RULE_FIELDS})
+        for number, one in enumerate(_rules(content))
+    ]
+    return Form(fields, rows, rules)
 
 
 def merged(
@@ -113,6 +152,8 @@ def merged(
     for name in ("allow", "caps", "limits"):
         if made.get(name, ()) is None:
             del made[name]
+    if not made.get("dlp", True):  # which is written as a list when nothing is said
+        del made["dlp"]
     if shown is not None and SHOWN in given and _shaped(made):
         for name, path, kind in _FIELDS:
             if _changed(shown.fields, given, name, name, kind):
@@ -121,6 +162,8 @@ def merged(
             _merge_either(made, shown, given, either)
         for row in shown.rows:
             _merge_limit(made, row, given)
+        for rule in shown.rules:
+            _merge_rule(made, rule, given)
     return _acted(made, given.get("do", ""))
 
 
@@ -157,6 +200,22 @@ def _merge_limit(made: dict[str, Any], row: Row, given: Mapping[str, str]) -> No
             limit[name] = value
 
 
+def _merge_rule(made: dict[str, Any], row: Rule, given: Mapping[str, str]) -> None:
+    rules = _rules(made)
+    if row.number >= len(rules):
+        return
+    rule = rules[row.number]
+    for name, kind in _RULE_FIELDS:
+        field = f"rule-{row.number}-{name}"
+        if not _changed(row.fields, given, name, field, kind):
+            continue
+        value = _read(given[field], kind)
+        if value is None or value is False or value == _DEFAULTS.get(name):
+            rule.pop(name, None)
+        else:
+            rule[name] = value
+
+
 def _acted(made: dict[str, Any], act: str) -> dict[str, Any]:
     if not _shaped(made):
         return made
@@ -168,7 +227,25 @@ def _acted(made: dict[str, Any], act: str) -> dict[str, Any]:
     elif act.startswith("remove-") and act[7:].isdecimal() and int(act[7:]) < len(limits):
         del limits[int(act[7:])]
         made["limits"] = limits
+    _act_on_rules(made, act)
     return made
+
+
+def _act_on_rules(made: dict[str, Any], act: str) -> None:
+    rules = list(_rules(made))
+    number = act.removeprefix("drop-rule-")
+    if act == "add-rule" and len(rules) < MOST_RULES:
+        rules.append({"types": ["EMAIL_ADDRESS"], "action": "tokenize"})
+    elif act != number and number.isdecimal() and int(number) < len(rules):
+        del rules[int(number)]
+    else:
+        return
+    made["dlp"] = {**(made.get("dlp") or {}), "rules": rules}
+
+
+def _rules(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of a document that is shaped."""
+    return (content.get("dlp") or {}).get("rules") or []
 
 
 def _changed(before: Mapping[str, str], given: Mapping[str, str], name: str, field: str, kind: str) -> bool:
@@ -184,6 +261,11 @@ def _read(text: str, kind: str) -> Any:
     if kind == "whole":
         plain = text.replace(",", "").replace(" ", "")
         return None if not text else int(plain) if plain.isdecimal() else text
+    if kind == "number":
+        try:
+            return float(text) if text else None
+        except ValueError:
+            return text
     return text or None
 
 
@@ -228,4 +310,7 @@ def _shaped(content: Mapping[str, Any]) -> bool:
     limits = content.get("limits") or []
     if not isinstance(limits, list) or not all(isinstance(one, dict) for one in limits):
         return False
-    return all(isinstance(content.get(name) or {}, dict) for name in ("allow", "caps"))
+    if not all(isinstance(content.get(name) or {}, dict) for name in ("allow", "caps", "dlp")):
+        return False
+    rules = _rules(content)
+    return isinstance(rules, list) and all(isinstance(one, dict) for one in rules)

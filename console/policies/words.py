@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from console.policies.personal_data import personal_data_words
 from console.starting_policies import TYPICAL_INPUT, TYPICAL_OUTPUT, rounded
 from console.templatetags.figures import money as shown_money
 from orbit.lib import money
@@ -42,9 +43,11 @@ def in_words(document: Mapping[str, Any], currency: str, typical: Typical | None
     limits = [" ".join(_limit(one, currency, typical)) for one in document["limits"]]
     if not limits:
         limits = ["No limit of its own: only those of other policies on a key’s way hold."]
+    personal = tuple(personal_data_words(document["dlp"])) if document.get("dlp") else ()
     return [
         Part("How much", tuple(limits)),
         Part("What may be called", tuple(_allowed(document))),
+        *([Part("Personal data and secrets", personal)] if personal else []),
         Part("When something is missing", tuple(_otherwise(document, currency))),
         Part("What is kept", ("Figures of each call, never what was asked or answered.",)),
     ]

@@ -13,6 +13,7 @@ class Code(StrEnum):
     AMBIGUOUS_CREDENTIALS = "ambiguous_credentials"
     CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
     REQUEST_EXCEEDS_LIMIT = "request_exceeds_limit"
+    CONTENT_BLOCKED = "content_blocked"
     INVALID_API_KEY = "invalid_api_key"
     NO_POLICY = "no_policy"
     ENDPOINT_NOT_ALLOWED = "endpoint_not_allowed"
@@ -33,6 +34,7 @@ class Code(StrEnum):
     LIMITER_UNAVAILABLE = "limiter_unavailable"
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
     AUDIT_UNAVAILABLE = "audit_unavailable"
+    NOT_INSPECTED = "not_inspected"
     AUTH_UNAVAILABLE = "auth_unavailable"
     OBJECTS_UNAVAILABLE = "objects_unavailable"
     OVERLOADED = "overloaded"
@@ -45,6 +47,7 @@ STATUS: dict[Code, int] = {
     Code.AMBIGUOUS_CREDENTIALS: 400,
     Code.CONTEXT_LENGTH_EXCEEDED: 400,
     Code.REQUEST_EXCEEDS_LIMIT: 400,
+    Code.CONTENT_BLOCKED: 400,
     Code.INVALID_API_KEY: 401,
     Code.NO_POLICY: 403,
     Code.ENDPOINT_NOT_ALLOWED: 403,
@@ -65,6 +68,7 @@ STATUS: dict[Code, int] = {
     Code.LIMITER_UNAVAILABLE: 503,
     Code.CREDENTIALS_UNAVAILABLE: 503,
     Code.AUDIT_UNAVAILABLE: 503,
+    Code.NOT_INSPECTED: 503,
     Code.AUTH_UNAVAILABLE: 503,
     Code.OBJECTS_UNAVAILABLE: 503,
     Code.OVERLOADED: 503,

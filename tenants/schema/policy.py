@@ -19,6 +19,7 @@ from pydantic import (
 from orbit.lib import clock, money
 from orbit.lib.errors import InputError
 from tenants.schema import values
+from tenants.schema.personal_data import PersonalData, personal_data
 from tenants.schema.problems import Invalid, problems_of
 from tenants.schema.values import LARGEST, NOT_YET, SMOOTH_US
 
@@ -269,7 +270,7 @@ class Policy(Strict):
     unpriced_models: Literal["refuse"] | CeilingPrice = "refuse"
     on_disconnect: Literal["cancel"] | OnDisconnect | None = None
     untranslatable: Literal["refuse", "drop"] | Untranslatable = "refuse"
-    dlp: Annotated[Any, supported([], None)] = []
+    dlp: Annotated[PersonalData | None, BeforeValidator(personal_data)] = None
     audit: Audit = Audit()
 
     @field_validator("unpriced_models", mode="before")
@@ -328,7 +329,8 @@ class Policy(Strict):
         """The whole policy with every default filled in, as revisions store it."""
         made = self.model_dump(exclude={"name", "dlp", "audit", "limits"})
         made["limits"] = [limit.model_dump(exclude={"soft"}) for limit in self.limits]
-        return made | {"dlp": [], "audit": self.audit.document()}
+        personal = [] if self.dlp is None else self.dlp.document()
+        return made | {"dlp": personal, "audit": self.audit.document()}
 
 
 def models_named(document: Mapping[str, Any]) -> set[str]:

@@ -20,6 +20,7 @@ _WORDS = {
     "dict_type": "must be a mapping of names to values",
     "model_type": "must be a mapping of names to values",
     "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
 }
 
 
@@ -71,6 +72,10 @@ def _problem(detail: Mapping[str, Any], model: type[BaseModel]) -> Problem:
         return Problem(path, f"must be at least {context['ge']}")
     if kind == "less_than_equal":
         return Problem(path, f"must be at most {context['le']}")
+    if kind == "too_long":
+        return Problem(path, f"must have at most {context['max_length']} entries")
+    if kind == "string_too_long":
+        return Problem(path, f"must have at most {context['max_length']} characters")
     if kind == "missing":
         return Problem(path, _WORDS[kind], f"add {location[-1]!r}")
     return Problem(path, _WORDS.get(kind, detail["msg"]), _retyped(kind, given))

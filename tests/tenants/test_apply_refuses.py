@@ -54,7 +54,6 @@ NOT_YET: list[tuple[Where, object]] = [
     ((*ACCOUNT, "kind"), "bedrock"),
     ((*ACCOUNT, "kind"), "cohere"),
     ((*LIMIT, "soft"), 0.8),
-    (("policies", 0, "dlp"), [{"detect": ["EMAIL_ADDRESS"], "in": ["prompt"], "action": "mask"}]),
 ]
 
 

@@ -1,0 +1,238 @@
+"""An answer on its way back, in the provider's format: what the policy finds replaced, then the request's values restored.
+
+Both stand where a provider's bytes are read, so everything behind (translations, meters, stored contents) is as ever. What
+is stored is taken between the two: it has what was found replaced, and placeholders in the place of values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from dlp.policy import Direction
+from dlp.walk import Shape
+from orbit.lib import numbers
+from orbit.lib.exchange import Answer, TooLarge
+from proxy.formats.media import kind_of
+from proxy.personal.inspection import Inspection
+from proxy.personal.requests import SHAPES
+from proxy.personal.streams import STREAMS
+from proxy.personal.streams.base import Event, Stream
+from proxy.personal.ways import Masking, Restoring, Way, read, without_logprobs
+from proxy.sse import Decoder
+
+STREAM, JSON = "text/event-stream", "application/json"
+FORMAT = "format"
+AT_ONCE = 4_096  # bytes that are looked through in the event loop
+AT_ONCE_RESTORED = 65_536
+WORKED = range(200, 300)
+
+
+def masked(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
+    """With what the policy finds in answers replaced."""
+    if not inspection.policy.answers or answer.status not in WORKED:
+        return answer
+    made = _on(answer, spoken, Masking(inspection), inspection, AT_ONCE)
+    if made is None:
+        inspection.uninspected.add((Direction.ANSWER.value, FORMAT))
+        return answer
+    return made
+
+
+def restored(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
+    """With the request's values in the place of their placeholders."""
+    values = inspection.placeholders.values
+    if not values or answer.status not in WORKED:
+        return answer
+    return _on(answer, spoken, Restoring(values), inspection, AT_ONCE_RESTORED) or answer
+
+
+def masked_object(inspection: Inspection, answer: Mapping[str, Any], spoken: str) -> Mapping[str, Any]:
+    """An answer that is read already, as `masked` would leave it."""
+    if not inspection.policy.answers:
+        return answer
+    return _rewritten(dict(answer), spoken, Masking(inspection))
+
+
+def _on(answer: Answer, spoken: str, way: Way, inspection: Inspection, at_once: int) -> Answer | None:
+    """None for what has no texts that we know of."""
+    kind = kind_of(answer.header("content-type") or "")
+    if kind == STREAM:
+        made = STREAMS.get(spoken)
+        return None if made is None else Streaming(answer, Rewriter(made(way)), inspection, at_once)
+    if kind != JSON:
+        return None
+    return Whole(answer, lambda content: _written_anew(content, spoken, way), inspection, at_once)
+
+
+class Rewriter:
+    """Bytes of a stream in, bytes out, however they are cut."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.decoder = Decoder()
+        self.over = False
+        self.lock = threading.Lock()  # a thread may be at work yet when its waiter is gone
+
+    def feed(self, piece: bytes) -> bytes:
+        """b"" for the end."""
+        with self.lock:
+            return b"" if self.over else self._fed(piece)
+
+    def _fed(self, piece: bytes) -> bytes:
+        out: list[bytes] = []
+        stream = self.stream
+        for raw, data in self.decoder.feed(piece) if piece else self.decoder.finish():
+            out.append(self._event(raw, data))
+            if stream.way.stopped:
+                out += self._written(stream.stopped()), stream.end_mark
+                self.over = True
+                return b"".join(out)
+        if not piece:
+            out.append(self._written(stream.rest()))
+            self.over = True
+        return b"".join(out)
+
+    def _event(self, raw: bytes, data: bytes | None) -> bytes:
+        if data is None:
+            return raw
+        event = read(data)
+        if event is None:  # the mark of the end, or what nobody can read
+            return self._written(self.stream.rest()) + raw
+        made = self.stream.changed(event)
+        return raw if made is None else self._written(made)
+
+    def _written(self, events: list[Event]) -> bytes:
+        return b"".join(self._one(event) for event in events)
+
+    def _one(self, event: Event) -> bytes:
+        data = b"data: " + numbers.write(event) + b"\n\n"
+        return b"event: " + str(event.get("type")).encode() + b"\n" + data if self.stream.named else data
+
+
+@dataclass
+class _Changed:
+    answer: Answer
+    status: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = self.answer.status
+
+    def header(self, name: str) -> str | None:
+        return self.answer.header(name)
+
+    def headers(self, names: Iterable[str]) -> dict[str, str]:
+        return self.answer.headers(names)
+
+
+@dataclass
+class Streaming(_Changed):
+    """A stream that is changed as it is read."""
+
+    rewriter: Rewriter
+    inspection: Inspection
+    at_once: int
+
+    async def read(self) -> bytes:
+        while not self.rewriter.over:
+            piece = await self.answer.read()
+            if len(piece) <= self.at_once:
+                out = self.rewriter.feed(piece)
+            else:
+                out = await _beside(self.inspection, self.rewriter.feed, piece)
+            if out:
+                return out
+        return b""
+
+    async def hang_up(self) -> AsyncIterator[bytes]:
+        async for piece in self.answer.hang_up():
+            if out := self.rewriter.feed(piece):
+                yield out
+
+
+@dataclass
+class Whole(_Changed):
+    """A plain answer, which is read to its end before anything of it goes on."""
+
+    change: Callable[[bytes], bytes]
+    inspection: Inspection
+    at_once: int
+    over: bool = False
+
+    async def read(self) -> bytes:
+        if self.over:
+            return b""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self.answer.read():
+            size += len(piece)
+            if size > self.inspection.most_bytes:
+                raise TooLarge(f"over {self.inspection.most_bytes} bytes")
+            pieces.append(piece)
+        self.over = True
+        content = b"".join(pieces)
+        if len(content) <= self.at_once:
+            return self.change(content)
+        return await _beside(self.inspection, self.change, content)
+
+    async def hang_up(self) -> AsyncIterator[bytes]:
+        async for _ in self.answer.hang_up():
+            yield b""  # half an answer is none
+
+
+async def _beside(inspection: Inspection, work: Callable[[bytes], bytes], content: bytes) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(inspection.threads, work, content)
+
+
+def _written_anew(content: bytes, spoken: str, way: Way) -> bytes:
+    found = read(content)
+    if found is None:
+        return content
+    made = _rewritten(found, spoken, way)
+    if made is found:
+        return content
+    try:
+        return numbers.write(made)
+    except orjson.JSONEncodeError:  # deeper than can be written
+        return content
+
+
+def _rewritten(found: dict[str, Any], spoken: str, way: Way) -> dict[str, Any]:
+    shape = SHAPES.get(spoken, Shape.EMBEDDINGS)
+    made: dict[str, Any] = way.whole(found, shape)
+    if way.hides:
+        made = without_logprobs(made)
+    return _emptied(made, shape) if way.stopped else made
+
+
+def _emptied(answer: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """An answer that ends before its first word, for the reason that its format has for that."""
+    if shape is Shape.MESSAGES:
+        return {**answer, "content": [], "stop_reason": "refusal", "stop_sequence": None}
+    if shape is Shape.RESPONSES:
+        reason = {"reason": "content_filter"}
+        return {
+            **answer,
+            "output": [],
+            "output_text": "",
+            "status": "incomplete",
+            "incomplete_details": reason,
+        }
+    if not isinstance(answer.get("choices"), list):
+        return {**answer, "text": ""}
+    inner: dict[str, Any] = (
+        {"text": ""} if shape is Shape.EMBEDDINGS else {"message": {"role": "assistant", "content": ""}}
+    )
+    choices = [one for one in answer["choices"] if isinstance(one, dict)]
+    return {
+        **answer,
+        "choices": [
+            {"index": one.get("index", 0), **inner, "logprobs": None, "finish_reason": "content_filter"}
+            for one in choices
+        ],
+    }

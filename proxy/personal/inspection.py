@@ -1,0 +1,117 @@
+"""What is known about the personal data of one call: what was found, what stands for it, and what nobody looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlp.placeholders import Placeholders
+from dlp.policy import Action, Decided, Direction, Inspecting
+from dlp.walk import Place, Text
+from orbit.lib.errors import Code, OrbitError
+from proxy.personal.findings import Findings, Looked
+
+MOST_ROWS = 100  # of an event
+DIGEST = 12  # signs
+KEPT = frozenset({Action.LOG})
+
+Row = tuple[str, str, str, str, bool]  # type, direction, place, action, shadow
+
+
+@dataclass
+class Inspection:
+    """Of one call, for as long as it runs: `placeholders` hold the values. Its repr tells none."""
+
+    policy: Inspecting
+    findings: Findings
+    organization_id: str
+    key: bytes = field(repr=False)  # the organization's, of digests
+    placeholders: Placeholders
+    threads: ThreadPoolExecutor  # for what is too long for the event loop
+    most_bytes: int  # of a plain answer
+    found: Counter[Row] = field(default_factory=Counter)
+    uninspected: set[tuple[str, str]] = field(default_factory=set)  # direction, reason
+
+    def look(self, text: Text, direction: Direction) -> Looked:
+        return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction)
+
+    def note(self, decided: Iterable[Decided], place: Place, direction: Direction) -> None:
+        for one in decided:
+            self.found[one.finding.kind, direction.value, place.value, one.action.value, one.shadow] += 1
+
+    def replaced(self, text: Text, decided: Iterable[Decided], direction: Direction) -> str:
+        """The text with what is to stand for each finding. Of what is blocked, with its type."""
+        made: list[str] = []
+        place = 0
+        for one in decided:
+            if one.shadow or one.action in KEPT:
+                continue
+            finding = one.finding
+            made += text.value[place : finding.start], self._instead(one, text, direction)
+            place = finding.end
+        return "".join([*made, text.value[place:]]) if made else text.value
+
+    def told(self) -> dict[str, Any]:
+        """As the event has it; empty when there is nothing to tell."""
+        rows = [
+            {
+                "type": kind,
+                "direction": direction,
+                "place": place,
+                "action": action,
+                "count": count,
+                **({"shadow": True} if shadow else {}),
+            }
+            for (kind, direction, place, action, shadow), count in sorted(self.found.items())[:MOST_ROWS]
+        ]
+        missed = [{"direction": one, "reason": why} for one, why in sorted(self.uninspected)]
+        return ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
+
+    def _instead(self, one: Decided, text: Text, direction: Direction) -> str:
+        kind, value = one.finding.kind, one.finding.value(text.value)
+        action = one.action
+        if action is Action.TOKENIZE and direction is Direction.ANSWER:
+            action = Action.MASK  # nobody would turn it back
+        if text.place is Place.METADATA and action in (Action.TOKENIZE, Action.MASK):
+            action = (
+                Action.HASH
+            )  # whoever is named there stays the same one in all calls, and is told from others
+        if action is Action.TOKENIZE:
+            return self.placeholders.standing_for(kind, value, text.value)
+        if action is Action.HASH:
+            message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+            return f"[{kind}#{hmac.digest(self.key, message, hashlib.sha256).hex()[:DIGEST]}]"
+        return f"[{kind}]"
+
+
+def blocked(decided: Iterable[Decided]) -> list[Decided]:
+    return [one for one in decided if one.action is Action.BLOCK and not one.shadow]
+
+
+def refusal(found: Counter[tuple[str, str]]) -> OrbitError:
+    """Names types and places, never what was found."""
+    rows = [{"type": kind, "place": place, "count": count} for (kind, place), count in sorted(found.items())]
+    words = ", ".join(f"{one['type']} in {_WORDS[Place(str(one['place']))]}" for one in rows[:5])
+    return OrbitError(
+        Code.CONTENT_BLOCKED,
+        f"The policy of this key refuses what the request holds: {words}. Take it out and send the rest.",
+        data={"found": rows[:20]},
+    )
+
+
+_WORDS = {
+    Place.SYSTEM: "the instructions",
+    Place.USER: "a user's message",
+    Place.ASSISTANT: "an assistant's message",
+    Place.TOOL_RESULT: "a tool's result",
+    Place.TOOL_CALL: "the arguments of a tool call",
+    Place.TOOLS: "a tool's description",
+    Place.FILE: "a file",
+    Place.INPUT: "the input",
+    Place.METADATA: "a field that names the user",
+}

@@ -1,0 +1,214 @@
+"""A request before it is sent: inspected, beside the event loop where it is long, and changed as its policy says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from django.utils.crypto import salted_hmac
+
+from dlp.placeholders import Placeholders
+from dlp.policy import Direction, Inspecting
+from dlp.walk import Shape, Text, walked
+from orbit.lib import body as bodies
+from orbit.lib.errors import Code, OrbitError
+from proxy.context import Principal
+from proxy.forms import Form
+from proxy.personal.findings import Findings
+from proxy.personal.inspection import Inspection, blocked, refusal
+
+logger = logging.getLogger(__name__)
+
+SHAPES = {
+    "chat/completions": Shape.CHAT,
+    "responses": Shape.RESPONSES,
+    "messages": Shape.MESSAGES,
+    "messages/count_tokens": Shape.MESSAGES,
+}  # others have one input or prompt
+AT_ONCE = 2_000  # bytes of a body that is inspected in the event loop: a millisecond or two
+THREADS = 2
+GRACE_S = 0.1  # for a text that was begun in time
+SESSIONS = (b"x-orbit-session", b"x-claude-code-session-id")
+LATE, CAPPED = "deadline", "cap"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A request as it travels on. `raw` is None while the bytes that it came as still say the same."""
+
+    inspection: Inspection
+    body: dict[str, Any]
+    raw: bytes | None
+    form: Form | None
+
+
+@dataclass
+class Inspector:
+    """One of a worker. `most_bytes` are of a plain answer."""
+
+    most_bytes: int
+    findings: Findings = field(default_factory=Findings)
+    threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="inspect")
+    )
+
+    async def request(
+        self,
+        *,
+        principal: Principal,
+        policy: Inspecting,
+        endpoint: str,
+        body: dict[str, Any],
+        size: int,
+        headers: Mapping[bytes, bytes],
+        form: Form | None = None,
+    ) -> Given:
+        """CONTENT_BLOCKED, NOT_INSPECTED or BODY_TOO_LARGE where the policy refuses."""
+        inspection = self.begin(principal, policy, _conversation(principal, body, headers))
+        if not policy.requests:
+            return Given(inspection, body, None, form)
+        pass_ = _Pass(
+            inspection, SHAPES.get(endpoint, Shape.EMBEDDINGS), time.monotonic() + policy.deadline_s
+        )
+        if size <= AT_ONCE and self.findings.ready(policy):
+            made = pass_.through(body)
+        else:
+            found = await self._beside(pass_, body)
+            if found is None:  # the thread may still be at it: what it notes is not this call's
+                inspection = self.begin(principal, policy, b"")
+                inspection.uninspected.add((Direction.REQUEST.value, LATE))
+                _judge(inspection)
+                return Given(inspection, body, None, form)
+            made = found
+        if pass_.refused:
+            raise refusal(pass_.refused)
+        _judge(inspection)
+        if made is body:
+            return Given(inspection, body, None, form)
+        if form is not None:
+            return Given(inspection, made, None, _changed(form, made))
+        return Given(inspection, made, bodies.encode(made), None)
+
+    def begin(self, principal: Principal, policy: Inspecting, conversation: bytes) -> Inspection:
+        organization_id = principal.organization.id
+        key = salted_hmac("proxy.personal", organization_id, algorithm="sha256").digest()
+        placeholders = Placeholders(hmac.digest(key, conversation, hashlib.sha256))
+        return Inspection(
+            policy, self.findings, organization_id, key, placeholders, self.threads, self.most_bytes
+        )
+
+    async def _beside(self, pass_: _Pass, body: dict[str, Any]) -> Any:
+        """None when it was not through in time."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self.threads, pass_.through, body)
+        done, _ = await asyncio.wait({work}, timeout=max(0.0, pass_.deadline - time.monotonic()) + GRACE_S)
+        if not done:
+            work.add_done_callback(_forgotten)
+            return None
+        return work.result()
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass
+class _Pass:
+    """One walk over a body. `refused` counts what it is refused for, by type and place."""
+
+    inspection: Inspection
+    shape: Shape
+    deadline: float
+    size: int = 0
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def through(self, body: dict[str, Any]) -> Any:
+        try:
+            return walked(body, self.shape, self._change)
+        except ValueError:
+            raise OrbitError(
+                Code.INVALID_REQUEST,
+                "The request body, or a tool's JSON in it, is nested too deep to be inspected.",
+            ) from None
+
+    def _change(self, text: Text) -> str:
+        inspection = self.inspection
+        self.size += len(text.value) if text.value.isascii() else len(text.value.encode("utf-8", "replace"))
+        if self.size > inspection.policy.max_bytes:
+            return self._missed(text, CAPPED)
+        if time.monotonic() > self.deadline:
+            return self._missed(text, LATE)
+        looked = inspection.look(text, Direction.REQUEST)
+        if looked.capped:
+            self._missed(text, CAPPED)
+        if not looked.decided:
+            return text.value
+        inspection.note(looked.decided, text.place, Direction.REQUEST)
+        for one in blocked(looked.decided):
+            self.refused[one.finding.kind, text.place.value] += 1
+        return inspection.replaced(text, looked.decided, Direction.REQUEST)
+
+    def _missed(self, text: Text, why: str) -> str:
+        self.inspection.uninspected.add((Direction.REQUEST.value, why))
+        return text.value
+
+
+def _judge(inspection: Inspection) -> None:
+    """Refuses what was not inspected where the policy says so, else takes note of it."""
+    reasons = {why for direction, why in inspection.uninspected if direction == Direction.REQUEST}
+    if not reasons:
+        return
+    if not inspection.policy.refuses:
+        logger.warning("a request of organization %s was not inspected: %s", inspection.organization_id, ", ".join(sorted(reasons)))  # fmt: skip
+        return
+    if CAPPED in reasons:
+        raise OrbitError(
+            Code.BODY_TOO_LARGE,
+            f"The policy of this key has requests inspected, up to {inspection.policy.max_bytes} bytes of text. Send less.",
+        )
+    raise OrbitError(
+        Code.NOT_INSPECTED,
+        "The policy of this key has requests inspected, and this one could not be in time. Nothing was sent. Try again.",
+        retry_after_s=1,
+    )
+
+
+def _conversation(principal: Principal, body: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bytes:
+    """What all turns of a conversation have in common, and no other conversation has."""
+    named = next((headers[name] for name in SESSIONS if headers.get(name)), b"").decode("latin-1")
+    named = named or _text(body.get("prompt_cache_key")) or _text(body.get("conversation"))
+    start = named or [body.get("system") or body.get("instructions"), _first(body)]
+    return orjson.dumps([principal.key.id, start], default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _first(body: Mapping[str, Any]) -> Any:
+    """What a user said first."""
+    said = body.get("messages") or body.get("input") or body.get("prompt")
+    if not isinstance(said, list):
+        return said
+    found = (one for one in said if isinstance(one, dict) and one.get("role") == "user")
+    return next(found, said[0] if said else None)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _changed(form: Form, body: dict[str, Any]) -> Form:
+    texts = tuple(
+        (name, body[name] if isinstance(body.get(name), str) else value) for name, value in form.texts
+    )
+    return replace(form, texts=texts, body=body)
+
+
+def _forgotten(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()

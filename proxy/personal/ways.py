@@ -1,0 +1,266 @@
+"""What is done to an answer's texts: values restored, or what the policy finds replaced. In pieces, or whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import orjson
+
+from dlp.findings import Finding
+from dlp.policy import Decided, Direction
+from dlp.restore import Patterns, Restorer, restored
+from dlp.walk import Place, Shape, Text, walked
+from orbit.lib import numbers
+from proxy.personal.inspection import Inspection, blocked
+
+STEP = 64  # characters that come together before they are looked at
+BEFORE = 80  # characters that are passed on already, and tell what follows them
+MOST_HELD = 20_000  # characters of one finding that does not end, or of what waits
+CAPPED, LATE, DEEP = "cap", "deadline", "format"
+# Where answers of any shape have what was written; the rest repeats the request.
+_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
+
+
+class Pieces(Protocol):
+    """One text that comes in pieces: of a choice, or the arguments of one tool call."""
+
+    def feed(self, piece: str) -> str: ...
+
+    def finish(self) -> str: ...
+
+
+class Way(Protocol):
+    """`stopped`: the answer ends here. `thinks`: thinking is changed too, whose signature then does not fit any more.
+    `hides`: what repeats the text otherwise, such as its tokens with their probabilities, is taken out."""
+
+    stopped: bool
+    thinks: bool
+    hides: bool
+
+    def pieces(self, *, in_json: bool) -> Pieces: ...
+
+    def text(self, value: str, *, in_json: bool) -> str:
+        """A whole text, which may have come in pieces before."""
+        ...
+
+    def whole(self, value: Any, shape: Shape) -> Any:
+        """A body, or a part of one in its place in a body. The same object where nothing changed."""
+        ...
+
+
+class Restoring:
+    """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back."""
+
+    stopped = thinks = hides = False
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._patterns = Patterns(values)
+
+    def pieces(self, *, in_json: bool) -> Pieces:
+        return Restorer(self._patterns, in_json=in_json)
+
+    def text(self, value: str, *, in_json: bool) -> str:
+        return restored(value, self._patterns, in_json=in_json)
+
+    def whole(self, value: Any, shape: Shape) -> Any:
+        return walked(value, shape, lambda text: self.text(text.value, in_json=text.raw), raw_arguments=True)
+
+
+@dataclass
+class Masking:
+    """What the policy finds in an answer, replaced. Values of the request stand as placeholders yet, and are not found."""
+
+    inspection: Inspection
+    stopped: bool = False
+    size: int = 0
+    deadline: float = 0.0  # of a whole answer
+    told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
+    thinks = True
+    hides = True
+
+    def pieces(self, *, in_json: bool) -> Pieces:
+        return _Arguments(self) if in_json else _Window(self)
+
+    def text(self, value: str, *, in_json: bool) -> str:
+        known = self.told.get(value)
+        if known is not None:
+            return known
+        made = self._in_json(value) if in_json else self.replaced(Text(Place.ASSISTANT, value))
+        self.told[value] = made
+        return made
+
+    def whole(self, value: Any, shape: Shape) -> Any:
+        written = {name: value[name] for name in _WRITTEN if name in value}
+        self.deadline = time.monotonic() + self.inspection.policy.deadline_s
+        try:
+            made = walked(written, shape, self._told_or_replaced)
+        except ValueError:
+            self.missed(DEEP)
+            return value
+        return value if made is written else {**value, **made}
+
+    def replaced(self, text: Text) -> str:
+        if not self.grows(text.value):
+            return text.value
+        if self.deadline and time.monotonic() > self.deadline:
+            self.missed(LATE)
+            return text.value
+        looked = self.inspection.look(text, Direction.ANSWER)
+        if looked.capped:
+            self.missed(CAPPED)
+        decided = self.foreign(looked.decided, text.value)
+        if not decided:
+            return text.value
+        self.stopped = self.stopped or bool(blocked(decided))
+        self.inspection.note(decided, text.place, Direction.ANSWER)
+        return self.inspection.replaced(text, decided, Direction.ANSWER)
+
+    def grows(self, piece: str) -> bool:
+        """Whether so much more is inspected."""
+        self.size += len(piece)
+        if self.size <= self.inspection.policy.max_bytes:
+            return True
+        self.missed(CAPPED)
+        return False
+
+    def missed(self, why: str) -> None:
+        self.inspection.uninspected.add((Direction.ANSWER.value, why))
+        self.stopped = self.stopped or self.inspection.policy.refuses
+
+    def foreign(self, decided: Sequence[Decided], text: str) -> list[Decided]:
+        """Without those in which a placeholder of ours stands."""
+        cores = self.inspection.placeholders.values
+        if not cores or not decided:
+            return list(decided)
+        values = [(one, one.finding.value(text).upper()) for one in decided]
+        return [one for one, value in values if not any(core in value for core in cores)]
+
+    def _told_or_replaced(self, text: Text) -> str:
+        known = self.told.get(text.value)
+        return self.replaced(text) if known is None else known
+
+    def _in_json(self, value: str) -> str:
+        """The values in a tool call's arguments."""
+        call = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": value}}]}}]}
+        try:
+            made = walked(call, Shape.CHAT, self.replaced)
+        except ValueError:
+            self.missed(DEEP)
+            return value
+        changed: str = made["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+        return changed
+
+
+class _Arguments:
+    """Nobody can use the arguments of a call before their end, so they are looked at as a whole."""
+
+    def __init__(self, way: Masking) -> None:
+        self._way = way
+        self._said: list[str] = []
+
+    def feed(self, piece: str) -> str:
+        self._said.append(piece)
+        return ""
+
+    def finish(self) -> str:
+        said = "".join(self._said)
+        self._said.clear()
+        return self._way.text(said, in_json=True) if said else ""
+
+
+class _Window:
+    """The last characters wait until it is seen what they belong to."""
+
+    def __init__(self, way: Masking) -> None:
+        self._way = way
+        self._hold_back = way.inspection.policy.hold_back
+        self._before = self._held = ""
+        self._said: list[str] = []
+        self._made: list[str] = []
+
+    def feed(self, piece: str) -> str:
+        self._said.append(piece)
+        self._held += piece
+        if len(self._held) < self._hold_back + min(STEP, self._hold_back):
+            return ""
+        return self._released(len(self._held) - self._hold_back, last=False)
+
+    def finish(self) -> str:
+        made = self._released(len(self._held), last=True) if self._held else ""
+        if self._said:
+            self._way.told["".join(self._said)] = "".join(self._made)
+        return made
+
+    def _released(self, count: int, *, last: bool) -> str:
+        way, offset = self._way, len(self._before)
+        text = self._before + self._held
+        if not way.grows(self._held[:count]):
+            return self._passed(text, len(text), text[offset:])
+        looked = way.inspection.findings.unremembered(way.inspection.policy, text, Direction.ANSWER)
+        decided = [one for one in way.foreign(looked.decided, text) if one.finding.end > offset]
+        cut = offset + count
+        if not last and len(self._held) < MOST_HELD:
+            cut = _before_findings(cut, decided)
+        return self._passed(text, cut, self._replaced(text, offset, cut, decided))
+
+    def _replaced(self, text: str, offset: int, cut: int, decided: list[Decided]) -> str:
+        """What stands between offset and cut. It ends with the first thing that is blocked."""
+        way = self._way
+        inside = [_moved(one, -offset) for one in decided if one.finding.start < cut]
+        stop = next(iter(blocked(inside)), None)
+        if stop is not None:
+            way.stopped = True
+            cut = offset + stop.finding.start
+            way.inspection.note([stop], Place.ASSISTANT, Direction.ANSWER)
+            inside = [one for one in inside if one.finding.end <= stop.finding.start]
+        way.inspection.note(inside, Place.ASSISTANT, Direction.ANSWER)
+        piece = Text(Place.ASSISTANT, text[offset:cut])
+        return way.inspection.replaced(piece, inside, Direction.ANSWER)
+
+    def _passed(self, text: str, cut: int, made: str) -> str:
+        self._before, self._held = text[max(0, cut - BEFORE) : cut], text[cut:]
+        self._made.append(made)
+        return made
+
+
+def _before_findings(cut: int, decided: list[Decided]) -> int:
+    """Not inside of one."""
+    while True:
+        starts = [one.finding.start for one in decided if one.finding.start < cut < one.finding.end]
+        if not starts:
+            return cut
+        cut = min(starts)
+
+
+def _moved(one: Decided, by: int) -> Decided:
+    found = one.finding
+    return replace(
+        one, finding=Finding(max(0, found.start + by), found.end + by, found.kind, found.score, found.rule)
+    )
+
+
+def without_logprobs(value: Any) -> Any:
+    """The same object where there are none."""
+    if isinstance(value, list):
+        made = [without_logprobs(one) for one in value]
+        return value if all(new is old for new, old in zip(made, value, strict=True)) else made
+    if not isinstance(value, dict):
+        return value
+    changed = {
+        name: ([] if isinstance(one, list) else None) if name == "logprobs" else without_logprobs(one)
+        for name, one in value.items()
+    }
+    same = all(changed[name] is one or (name == "logprobs" and not one) for name, one in value.items())
+    return value if same else changed
+
+
+def read(data: bytes) -> dict[str, Any] | None:
+    """A JSON object with all its digits; None for anything else."""
+    try:
+        found = numbers.read(data)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,160 @@
+"""What a policy may say about personal data and secrets in calls."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from dlp.detectors.custom import MAX_TERMS, dictionary_fault, pattern_fault
+from dlp.kinds import Kind
+from dlp.policy import DEADLINE_MS, EVERY, HOLD_BACK, MAX_BYTES, THRESHOLD, Action, Direction
+from orbit.lib.errors import InputError
+from tenants.schema import values
+
+MOST = 100  # rules, patterns, dictionaries of one policy
+MOST_ALLOWED = 1_000
+LEAST_THRESHOLD = 0.3  # below it nearly everything would be something
+MOST_EXAMPLES = 20
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+_KINDS = tuple(kind.value for kind in Kind)
+
+
+def _word(*words: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if not isinstance(value, str):
+            raise InputError("", "must be text", f"one of: {', '.join(words)}")
+        return values.one_of(value, words)
+
+    return BeforeValidator(check)
+
+
+def _own_name(value: object) -> object:
+    """A type of the policy's own."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise InputError(
+            "", "must be 2 to 40 capital letters, digits and underscores", "such as EMPLOYEE_NUMBER"
+        )
+    if value in _KINDS:
+        raise InputError("", f"{value!r} is a type that is there already", "give it a name of its own")
+    return value
+
+
+def _threshold(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_THRESHOLD <= value <= 1:
+        raise InputError("", f"must be a number from {LEAST_THRESHOLD} to 1", "such as 0.7")
+    return float(value)
+
+
+OwnName = Annotated[str, BeforeValidator(_own_name)]
+Examples = Annotated[list[str], Field(max_length=MOST_EXAMPLES)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, validate_default=True)
+
+
+class Pattern(_Strict):
+    """In RE2's syntax; tried on its examples when it is saved. A first group is the value."""
+
+    name: OwnName
+    matches: Examples = []
+    spares: Examples = []
+    pattern: str
+
+    @field_validator("pattern", mode="after")
+    @classmethod
+    def _pattern(cls, value: str, info: ValidationInfo) -> str:
+        fault = pattern_fault(value, matches=info.data.get("matches", ()), spares=info.data.get("spares", ()))
+        if fault is not None:
+            raise InputError("", fault)
+        return value
+
+    def document(self) -> dict[str, Any]:
+        examples = {name: said for name in ("matches", "spares") if (said := getattr(self, name))}
+        return {"name": self.name, "pattern": self.pattern, **examples}
+
+
+class Dictionary(_Strict):
+    """Words that are found as whole words, in any case."""
+
+    name: OwnName
+    terms: Annotated[list[str], Field(min_length=1, max_length=MAX_TERMS)]
+
+    @field_validator("terms", mode="after")
+    @classmethod
+    def _terms(cls, value: list[str]) -> list[str]:
+        fault = dictionary_fault(value)
+        if fault is not None:
+            raise InputError("", fault)
+        return value
+
+
+class Spared(_Strict):
+    """A value that is no finding of this policy's rules; of one type, or of all."""
+
+    value: Annotated[str, Field(min_length=1, max_length=200)]
+    type: str | None = None
+
+
+class Rule(_Strict):
+    types: Annotated[list[str], Field(min_length=1, max_length=MOST)]
+    direction: Annotated[str, _word(*map(str, Direction))] = "both"
+    action: Annotated[str, _word(*map(str, Action))]
+    threshold: Annotated[float, BeforeValidator(_threshold)] = THRESHOLD
+    shadow: bool = False
+
+    @field_validator("action", mode="after")
+    @classmethod
+    def _action(cls, value: str, info: ValidationInfo) -> str:
+        if value == "tokenize" and info.data.get("direction") == "answer":
+            raise InputError("", "nothing would turn a placeholder in an answer back", "use mask or hash")
+        return value
+
+
+class PersonalData(_Strict):
+    patterns: Annotated[list[Pattern], Field(max_length=MOST)] = []
+    dictionaries: Annotated[list[Dictionary], Field(max_length=MOST)] = []
+    rules: Annotated[list[Rule], Field(max_length=MOST)] = []
+    allow: Annotated[list[Spared], Field(max_length=MOST_ALLOWED)] = []
+    when_uninspected: Annotated[str, _word("refuse", "pass")] = "refuse"
+    max_bytes: Annotated[int, Field(ge=1_000, le=10_000_000)] = MAX_BYTES
+    deadline_ms: Annotated[int, Field(ge=50, le=60_000)] = DEADLINE_MS
+    hold_back: Annotated[int, Field(ge=0, le=4_000)] = HOLD_BACK
+
+    @field_validator("rules", mode="after")
+    @classmethod
+    def _rules(cls, rules: list[Rule], info: ValidationInfo) -> list[Rule]:
+        for number, rule in enumerate(rules):
+            for place, kind in enumerate(rule.types):
+                _known(kind, info, f"[{number}].types[{place}]", EVERY)
+        return rules
+
+    @field_validator("allow", mode="after")
+    @classmethod
+    def _allow(cls, allow: list[Spared], info: ValidationInfo) -> list[Spared]:
+        for number, one in enumerate(allow):
+            if one.type is not None:
+                _known(one.type, info, f"[{number}].type")
+        return allow
+
+    def document(self) -> dict[str, Any]:
+        made = self.model_dump(exclude={"patterns"})
+        return {"patterns": [one.document() for one in self.patterns], **made}
+
+
+def personal_data(value: object) -> object:
+    """Nothing may be said as an empty list, as revisions store it."""
+    return None if value is None or value == [] or value == {} else value
+
+
+def _known(kind: str, info: ValidationInfo, path: str, *more: str) -> None:
+    if not {"patterns", "dictionaries"} <= info.data.keys():  # what is wrong with them is told already
+        return
+    own = [*info.data["patterns"], *info.data["dictionaries"]]
+    names = [*_KINDS, *(one.name for one in own), *more]
+    try:
+        values.one_of(kind, dict.fromkeys(names))
+    except InputError as error:
+        raise InputError(path, error.message, error.suggestion) from None
