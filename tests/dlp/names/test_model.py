@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from dlp.findings import Finding
 from dlp.names import files
 from dlp.names.finder import Late
 from dlp.names.rampart import Rampart
-from tests.dlp.names.conftest import Start
 
 
 def _never() -> bool:
@@ -69,12 +65,3 @@ def test_files_are_those_that_were_measured() -> None:
     assert files.fault(files.folder()) is None
     assert "National Design Studio" in (files.folder() / "NOTICE").read_text()
     assert "Attribution 4.0 International" in (files.folder() / "LICENSE").read_text()
-
-
-async def test_pool_of_real_workers_finds_names(started: Start) -> None:
-    async with started(argv=(sys.executable, "-m", "dlp.names.worker")) as names:
-        said = await names.find(["Please ask Alex Rivera about it."], 60)
-    assert isinstance(said, list)
-    assert [Finding(one.start, one.end, one.kind, 0, "") for one in said[0]] == [
-        Finding(11, 22, "PERSON", 0, "")
-    ]
