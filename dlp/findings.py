@@ -39,3 +39,15 @@ def resolved(findings: Iterable[Finding]) -> list[Finding]:
         if before_is_free and (at == len(kept) or one.end <= kept[at].start):
             kept.insert(at, one)
     return kept
+
+
+def combined(rules: Iterable[Finding], model: Iterable[Finding]) -> list[Finding]:
+    """Both without overlaps, in order of place. Where a rule found something a model's finding is left out, whatever its
+    score: what a rule says was checked."""
+    kept = sorted(rules)
+    by_rules = list(kept)
+    for one in model:
+        at = bisect_left(by_rules, one.end, key=lambda other: other.start)
+        if at == 0 or by_rules[at - 1].end <= one.start:
+            kept.append(one)
+    return sorted(kept)

@@ -81,7 +81,7 @@ def _compare(score: Score, document: Document, findings: tuple[Finding, ...]) ->
             _count(score, document, gold.kind, Counts(found=1))
     for one in left:
         _count(score, document, one.kind, Counts(wrong=1))
-        score.misses.append(f"wrong {document.language} {document.form} {one.rule}: {document.text[max(0, one.start - 30) : one.end + 6]!r}")  # fmt: skip
+        score.misses.append(f"wrong {document.language} {document.form} {one.rule} {one.score}: {document.text[max(0, one.start - 30) : one.end + 6]!r}")  # fmt: skip
 
 
 def _count(score: Score, document: Document, kind: str, counts: Counts) -> None:

@@ -42,6 +42,8 @@ class Values:
         given, family = self.drawn.choice(self.given), self.drawn.choice(self.family)
         if self.language == "ja":
             return family + self.drawn.choice(["", " "]) + given, 0
+        if variant == "given":
+            return given, 0
         if variant == "titled":
             title = self.drawn.choice(self.country.titles)
             return f"{title} {family}", len(title) + 1

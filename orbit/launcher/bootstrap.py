@@ -1,5 +1,6 @@
-"""Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `clients` .venv-clients, with
-`evaluation` .venv-evaluation, of which nothing is run.
+"""Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `names` the model that finds names, added
+to .venv; with `clients` .venv-clients, with `presidio` .venv-presidio, with `evaluation` .venv-evaluation, of which
+nothing is run.
 
 It runs before anything is installed, so with the standard library only, and perhaps on a Python
 too old for the gateway, so in an old syntax.
@@ -24,17 +25,32 @@ CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3.14")
 LOCKS = {
     "run": ("base.txt",),
     "test": ("base.txt", "dev.txt"),
+    "names": ("names.txt",),
     "clients": ("clients.txt",),
     "evaluation": ("evaluation.txt",),
+    "presidio": ("presidio.txt",),
 }
 COVERED_BY = {
     "run": ("run", "test"),
     "test": ("test",),
+    "names": ("names",),
     "clients": ("clients",),
     "evaluation": ("evaluation",),
+    "presidio": ("presidio",),
 }
+# Added to what is there; all others are an environment of their own.
+ADDED = ("names",)
+# Without what the packages ask for: of one files are read, of the other no part is used that needs it.
+BARE = ("evaluation", "names")
 # Client libraries want other versions of what the gateway runs on, so they live apart.
-VENVS = {"run": ".venv", "test": ".venv", "clients": ".venv-clients", "evaluation": ".venv-evaluation"}
+VENVS = {
+    "run": ".venv",
+    "test": ".venv",
+    "names": ".venv",
+    "clients": ".venv-clients",
+    "evaluation": ".venv-evaluation",
+    "presidio": ".venv-presidio",
+}
 DOT_S = 3.0
 
 
@@ -55,6 +71,9 @@ class Setup:
         with only_one(self.project):
             if not self.is_complete():
                 self.install()
+            if self.kind == "names":
+                with step("Making the model that finds names"):
+                    must([str(self.python), "-m", "dlp.names.convert"], cwd=str(self.project))
             if self.kind not in ("run", "test"):
                 return
             write_command(self.project, self.python)
@@ -76,11 +95,13 @@ class Setup:
         return digest_of(locks + [self.venv / "pyvenv.cfg"])
 
     def install(self) -> None:
-        for kind in LOCKS:
+        for kind in (self.kind,) if self.kind in ADDED else LOCKS:
             with contextlib.suppress(FileNotFoundError):
                 self.mark(kind).unlink()
         uv = shutil.which("uv")
         if not self.venv_works():
+            if self.kind in ADDED:
+                raise SetupError("There is no environment yet to add to. Run `make setup` first.")
             self.make_venv(uv, find_python(uv))
         with step("Installing packages, a minute or two the first time"):
             self.install_packages(uv)
@@ -109,7 +130,7 @@ class Setup:
             word for name in LOCKS[self.kind] for word in ("-r", str(self.project / "requirements" / name))
         ]
         if uv:
-            bare = ["--no-deps"] if self.kind == "evaluation" else []
+            bare = ["--no-deps"] if self.kind in BARE else []
             code, said = run(
                 [uv, "pip", "install", "--quiet", "--python", str(self.python), "--require-hashes"]
                 + bare
@@ -121,7 +142,7 @@ class Setup:
         if run([str(self.python), "-m", "pip", "--version"])[0]:  # uv makes environments without pip
             must([str(self.python), "-m", "ensurepip", "--upgrade"])
         options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
-        if self.kind == "evaluation":  # files are read, so what the package needs to run stays away
+        if self.kind in BARE:
             options.append("--no-deps")
         if self.kind == "clients":  # compiling what nobody imports takes a third of the time
             options.append("--no-compile")
@@ -286,7 +307,7 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: python3 orbit/launcher/bootstrap.py run|test|clients|evaluation")
+        sys.exit("usage: python3 orbit/launcher/bootstrap.py " + "|".join(LOCKS))
     try:
         Setup(PROJECT, sys.argv[1]).run()
     except SetupError as error:

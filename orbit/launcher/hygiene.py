@@ -28,7 +28,11 @@ def main() -> None:
     found = [
         *requirement_faults(PROJECT / "requirements"),
         *clients_faults(PROJECT / "requirements"),
-        *clients_faults(PROJECT / "requirements", "evaluation"),
+        *(
+            fault
+            for name in ("evaluation", "names", "presidio")
+            for fault in clients_faults(PROJECT / "requirements", name)
+        ),
         *node_faults(PROJECT / "tests/clients/node"),
         *machine_faults(PROJECT),
         *outbound_faults(PROJECT),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orbit.launcher import banner, embedded, keys, running, state
 from orbit.launcher.addresses import Address
+from orbit.launcher.names import NamesPool
 from orbit.launcher.processes import Command
 from orbit.launcher.state import LauncherError
 from orbit.launcher.supervisor import Child, StepFailed, StopAsked, Supervisor
@@ -37,6 +38,7 @@ class Options:
     demo: bool
     provider_port: int
     web_only: bool = False
+    names: NamesPool | None = None
 
 
 class Installation:
@@ -56,6 +58,8 @@ class Installation:
             )
         if self._options.web_only and not all(map(self._environment.get, ("DATABASE_URL", "REDIS_URL"))):
             raise LauncherError("With --web-only, DATABASE_URL and REDIS_URL must be set.")
+        if self._options.names is not None:
+            self._options.names.check()
         directory = state.make_data_dir(self._options.directory)
         self._settle_secrets(directory)
         with ExitStack() as stack:
@@ -131,6 +135,8 @@ class Installation:
         with self._terminal.step(f"Starting {self._options.workers} web workers and what works behind them"):
             numbers = range(1, self._options.workers + 1)
             workers = [supervisor.start(self._web(number, web), stage=_WEB) for number in numbers]
+            if self._options.names is not None:
+                supervisor.start(self._command("names", *self._options.names.arguments()), stage=_SIDE)
             if self._options.demo:
                 demo = self._start_demo(supervisor, directory)
             supervisor.wait(lambda: _ready(self._address, workers))

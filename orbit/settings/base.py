@@ -177,6 +177,11 @@ ORBIT_RECONCILE_PATIENCE_S = env.integer("ORBIT_RECONCILE_PATIENCE_S", 900, low=
 ORBIT_RECONCILE_DAYS = env.integer("ORBIT_RECONCILE_DAYS", 3, low=1, high=60)
 ORBIT_RECONCILE_KEEP_DAYS = env.integer("ORBIT_RECONCILE_KEEP_DAYS", 400, low=31, high=3650)
 
+# Processes that find names and addresses with a model (`make names`); questions that may wait for one; where they are asked.
+ORBIT_NAMES_WORKERS = env.integer("ORBIT_NAMES_WORKERS", 0, high=64)
+ORBIT_NAMES_QUEUE = env.integer("ORBIT_NAMES_QUEUE", 32, low=1, high=10_000)
+ORBIT_NAMES_SOCKET = Path(env.text("ORBIT_NAMES_SOCKET", str(ORBIT_DATA_DIR / "names.sock")))
+
 # The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
 ORBIT_SINKS = env.text("ORBIT_SINKS")
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dlp.names import files
 from orbit.launcher import embedded, keys, state
 from orbit.launcher.addresses import Address
 from orbit.launcher.installation import Installation, Options
+from orbit.launcher.names import NamesPool
 from orbit.launcher.processes import Command
 from orbit.launcher.state import LauncherError
 from orbit.launcher.supervisor import Supervisor
@@ -53,6 +55,20 @@ def test_taken_provider_port_names_its_variable(options: Options) -> None:
 def test_odd_address_is_refused_by_name(bind: str) -> None:
     with pytest.raises(LauncherError, match="ORBIT_BIND"):
         Address.parse(bind)
+
+
+def test_too_long_path_for_the_socket_of_names_is_refused_by_name(options: Options, tmp_path: Path) -> None:
+    pool = NamesPool(1, 1, tmp_path / ("x" * 110))
+    with pytest.raises(LauncherError, match=r"Set ORBIT_NAMES_SOCKET to a path of at most 103 bytes"):
+        Installation(replace(options, names=pool)).run()
+
+
+def test_names_are_refused_without_the_model(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "folder", lambda: tmp_path)
+    with pytest.raises(LauncherError, match=r"`make names`. Or set ORBIT_NAMES_WORKERS to 0"):
+        Installation(replace(options, names=NamesPool(1, 1, Path("names.sock")))).run()
 
 
 def test_secrets_are_demanded_outside_the_demo(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:

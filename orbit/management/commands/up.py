@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from orbit.launcher.installation import Installation, Options
+from orbit.launcher.names import NamesPool
 from orbit.launcher.state import LauncherError
 
 
@@ -39,8 +40,13 @@ class Command(BaseCommand):
             demo=given["demo"],
             web_only=given["web_only"],
             provider_port=settings.ORBIT_DEMO_PROVIDER_PORT,
+            names=_names() if settings.ORBIT_NAMES_WORKERS else None,
         )
         try:
             Installation(options).run()
         except LauncherError as error:
             raise CommandError(str(error), returncode=3) from None
+
+
+def _names() -> NamesPool:
+    return NamesPool(settings.ORBIT_NAMES_WORKERS, settings.ORBIT_NAMES_QUEUE, settings.ORBIT_NAMES_SOCKET)

@@ -1,0 +1,123 @@
+"""What a model says of single words, as findings in the text.
+
+The model reads everything in lower case. That a word has a capital is therefore news, and it is used here: a little is
+enough for a word with one, and one without counts only where nothing has capitals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dlp.findings import Finding
+from dlp.kinds import Kind
+
+
+class Part(StrEnum):
+    """What a word may be a part of."""
+
+    NAME = "name"
+    STREET = "street"
+    BUILDING = "building"
+    SECONDARY = "secondary"
+    CITY = "city"
+    STATE = "state"
+    POSTCODE = "postcode"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Word:
+    """`start` and `end` count characters. `part` is what it most likely is, `score` the share that the model gives that,
+    `name` the share that it gives to its being a name."""
+
+    start: int
+    end: int
+    part: Part
+    score: float
+    name: float
+
+
+# Shares from which on words are a name: one alone, the best of several, each of several.
+ALONE = 0.8
+BEST = 0.1
+EACH = 0.03
+ADDRESS = 0.75
+# Small words inside of names, which are not always taken for a part of them.
+_PARTICLES = frozenset(
+    ["al", "bin", "d'", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "el", "la", "le", "ten", "ter", "van", "von", "zu", "zum"]
+)  # fmt: skip
+_INSIDE_NAMES = frozenset(["", "-", "‐", "'", "’", "."])
+_INSIDE_ADDRESSES = frozenset(["", ",", "-", ".", "/", "#", ";", "–", "·"])
+_LONGEST_GAP = 12
+_CODE = frozenset('()[]{}<>=_;|\\/"')
+
+
+def findings(text: str, words: Iterable[Word]) -> list[Finding]:
+    """In order of place, without overlaps."""
+    found: list[Finding] = []
+    for run in _runs(text, words):
+        made = _name(text, run) if _is_name(run[0]) else _address(text, run)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+def _is_name(word: Word) -> bool:
+    return word.part in (Part.NAME, Part.OTHER)
+
+
+def _runs(text: str, words: Iterable[Word]) -> Iterator[list[Word]]:
+    run: list[Word] = []
+    for word in words:
+        if _is_name(word) and not _may_be_of_a_name(text, word):
+            continue
+        if run and not _together(run[-1], word, text[run[-1].end : word.start]):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run
+
+
+def _may_be_of_a_name(text: str, word: Word) -> bool:
+    value = text[word.start : word.end]
+    if word.name < EACH or not value[0].isalpha() or _unspaced(value[0]):
+        return False
+    if not value[0].islower():
+        return True
+    line = text[text.rfind("\n", 0, word.start) + 1 :].partition("\n")[0]
+    return word.part is Part.NAME and line.islower() and not _CODE & set(line)
+
+
+def _unspaced(sign: str) -> bool:
+    """Scripts that the model was not made for, and takes whole sentences of for a name."""
+    return "\u0e00" <= sign <= "\u0e7f" or "\u2e80" <= sign <= "\u9fff" or "\uac00" <= sign <= "\ud7af"
+
+
+def _together(one: Word, other: Word, between: str) -> bool:
+    if _is_name(one) is not _is_name(other) or len(between) > _LONGEST_GAP:
+        return False
+    if _is_name(one):
+        return "\n" not in between and all(
+            small in _PARTICLES or small in _INSIDE_NAMES for small in between.lower().split()
+        )
+    return between.count("\n") <= 1 and between.strip() in _INSIDE_ADDRESSES
+
+
+def _name(text: str, run: Sequence[Word]) -> Finding | None:
+    best = max(word.name for word in run)
+    start, end = run[0].start, run[-1].end
+    if best < (BEST if len(run) > 1 else ALONE) or sum(map(str.isalpha, text[start:end])) < 2:
+        return None
+    return Finding(start, end, Kind.PERSON, round(max(best, 0.5), 4), "model.person")
+
+
+def _address(text: str, run: Sequence[Word]) -> Finding | None:
+    """With a street: a town alone is nobody's address."""
+    streets = [word.score for word in run if word.part is Part.STREET and text[word.start].isalpha()]
+    if not streets or max(streets) < ADDRESS:
+        return None
+    score = sum(word.score for word in run) / len(run)
+    return Finding(run[0].start, run[-1].end, Kind.ADDRESS, round(max(score, 0.5), 4), "model.address")
