@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlp.placeholders import Placeholders
+from dlp.placeholders import Placeholders, Taken
 from dlp.policy import Action, Decided, Direction, Inspecting
 from dlp.walk import Place, Text
 from orbit.lib.errors import Code, OrbitError
@@ -47,12 +47,12 @@ class Inspection:
     def replaced(self, text: Text, decided: Iterable[Decided], direction: Direction) -> str:
         """The text with what is to stand for each finding. Of what is blocked, with its type."""
         made: list[str] = []
-        place = 0
+        place, taken = 0, Taken(text.value)
         for one in decided:
             if one.shadow or one.action in KEPT:
                 continue
             finding = one.finding
-            made += text.value[place : finding.start], self._instead(one, text, direction)
+            made += text.value[place : finding.start], self._instead(one, text, direction, taken)
             place = finding.end
         return "".join([*made, text.value[place:]]) if made else text.value
 
@@ -72,7 +72,7 @@ class Inspection:
         missed = [{"direction": one, "reason": why} for one, why in sorted(self.uninspected)]
         return ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
 
-    def _instead(self, one: Decided, text: Text, direction: Direction) -> str:
+    def _instead(self, one: Decided, text: Text, direction: Direction, taken: Taken) -> str:
         kind, value = one.finding.kind, one.finding.value(text.value)
         action = one.action
         if action is Action.TOKENIZE and direction is Direction.ANSWER:
@@ -82,7 +82,7 @@ class Inspection:
                 Action.HASH
             )  # whoever is named there stays the same one in all calls, and is told from others
         if action is Action.TOKENIZE:
-            return self.placeholders.standing_for(kind, value, text.value)
+            return self.placeholders.standing_for(kind, value, taken)
         if action is Action.HASH:
             message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
             return f"[{kind}#{hmac.digest(self.key, message, hashlib.sha256).hex()[:DIGEST]}]"

@@ -38,7 +38,9 @@ async def test_settlement_that_meets_a_fault_of_ours_is_sent_again() -> None:
     journal, supervisor = Confirmations(), Supervisor()
     engine = Failing(StoreUnavailable("away"), ProgrammingError("no such table"))
     nothing: Any = None
-    settler = Settler(cast("Any", engine), supervisor, cast("Any", journal), nothing, nothing, nothing)
+    settler = Settler(
+        cast("Any", engine), supervisor, cast("Any", journal), nothing, nothing, nothing, nothing
+    )
     lease = Lease("lease", cast("Any", Chainless()), "", 0, Amounts(), figures=())
     sent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     sent.set_exception(StoreUnavailable("connection lost"))

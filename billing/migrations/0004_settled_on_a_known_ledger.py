@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("billing", "0002_reports")]
+    dependencies: ClassVar = [("billing", "0003_whose_and_told")]
     operations: ClassVar = [
         migrations.AddField("billexception", "checked_seq", models.BigIntegerField(default=0)),
         migrations.AddField("run", "tries", models.SmallIntegerField(default=0)),
