@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_call_is_told_and_the_key_and_model_explained(make_tenant: MakeTenant, a
     [
         ({}, "request_id"),
         ({"request_id": "no"}, "request_id"),
-        ({"request_id": str(uuid4()), "key": "app/main"}, "key"),
+        ({"request_id": "0190b1b2-0000-7000-8000-000000000000", "key": "app/main"}, "key"),
         ({"key": "app/main"}, "model"),
         ({"model": "m"}, "key"),
         ({"key": "app/none", "model": "m"}, "key"),
