@@ -101,6 +101,56 @@ def test_line_is_judged_by_what_it_says_however_it_is_written() -> None:
         assert verify_ledger.entry_of(changed, json.loads(changed)).computed != event["hash"]
 
 
+@pytest.mark.parametrize(
+    ("name", "with_more"),
+    [
+        ("seq", '"cost_nano":5,"seq"'),  # what the hash is of stands last, where most readers look
+        ("seq", '"seq":1,"cost_nano":5,"seq"'),
+        ("n", '"n":2,"n"'),
+        ("hash", '"h\\u0061sh":"x","hash"'),
+    ],
+)
+def test_line_that_can_be_read_in_two_ways_proves_nothing(tmp_path: Path, name: str, with_more: str) -> None:
+    told = {"a": {"n": 1}, "cost_nano": 9, "organization_id": "o", "prev_hash": verify_ledger.START, "seq": 1}
+    line = json.dumps({**told, "hash": verify_ledger.link(told)}, sort_keys=True, separators=(",", ":"))
+    file = tmp_path / "events.jsonl"
+    file.write_text(line + "\n")
+    assert list(verify_ledger.verify(file, [], [])[1].findings) == []
+    file.write_text(line.replace(f'"{name}"', with_more, 1) + "\n")
+    with pytest.raises(Unreadable, match="line 1: a name stands twice"):
+        verify_ledger.verify(file, [], [])
+
+
+def test_checkpoint_that_can_be_read_in_two_ways_is_none() -> None:
+    line = '{"body": {"number": 1, "number": 1}, "heads": [], "signature": ""}'
+    trail = verify_ledger.CheckpointReader([]).read([line, line.encode()])
+    assert [one.code for one in trail.findings] == ["checkpoint_unreadable"] * 2
+
+
+@pytest.mark.parametrize("line", ["", "{} {}", "[1", '{"seq": 1} x', "\ufeff{}"])
+def test_what_is_no_line_of_json_is_none(line: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of the JSON reader, whose words are not ours
+        verify_ledger.read(line)
+
+
+def test_content_is_judged_also_where_a_line_says_that_it_was_dropped() -> None:
+    left = {
+        "event_id": "e",
+        "kind": "call",
+        "organization_id": "o",
+        "seq": 1,
+        "admitted_at": "t",
+        "dropped": True,
+    }
+    chained = {"prev_hash": verify_ledger.START, "hash": "f" * 64}
+    for event, judged in ((left, False), ({**left, "cost_nano": 5}, True)):
+        entry = verify_ledger.entry_of("", {**event, **chained})
+        assert bool(entry.computed) == judged
+    told = {**left, **chained, "cost_nano": 5}  # as an event may say it that has all of its content
+    told["hash"] = verify_ledger.link(told)
+    assert verify_ledger.entry_of("", told).computed == told["hash"]
+
+
 def test_hash_put_in_elsewhere_proves_nothing() -> None:
     told = {"a": {"n": 1}, "organization_id": "o", "prev_hash": "p", "seq": 1}
     found = verify_ledger.link(told)
