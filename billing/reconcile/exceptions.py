@@ -115,9 +115,9 @@ def _wanted(run: Run, tolerances: Mapping[str, Any], found: Iterable[DayOutcome]
             if tolerance(run.connector, cause, tolerances).passes(whole, outcome):
                 continue
             shares = _shares(run, outcome) if cause is Cause.PRICE else ()
-            yield Wanted(
-                (outcome.day, outcome.model, str(cause)), tuple(parts), tuple(proposed(cause, parts, shares))
-            )
+            # what no model is named of has no price of its own
+            made = proposed(cause, parts, shares) if outcome.model else []
+            yield Wanted((outcome.day, outcome.model, str(cause)), tuple(parts), tuple(made))
 
 
 def _sum(parts: Iterable[Part]) -> Counts:

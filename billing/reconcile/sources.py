@@ -12,10 +12,10 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from billing.models import BillSource, Run
-from billing.reconcile import reports, tolerance
+from billing.reconcile import reports, standing, tolerance
 from billing.reconcile.connectors import mapped
 from billing.reconcile.connectors.base import DAY, CostRow, UsageRow
-from billing.reconcile.connectors.registry import CSV, connector_of
+from billing.reconcile.connectors.registry import CSV, FACTS, connector_of
 from billing.reconcile.runs import LONGEST, free, send_run_after_commit
 from orbit.lib.errors import InputError
 from tenants.models import ProviderAccount
@@ -53,6 +53,12 @@ def save_source(
     }
     with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
         row = _account(account)
+        if own_keys and not FACTS[connector_of(row.kind)].tells_keys:
+            raise InputError(
+                "own_keys",
+                "would leave nothing as ours, since this provider's reports name no keys",
+                "leave it empty, or narrow by scopes",
+            )
         there = BillSource.objects.filter(account=row).first()
         source = there or BillSource(account=row, organization_id=organization_id)
         new = differences(source, wanted)
@@ -88,6 +94,7 @@ def import_csv(
                 "mapping.currency",
                 f"must be {change.organization.currency}, which the organization counts in",
             )
+        standing.must_be_kept("file", since, until)
         free(row)
         run = Run.objects.create(
             organization_id=organization_id,
