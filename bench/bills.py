@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # Django must be set up before its models are loaded
 
 ADMIN_KEY = "sk-admin-pretend-0123456789abcdef"
 MILLION = 1_000_000_000
+PRICE_SLACK = (
+    5_000  # nano-units: calls of a day, each rounded up, and lines of a report, each to its last place
+)
 PRICES: dict[str, list[tuple[str, str, tuple[int, int, int, int, int]]]] = {
     "openai": [
         ("gpt-4o-mini", "gpt-4o-mini-2024-07-18", (150, 75, 150, 150, 600)),
@@ -83,6 +86,8 @@ class Result:
     seed: int
     scores: dict[str, Score] = field(default_factory=dict)
     drift_nano: int = 0
+    planted_nano: int = 0
+    found_nano: int = 0  # of what was planted, what was found with its money
     explained_nano: int = 0
     unexplained_nano: int = 0
     rounding_nano: int = 0
@@ -147,7 +152,13 @@ def prepare(plan: Plan, handle: BillsHandle, seed: int) -> Trial:
         )
     until = datetime.now(UTC).date() - timedelta(days=LAG_DAYS[plan.provider] - 1)
     history = History(
-        seed, whose, models, days=plan.days, until=until, split_writes=plan.provider == "anthropic"
+        seed,
+        whose,
+        models,
+        days=plan.days,
+        until=until,
+        split_writes=plan.provider == "anthropic",
+        costs_by_key=plan.provider != "anthropic",
     )
     if plan.provider == "openrouter":
         history.plain()
@@ -177,15 +188,16 @@ def _prices(rates: Sequence[int]) -> dict[str, int]:
     return {name: rate * MILLION // 1_000 for name, rate in zip(names, rates, strict=True)}
 
 
-def _rates(model: Model) -> dict[str, int]:
+def _rates(model: Model) -> dict[str, Any]:
     asked = model.prices
-    return {
+    rates = {
         "input": asked["fresh"],
         "cached_input": asked["cached"],
         "cache_write": asked["write_5m"],
         "cache_write_1h": asked["write_1h"],
         "output": asked["output"],
     }
+    return rates | {"services": {"batch": {name: rate // 2 for name, rate in rates.items()}}}
 
 
 def _organization(plan: Plan, handle: BillsHandle) -> tuple[Organization, Whose]:
@@ -234,6 +246,7 @@ def judge(trial: Trial) -> Result:
     pools: dict[tuple[str, Any, str], list[Planted]] = {}
     for one in trial.told.planted:
         result.scores.setdefault(one.cause, Score()).planted += 1
+        result.planted_nano += abs(one.money_nano)
         pools.setdefault((one.cause, one.day, _plain(one.model)), []).append(one)
     for outcome in parts_of(trial.run):
         result.drift_nano += abs(outcome.drift_nano)
@@ -261,7 +274,7 @@ def _count(result: Result, pools: dict[tuple[str, Any, str], list[Planted]], mod
     if cause == "time_boundary" and part.counts.is_surplus:
         return  # the other half of one that is counted already
     pool = pools.get((cause, part.day, model), [])
-    matched = _matched(cause, part, pool)
+    matched = _with_its_money(part.money_nano, _matched(cause, part, pool))
     score = result.scores.setdefault(cause, Score())
     score.found += len(matched)
     if not matched:
@@ -271,6 +284,13 @@ def _count(result: Result, pools: dict[tuple[str, Any, str], list[Planted]], mod
         )
     for one in matched:
         pool.remove(one)
+        result.found_nano += abs(one.money_nano)
+
+
+def _with_its_money(nano: int, some: list[Planted]) -> list[Planted]:
+    """None of them where they would make another difference in money. Each call, and each line of a bill, is rounded."""
+    slack = PRICE_SLACK if any(one.cause == "price" for one in some) else len(some) + 1
+    return some if abs(sum(one.money_nano for one in some) - nano) <= slack else []
 
 
 def _matched(cause: str, part: Any, pool: list[Planted]) -> list[Planted]:
@@ -304,28 +324,27 @@ def _judge_adjustments(result: Result, trial: Trial) -> None:
     from billing.models import BillException
     from orbit.lib import access
 
-    planted = {(one.cause, one.event_id) for one in trial.told.planted}
-    places = {(one.cause, one.day, _plain(one.model)) for one in trial.told.planted}
-    prices = {(one.day, _plain(one.model)) for one in trial.told.planted if one.cause == "price"}
-    unknown: dict[tuple[Any, str], list[list[Planted]]] = {}
+    planted = {(one.cause, one.event_id): one for one in trial.told.planted if one.event_id}
+    places: dict[tuple[str, Any, str], list[list[Planted]]] = {}
     for one in trial.told.planted:
-        if one.cause == "missing_here":
-            sets = unknown.setdefault((one.day, _plain(one.model)), [])
-            sets += [[*some, one] for some in [[], *sets]]
+        sets = places.setdefault((one.cause, one.day, _plain(one.model)), [])
+        sets += [[*some, one] for some in [[], *sets]]
     with access.scope(organization_id=trial.organization.pk):
         rows = list(BillException.objects.all())
     for row in rows:
         result.adjustments += len(row.adjustments)
+        there = places.get((row.cause, row.day, row.model), [])
+        if row.cause == "price":  # shared among keys
+            whole = sum(one["cost_nano"] for one in row.adjustments)
+            right = any(_with_its_money(whole, some) for some in there)
+            result.false_adjustments += 0 if right else len(row.adjustments)
+            continue
         for one in row.adjustments:
-            where = (row.day, row.model)
-            if row.cause == "price":
-                right = where in prices
-            elif row.cause == "missing_here":
-                right = any(_adds_up(some, one["tokens"]) for some in unknown.get(where, ()))
-            elif "corrects" in one:
-                right = (row.cause, one["corrects"]) in planted
-            else:
-                right = (row.cause, *where) in places
+            named = planted.get((row.cause, one["corrects"])) if "corrects" in one else None
+            sets = ([[named]] if named else []) if "corrects" in one else there
+            right = any(
+                _adds_up(some, one["tokens"]) and _with_its_money(one["cost_nano"], some) for some in sets
+            )
             result.false_adjustments += not right
 
 
@@ -372,9 +391,13 @@ def words(results: Sequence[Result]) -> str:
     calls = sum(result.plan.calls for result in results)
     money = sum(result.explained_nano + result.unexplained_nano for result in results)
     unexplained = sum(result.unexplained_nano for result in results)
+    planted, found = (
+        sum(getattr(result, name) for result in results) for name in ("planted_nano", "found_nano")
+    )
     return (
         f"{len(results)} trials, {calls:,} clean calls, {sum(result.adjustments for result in results)} adjustments proposed, "
-        f"{sum(result.false_adjustments for result in results)} of them false; of {money / MILLION:.4f} USD of differences "
+        f"{sum(result.false_adjustments for result in results)} of them false; of {planted / MILLION:.4f} USD planted "
+        f"{found / MILLION:.4f} found as planted; of {money / MILLION:.4f} USD of differences "
         f"{unexplained / MILLION:.4f} unexplained; {sum(result.seconds for result in results):.0f} s; seeds "
         f"{', '.join(str(result.seed) for result in results)}"
     )

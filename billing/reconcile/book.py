@@ -48,4 +48,5 @@ def _unit_prices(rates: Rates) -> UnitPrices:
         write_long=written("cache_write_1h", "cache_write_12h"),
         output=rates.output,
         version=rates.version,
+        batch=_unit_prices(rates.services["batch"]) if "batch" in rates.services else None,
     )

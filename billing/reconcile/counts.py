@@ -75,7 +75,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class UnitPrices:
-    """What the price book asks: nano-units for a million tokens of each kind."""
+    """What the price book asks: nano-units for a million tokens of each kind, and of batches where it says so."""
 
     fresh: int
     cached: int
@@ -83,6 +83,7 @@ class UnitPrices:
     write_long: int
     output: int
     version: str = ""
+    batch: UnitPrices | None = None
 
     def of(self, name: str) -> int:
         value: int = getattr(self, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +23,7 @@ from tenants.models import Organization
 State = BillException.State
 MOST_EVIDENCE = 200  # events that one names
 PROPOSER = "reconciliation"
+ESTIMATED = "estimated"  # the usage source of calls whose input we counted and padded
 Key = tuple[date, str, str]  # day, model, cause
 
 
@@ -54,16 +55,18 @@ class Wanted:
             "facts": self.facts(),
         }
 
-    def facts(self) -> dict[str, int]:
-        """What the estimator can learn of it."""
+    def facts(self) -> dict[str, Any]:
+        """What the estimator can learn of it: of calls that it padded. Others have what was reserved, or a part of the answer."""
         if self.key[2] != Cause.ESTIMATE:
             return {}
         calls = [call for part in self.parts for call in part.calls]
-        estimated = sum(call.counts.input for call in calls)
+        padded = [part for part in self.parts if all(call.source == ESTIMATED for call in part.calls)]
+        estimated = sum(call.counts.input for part in padded for call in part.calls)
         return {
-            "calls": len(calls),
+            "calls": sum(len(part.calls) for part in padded),
             "estimated_input": estimated,
-            "counted_input": estimated + self.counts.input,
+            "counted_input": estimated + sum(part.counts.input for part in padded),
+            "sources": dict(Counter(call.source for call in calls)),
         }
 
 
@@ -116,9 +119,9 @@ def _wanted(run: Run, tolerances: Mapping[str, Any], found: Iterable[DayOutcome]
             if tolerance(run.connector, cause, tolerances).passes(whole, outcome):
                 continue
             shares = _shares(run, outcome) if cause is Cause.PRICE else ()
-            yield Wanted(
-                (outcome.day, outcome.model, str(cause)), tuple(parts), tuple(proposed(cause, parts, shares))
-            )
+            # what no model is named of has no price of its own
+            made = proposed(cause, parts, shares) if outcome.model else []
+            yield Wanted((outcome.day, outcome.model, str(cause)), tuple(parts), tuple(made))
 
 
 def _sum(parts: Iterable[Part]) -> Counts:

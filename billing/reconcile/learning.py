@@ -1,7 +1,7 @@
 """What the estimator learns: of calls whose tokens we had to estimate and the provider counted, how far we were off.
 
-Each padding is made anew from all that is known of the last days and from the padding that held then, so that to learn twice
-changes nothing. It moves by a tenth a night at most, within bounds, and each step is a row of its own that says from what.
+Each padding is made anew from all that is known of the last days and from the padding that held then. It moves once a night, by
+a tenth at most, within bounds, and each step is a row of its own that says from what.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+
+from django.db.models import Q
 
 from billing.models import BillException
 from billing.reconcile.connectors.base import midnight
@@ -27,6 +29,7 @@ ENOUGH = 50  # calls
 LEAST, MOST = 1.0, 2.5
 STEP = 0.1  # of the padding in force, a night
 WORTH = 0.01  # below which it is left
+NO_LONGER_FOUND = Q(state=BillException.State.CLOSED, settled_by="")
 
 
 @dataclass
@@ -52,7 +55,7 @@ def _seen(now: datetime) -> dict[tuple[str, str], Seen]:
     found: dict[tuple[str, str], Seen] = defaultdict(Seen)
     with access.operator():
         rows = BillException.objects.filter(cause=Cause.ESTIMATE, day__gte=now.date() - WITHIN)
-        rows = rows.exclude(state=BillException.State.REJECTED)
+        rows = rows.exclude(state=BillException.State.REJECTED).exclude(NO_LONGER_FOUND)
         some = list(rows.values_list("organization_id", "account_id", "day", "model", "facts"))
         providers = dict(_providers({account_id for _, account_id, *_ in some}))
         set_ones = list(TokenPadding.objects.order_by("valid_from", "pk"))
@@ -86,14 +89,23 @@ def _padding_then(rows: Iterable[TokenPadding], provider: str, model: str, day: 
 
 
 def _set(provider: str, model: str, seen: Seen, today: date) -> int:
+    tonight = f"reconciliation to {today}:"
+    if _is_done(provider, model, tonight):
+        return 0
     in_force = paddings_of(provider, model)
     wanted = min(max(seen.counted / seen.plain, LEAST), MOST)
     step = min(max(wanted, in_force * (1 - STEP)), in_force * (1 + STEP))
     if abs(step / in_force - 1) < WORTH:
         return 0
-    source = f"reconciliation to {today}: {seen.calls} calls, {seen.counted / seen.plain:.3f}"
+    source = f"{tonight} {seen.calls} calls, {seen.counted / seen.plain:.3f}"
     factor = Decimal(step).quantize(Decimal("0.001"))
     return int(set_padding(provider, model, factor, source[:120], actor="reconciliation").changed)
+
+
+def _is_done(provider: str, model: str, source: str) -> bool:
+    with access.operator():
+        rows = TokenPadding.objects.filter(provider=provider, model_prefix=model, source__startswith=source)
+        return rows.exists()
 
 
 def paddings_of(provider: str, model: str) -> float:

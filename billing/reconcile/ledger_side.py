@@ -128,6 +128,7 @@ def _call(row: Sequence[Any]) -> Call:
         cost_nano=row[11],
         requests=1 if kind == "call" else row[18],
         estimated=kind != "adjustment" and row[12] not in (None, "provider"),
+        source=row[12] or "",
         retried=_retried(attempts, account),
         upstream_id=next(
             (one["upstream_request_id"] for one in reversed(attempts) if one.get("upstream_request_id")), None

@@ -101,9 +101,7 @@ class BilledRow(models.Model):
     day = models.DateField()
     starts_at = models.DateTimeField()
     model = models.CharField(max_length=200, blank=True)
-    key = models.CharField(
-        max_length=200, null=True, blank=True
-    )  # null: costs that are not told apart by key
+    key = models.CharField(max_length=200, null=True, blank=True)  # null: what is not told apart by key
     scope = models.CharField(max_length=200, blank=True)
     apart = models.CharField(max_length=40, blank=True)
     requests = models.BigIntegerField(null=True)

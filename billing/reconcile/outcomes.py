@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from billing.reconcile.classify import Span, classify
 from billing.reconcile.compare import DAY, compare
-from billing.reconcile.connectors.base import CostRow, Facts, UsageRow, midnight
+from billing.reconcile.connectors.base import BATCH, CostRow, Facts, UsageRow, midnight
 from billing.reconcile.counts import ZERO, Counts, UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.models_named import canonical
@@ -21,6 +21,8 @@ from billing.reconcile.pricing import Charged, places_of, priced
 from billing.reconcile.sides import Call, Cause, Cell, CostLine, DayOutcome, Part
 
 Key = tuple[date, str]  # a day and the canonical name of a model
+NOTHING = "the report has nothing of this day"
+FINER = "the finer report says another count than the one of the day"
 MARGIN = timedelta(minutes=10)  # before and behind what is compared, for calls about midnight
 Book = Callable[[date, str, str], UnitPrices | None]  # of a day, by canonical name and the provider's own
 
@@ -33,6 +35,7 @@ class Theirs:
     requests: int = 0
     counted: bool = True
     outside: Counts = ZERO
+    batch: Counts = ZERO  # of what is outside
     outside_requests: int = 0
     outside_keys: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
@@ -80,6 +83,7 @@ class Bill:
         why = self.whose.outside(canonical(row.model), row.key, row.apart)
         if why:
             one.outside += row.counts
+            one.batch += row.counts if row.apart == BATCH and self._is_charged_to_us(row) else ZERO
             one.outside_requests += row.requests or 0
             one.outside_keys.add(why)
         else:
@@ -87,10 +91,14 @@ class Bill:
             one.requests += row.requests or 0
             one.counted = one.counted and row.requests is not None
 
+    def _is_charged_to_us(self, row: UsageRow) -> bool:
+        """Among our own costs, which tell no batches apart."""
+        return not self.facts.costs_by_key or not self.whose.outside(canonical(row.model), row.key, "")
+
     def _charge(self, one: Theirs, cost: CostRow) -> None:
         if cost.model:
             one.names.add(cost.model)
-        if cost.key is not None and self.whose.outside(canonical(cost.model), cost.key, ""):
+        if self.facts.costs_by_key and self.whose.outside(canonical(cost.model), cost.key, ""):
             one.outside_amount += cost.amount
         else:
             one.lines.append(CostLine(cost.label, cost.part, cost.amount, cost.quantity))
@@ -99,10 +107,47 @@ class Bill:
     def places(self) -> int:
         return places_of(cost.amount for cost in self.costs)
 
+    @property
+    def days_used(self) -> set[date]:
+        """Of which there is any usage, ours or not."""
+        return {row.start.date() for row in self.usage}
+
+    @property
+    def days_charged(self) -> set[date]:
+        return {cost.day for cost in self.costs}
+
+    def as_told(self, ours: Mapping[Key, DayOfOurs]) -> dict[Key, DayOfOurs]:
+        """Our side with all models of a day as one, where a file names none."""
+        if not self.facts.in_part:
+            return dict(ours)
+        rows = [(row.start.date(), row.model) for row in self.usage] + [
+            (cost.day, cost.model) for cost in self.costs
+        ]
+        nameless = {day for day, _ in rows} - {day for day, model in rows if model}
+        found: dict[Key, DayOfOurs] = defaultdict(DayOfOurs)
+        for (day, model), here in ours.items():
+            found[day, "" if day in nameless else model] += here
+        return dict(found)
+
+    def against(self, ours: Mapping[Key, DayOfOurs]) -> dict[Key, Theirs]:
+        """By day and model. Of days of which a file tells money alone, tokens are taken for ours."""
+        found = self.by_day()
+        silent = self.days_charged - self.days_used if self.facts.in_part else set()
+        for key, here in ours.items():
+            if key[0] in silent:
+                one = found.setdefault(key, Theirs())
+                one.own, one.requests = here.counts, here.requests
+        return found
+
+    def unseen(self, ours: Mapping[Key, DayOfOurs]) -> dict[Key, str]:
+        """What of ours is of days of which the report has nothing at all. It may be a report that is not there."""
+        told = self.days_used | (self.days_charged if self.facts.in_part else set())
+        return {key: NOTHING for key, here in ours.items() if here.counts and key[0] not in told}
+
 
 def uneven(bill: Bill, ours: Mapping[Key, DayOfOurs]) -> set[Key]:
     """Days and models whose tokens or requests differ."""
-    theirs = bill.by_day()
+    theirs = bill.against(ours)
     found = set()
     for key in {*theirs, *ours}:
         there, here = theirs.get(key, Theirs()), ours.get(key, DayOfOurs())
@@ -125,14 +170,23 @@ def outcomes(
     minutes: Sequence[UsageRow],
     book: Book,
     is_final: Callable[[date], bool],
+    *,
+    unseen: Mapping[Key, str] | None = None,
+    told: Callable[[], None] = lambda: None,
 ) -> list[DayOutcome]:
-    """Of every day and model that either side has. `calls` by model, of the days of `differing` with a margin around."""
-    theirs, parts = bill.by_day(), _explained(bill, differing, calls, minutes, is_final)
+    """Of every day and model that either side has. `calls` by model, of the days of `differing` with a margin around.
+
+    `unseen` are days and models that nobody looked into, and why: they stay unexplained. `told` is called between models.
+    """
+    theirs = bill.against(ours)
+    unseen = {**_without_minutes(bill, theirs, differing, minutes), **(unseen or {}), **bill.unseen(ours)}
+    parts = _explained(bill, differing - unseen.keys(), calls, minutes, is_final, told)
     places = bill.places  # of all rows of costs, so once
     made = []
     for key in sorted({*theirs, *ours}):
         there, here = theirs.get(key, Theirs()), ours.get(key, DayOfOurs())
-        own = _balanced(key, parts.get(key, []), there.own - here.counts, is_final(key[0]))
+        left = there.own - here.counts
+        own = _balanced(key, parts.get(key, []), left, is_final(key[0]), unseen.get(key, FINER))
         asked = book(*key, min(here.names) if here.names else min(there.names, default=key[1]))
         outcome = _outcome(key, own, there, here, bill, places, asked, is_final(key[0]))
         outcome.check()
@@ -146,10 +200,12 @@ def _explained(
     calls: Mapping[str, Sequence[Call]],
     minutes: Sequence[UsageRow],
     is_final: Callable[[date], bool],
+    told: Callable[[], None],
 ) -> dict[Key, list[Part]]:
     found: dict[Key, list[Part]] = defaultdict(list)
     for model in sorted({model for _, model in differing}):
-        for first, last in _runs(sorted(day for day, one in differing if one == model)):
+        told()
+        for first, last in stretches(sorted(day for day, one in differing if one == model)):
             span = Span(midnight(first), midnight(last) + DAY, is_final, open_end=last + DAY >= bill.until)
             margin = MARGIN if first <= bill.since else timedelta(0)
             some = [call for call in calls.get(model, ()) if span.since - margin <= call.at < span.until]
@@ -159,8 +215,18 @@ def _explained(
     return found
 
 
-def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
-    """First and last days of stretches without a gap."""
+def _without_minutes(
+    bill: Bill, theirs: Mapping[Key, Theirs], differing: set[Key], minutes: Sequence[UsageRow]
+) -> dict[Key, str]:
+    """The day has a count, and the finer report of it nothing: no call is missing for that."""
+    if not bill.facts.by_minute:
+        return {}
+    told = {(row.start.date(), canonical(row.model)) for row in minutes}
+    return {key: FINER for key in differing if key not in told and theirs.get(key, Theirs()).own}
+
+
+def stretches(days: Sequence[date]) -> list[tuple[date, date]]:
+    """First and last of days, in order, that follow one another without a gap."""
     runs: list[tuple[date, date]] = []
     for day in days:
         if runs and runs[-1][1] + DAY == day:
@@ -187,15 +253,13 @@ def _cells(bill: Bill, model: str, first: date, last: date, minutes: Sequence[Us
     return sorted(found.values(), key=lambda cell: cell.start)
 
 
-def _balanced(key: Key, parts: Iterable[Part], difference: Counts, final: bool) -> list[Part]:
-    """With what the report by minute has otherwise than the one by day."""
+def _balanced(key: Key, parts: Iterable[Part], difference: Counts, final: bool, note: str) -> list[Part]:
+    """With what nobody looked into, or the report by minute has otherwise than the one by day."""
     made = list(parts)
     left = difference - sum((part.counts for part in made), Counts())
     if left:
         cause = Cause.LATE if not final and left.is_shortfall else Cause.UNEXPLAINED
-        made.append(
-            Part(cause, key[0], left, note="the finer report says another count than the one of the day")
-        )
+        made.append(Part(cause, key[0], left, note=note))
     return made
 
 
@@ -213,11 +277,15 @@ def _outcome(
     if there.outside or there.outside_amount:
         note = ", ".join(sorted(there.outside_keys))[:500]
         parts = [*parts, Part(Cause.OUTSIDE, day, there.outside, there.outside_requests, note=note)]
+    by_key, told = bill.facts.costs_by_key, not bill.facts.in_part or day in bill.days_charged
     charged = Charged(
         lines=there.lines or None,
-        theirs=there.own if bill.facts.costs_by_key else there.own + there.outside,
-        outside_nano=_nano(there.outside_amount) if bill.facts.costs_by_key else None,
+        theirs=there.own + (there.batch if by_key else there.outside),
+        outside_nano=_nano(there.outside_amount) if by_key and told else None,
         places=places,
+        batch=there.batch,
+        told=told,
+        of_model=bool(model) or not bill.facts.in_part,
     )
     calls = here.requests + sum(abs(part.requests) for part in parts) + 1
     found = priced(day, parts, here.cost_nano, calls, charged, book, final=final)

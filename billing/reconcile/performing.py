@@ -19,9 +19,10 @@ from billing.reconcile.book import book_of
 from billing.reconcile.connectors.base import DAY, Connector, Facts, Refused, UsageRow, midnight
 from billing.reconcile.connectors.http import HttpApi
 from billing.reconcile.connectors.registry import CONNECTORS, FACTS
+from billing.reconcile.counts import UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.models_named import canonical
-from billing.reconcile.outcomes import MARGIN, Bill, Key, Whose, outcomes, uneven
+from billing.reconcile.outcomes import MARGIN, Bill, Key, Whose, outcomes, stretches, uneven
 from billing.reconcile.sides import Call, Cause, DayOutcome
 from orbit.lib import access
 from tenants.models import Organization, ProviderAccount
@@ -30,6 +31,7 @@ from tenants.secrets.stores import USAGE
 
 USED_WITHIN = timedelta(days=30)
 OFTEN = timedelta(seconds=20)
+MOST_CALLS = 300_000  # that one run holds, at about a kilobyte each
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,12 @@ class Setting:
     scopes: tuple[str, ...]
     tolerances: dict[str, dict[str, float]]
     base_url: str
+    whole_until: datetime  # up to when the ledger has all calls
 
     def is_final(self, day: date) -> bool:
-        return datetime.now(UTC) >= midnight(day) + DAY + self.facts.lag
+        """Both sides have all of it."""
+        end = midnight(day) + DAY
+        return datetime.now(UTC) >= end + self.facts.lag and end <= self.whole_until
 
 
 @dataclass
@@ -79,13 +84,14 @@ def perform(run: Run) -> None:
         pull(since)
     progress.at(50, "comparing")
     with access.scope(organization_id=run.organization_id):
+        standing.must_be_kept("since", since, run.until)
         read_to = standing.head()
     bill, ours = sides(run, setting, since)
     differing = uneven(bill, ours)
     if connector is not None and setting.facts.by_minute:
         _pull_minutes(run, setting, connector, progress, bill, differing)
     progress.at(80, "classifying")
-    found = outcomes_of(run, setting, bill, ours, differing)
+    found = outcomes_of(run, setting, bill, ours, differing, progress.alive)
     progress.at(90, "noting exceptions")
     _keep(run, setting, found, since, read_to, progress)
 
@@ -99,14 +105,16 @@ def setting_of(run: Run) -> Setting:
         facts = FACTS[run.connector]
         if source.lag_hours is not None:
             facts = replace(facts, lag=timedelta(hours=source.lag_hours))
+        organization = Organization.objects.get()
         return Setting(
-            organization=Organization.objects.get(),
+            organization=organization,
             account=account,
             facts=facts,
             own_keys=frozenset(source.own_keys),
             scopes=tuple(source.scopes),
             tolerances=source.tolerances,
             base_url=source.base_url,
+            whole_until=standing.whole_until(organization.shard),
         )
 
 
@@ -158,7 +166,7 @@ def sides(run: Run, setting: Setting, since: date) -> tuple[Bill, dict[Key, DayO
             costs=reports.costs(run.account_id, since, run.until),
             whose=Whose(setting.own_keys, frozenset(used)),
         )
-        return bill, ledger_side.by_day(run.account_id, start, end)
+        return bill, bill.as_told(ledger_side.by_day(run.account_id, start, end))
 
 
 def _pull_minutes(
@@ -185,28 +193,51 @@ def _pull_minutes(
 
 
 def outcomes_of(
-    run: Run, setting: Setting, bill: Bill, ours: dict[Key, DayOfOurs], differing: set[Key]
+    run: Run,
+    setting: Setting,
+    bill: Bill,
+    ours: dict[Key, DayOfOurs],
+    differing: set[Key],
+    told: Callable[[], None] = lambda: None,
 ) -> list[DayOutcome]:
+    """`told` is called now and then, outside of any transaction."""
     with access.scope(organization_id=run.organization_id):
         minutes: list[UsageRow] = []
         for day in sorted({day for day, _ in differing}) if setting.facts.by_minute else ():
             minutes += reports.usage(run.account_id, day, day + DAY, BilledRow.Kind.MINUTE)
-        calls = _calls(run.account_id, ours, differing)
-        book = book_of(setting.account.prices_as, setting.account.name)
-        return outcomes(bill, ours, differing, calls, minutes, book, setting.is_final)
+        too_many = _too_many(ours, differing)
+        calls = _calls(run.account_id, ours, differing - too_many.keys())
+    asked = book_of(setting.account.prices_as, setting.account.name)
+
+    def book(day: date, model: str, name: str) -> UnitPrices | None:
+        with access.scope(organization_id=run.organization_id):
+            return asked(day, model, name)
+
+    return outcomes(bill, ours, differing, calls, minutes, book, setting.is_final, unseen=too_many, told=told)
+
+
+def _too_many(ours: dict[Key, DayOfOurs], differing: set[Key]) -> dict[Key, str]:
+    """Days and models that a run does not look into, as it has no room for so many calls; the smallest come first."""
+    room = MOST_CALLS
+    left: dict[Key, str] = {}
+    for key in sorted(differing & ours.keys(), key=lambda one: (ours[one].requests, one)):
+        if ours[key].requests > room:
+            left[key] = f"{ours[key].requests:,} calls, too many to look at"
+        else:
+            room -= max(0, ours[key].requests)
+    return left
 
 
 def _calls(account_id: UUID, ours: dict[Key, DayOfOurs], differing: set[Key]) -> dict[str, list[Call]]:
-    """By model, from the first day of it that differs to the last."""
-    days: dict[str, list[date]] = defaultdict(list)
-    for day, model in differing:
-        days[model].append(day)
-    found = {}
-    for model, some in days.items():
+    """By model, of stretches of days that differ, with a margin."""
+    found: dict[str, dict[UUID, Call]] = defaultdict(dict)
+    for model in {model for _, model in differing}:
         names = sorted({name for (_, one), here in ours.items() if one == model for name in here.names})
-        start, end = midnight(min(some)) - MARGIN, midnight(max(some)) + DAY + MARGIN
-        found[model] = ledger_side.calls(account_id, start, end, names) if names else []
-    return found
+        for first, last in stretches(sorted(day for day, one in differing if one == model)):
+            start, end = midnight(first) - MARGIN, midnight(last) + DAY + MARGIN
+            some = ledger_side.calls(account_id, start, end, names) if names else []
+            found[model] |= {call.event_id: call for call in some}
+    return {model: sorted(some.values(), key=lambda one: one.at) for model, some in found.items()}
 
 
 def _keep(

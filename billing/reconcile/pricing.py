@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.reconcile.connectors.base import WHOLE
-from billing.reconcile.counts import PARTS, Counts, UnitPrices
+from billing.reconcile.counts import PARTS, ZERO, Counts, UnitPrices
 from billing.reconcile.sides import Cause, CostLine, Part
 from orbit.lib.money import NANO
 
@@ -25,13 +25,17 @@ SAME = Fraction(1, 10_000)  # by which an implied price may differ and be the bo
 class Charged:
     """What the provider charged for one model on one day. `outside_nano`: of other keys, where it tells them apart.
 
-    `theirs` are all tokens that the lines are for. None for `lines`: the report has nothing for that day.
+    `theirs` are all tokens that the lines are for, `batch` those of them that were of batches: outside, and cheaper. None for
+    `lines`: the report has nothing for that day. `told` is False where it tells no money at all, `of_model` where none is named.
     """
 
     lines: Sequence[CostLine] | None
     theirs: Counts
     outside_nano: int | None = None
     places: int = 9  # of the report's amounts
+    batch: Counts = ZERO
+    told: bool = True
+    of_model: bool = True
 
     @property
     def slack(self) -> int:
@@ -63,12 +67,10 @@ def priced(
 ) -> Priced:
     """`parts` with their money, and those that are about money alone."""
     made = [replace(part, money_nano=_worth(part, charged, book)) for part in parts]
-    outside = (
-        sum(part.money_nano for part in made if part.cause is Cause.OUTSIDE)
-        if charged.outside_nano is not None
-        else 0
-    )
-    theirs = round(charged.own_nano) + outside
+    if not charged.told:
+        return Priced(tuple(made), ours_nano + sum(part.money_nano for part in made))
+    made = _with_batch(made, ours_nano, charged, book)
+    theirs = round(charged.own_nano) + (charged.outside_nano or 0)
     rest = theirs - ours_nano - sum(part.money_nano for part in made)
     if charged.lines is None:
         return Priced((*made, *_nothing_charged(day, rest, calls, final)), theirs)
@@ -77,12 +79,33 @@ def priced(
 
 
 def _worth(part: Part, charged: Charged, book: UnitPrices | None) -> int:
-    if part.cause is Cause.OUTSIDE and charged.outside_nano is not None:
-        return charged.outside_nano
+    if part.cause is Cause.OUTSIDE:
+        alone = round(book.exactly(part.counts - charged.batch)) if book is not None else 0
+        return alone if charged.outside_nano is None else charged.outside_nano
     if part.calls and (part.cause in BY_CALLS or (part.cause is Cause.LATE and _whole_calls(part))):
         costs = sum(call.cost_nano or 0 for call in part.calls)
         return costs if part.counts.is_surplus else -costs
     return round(book.exactly(part.counts)) if book is not None else 0
+
+
+def _with_batch(parts: list[Part], ours_nano: int, charged: Charged, book: UnitPrices | None) -> list[Part]:
+    """Costs do not tell batches apart from calls of the same key, so what they cost is among ours."""
+    if not charged.batch or book is None:
+        return parts
+    if book.batch is not None:
+        worth = round(book.batch.exactly(charged.batch))
+    else:  # what is left of the lines, at most what calls would have cost
+        rest = (
+            charged.own_nano
+            + (charged.outside_nano or 0)
+            - ours_nano
+            - sum(part.money_nano for part in parts)
+        )
+        worth = round(min(max(rest, Fraction(0)), book.exactly(charged.batch)))
+    return [
+        replace(part, money_nano=part.money_nano + worth) if part.cause is Cause.OUTSIDE else part
+        for part in parts
+    ]
 
 
 def _whole_calls(part: Part) -> bool:
@@ -109,6 +132,10 @@ def _told_apart(
     implied, differing = _implied(charged, book)
     if abs(rest) <= bound:
         return ([Part(Cause.ROUNDING, day, money_nano=rest)] if rest else []), implied
+    if not charged.of_model:
+        return [
+            Part(Cause.UNEXPLAINED, day, note="the report does not say of which model", money_nano=rest)
+        ], {}
     made: list[Part] = []
     for line in lines:
         if not line.part and line.amount:
@@ -149,21 +176,35 @@ def _told_apart(
 def _implied(charged: Charged, book: UnitPrices | None) -> tuple[dict[str, str], bool]:
     """Prices that the lines imply and the book does not have, in words, for a million tokens."""
     lines, theirs = charged.lines or (), charged.theirs
-    if book is None:
+    if book is None or (charged.batch and book.batch is None):
         return {}, False
     if lines and all(line.part == WHOLE for line in lines):
-        wanted = book.exactly(theirs)
+        wanted = book.exactly(theirs) - _less(charged, book)
         amount = sum((_nano(line.amount) for line in lines), Fraction(0))
         if wanted and abs(amount / wanted - 1) > SAME:
             return {"all": f"{float(amount / wanted):.4f} of the book's"}, True
         return {}, False
     found: dict[str, str] = {}
     for name, (amount, quantity, slack) in _components(lines, theirs, charged.slack).items():
-        asked = Fraction(quantity * book.of(name), 1_000_000)
+        asked = Fraction(quantity * book.of(name), 1_000_000) - _less(charged, book, name)
         if quantity and abs(amount - asked) > max(asked * SAME, Fraction(slack)):
             there, here = amount / quantity * 1_000_000, book.of(name)
             found[name] = f"{float(there) / NANO:.6g} instead of {here / NANO:.6g}"
     return found, bool(found)
+
+
+def _less(charged: Charged, book: UnitPrices, *names: str) -> Fraction:
+    """By how much batches are cheaper than calls, of these kinds of token or all."""
+    if book.batch is None:
+        return Fraction(0)
+    counts = dict(zip(PARTS, charged.batch.values, strict=True))
+    return sum(
+        (
+            Fraction(counts[name] * (book.of(name) - book.batch.of(name)), 1_000_000)
+            for name in names or PARTS
+        ),
+        Fraction(0),
+    )
 
 
 def _components(

@@ -25,7 +25,7 @@ def replace_usage(
     run: Run, rows: Sequence[UsageRow], since: date, until: date, *, kind: str = Kind.USAGE
 ) -> None:
     """All that counted so far of these days gives way to `rows`, in one transaction. Lost when the run is somebody else's."""
-    _replace(run, kind, since, until, [_usage(run, row, kind) for row in rows])
+    _replace(run, kind, since, until, [_usage(run, row, kind) for row in rows if row.told])
 
 
 def replace_costs(run: Run, rows: Sequence[CostRow], since: date, until: date) -> None:
@@ -53,7 +53,7 @@ def usage(account_id: UUID, since: date, until: date, kind: str = Kind.USAGE) ->
             model=row.model,
             counts=Counts(*(getattr(row, name) for name in PARTS)),
             requests=row.requests,
-            key=row.key or "",
+            key=row.key,
             scope=row.scope,
             apart=row.apart,
         )

@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from billing.models import BillSource, Run
-from billing.reconcile import performing, reports
+from billing.reconcile import performing, reports, standing
 from billing.reconcile.claims import Lost
 from billing.reconcile.connectors.base import DAY, Facts, Refused
 from billing.reconcile.connectors.registry import CONNECTORS, CSV, FACTS, connector_of
@@ -55,6 +55,7 @@ def request_run(
     with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
         row = _account(account)
         first, last = _span(row, since, until)
+        standing.must_be_kept("since", first, last)
         free(row)
         run = Run.objects.create(
             organization_id=organization_id,

@@ -46,7 +46,7 @@ MEANINGS: dict[Cause, str] = {
 class Call:
     """An entry of our ledger with what corrected it since. `requests` is 0 for what is no call of its own.
 
-    `estimated`: the tokens are not the provider's own word. `retried`: an earlier try may have worked there.
+    `estimated`: the tokens are not the provider's own word, and `source` whose they are. `retried`: an earlier try may have worked there.
     `upstream_id`: how the provider named the answer, where it said so.
     """
 
@@ -57,6 +57,7 @@ class Call:
     cost_nano: int | None
     requests: int = 1
     estimated: bool = False
+    source: str = ""
     retried: bool = False
     upstream_id: str | None = None
     project_id: UUID | None = None

@@ -11,8 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from billing.models import BillSource, Run
-from billing.reconcile import bill_file, reports, tolerance
-from billing.reconcile.connectors.registry import CSV, connector_of
+from billing.reconcile import bill_file, reports, standing, tolerance
+from billing.reconcile.connectors.registry import CSV, FACTS, connector_of
 from billing.reconcile.runs import free, send_run_after_commit
 from orbit.lib.errors import InputError
 from tenants.models import ProviderAccount
@@ -50,6 +50,12 @@ def save_source(
     }
     with changing(organization_id, actor, Right.RECONCILE_APPROVE) as change:
         row = _account(account)
+        if own_keys and not FACTS[connector_of(row.kind)].tells_keys:
+            raise InputError(
+                "own_keys",
+                "would leave nothing as ours, since this provider's reports name no keys",
+                "leave it empty, or narrow by scopes",
+            )
         there = BillSource.objects.filter(account=row).first()
         source = there or BillSource(account=row, organization_id=organization_id)
         new = differences(source, wanted)
@@ -75,6 +81,7 @@ def import_csv(
         if connector_of(row.kind) != CSV:
             raise InputError("account", "has reports that we read by ourselves", "start a run instead")
         bill.require(change.organization.currency)
+        standing.must_be_kept("file", bill.since, bill.until)
         free(row)
         run = Run.objects.create(
             organization_id=organization_id,

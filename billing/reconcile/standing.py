@@ -1,23 +1,47 @@
-"""Whether the ledger is still as it was read when an exception was last checked: what is approved is approved of that ledger."""
+"""How our side stands: whether it is whole, and whether it is still as it was read when an exception was last checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
-from audit.models import ChainHead, Event, OutboxEntry
+from redis.exceptions import RedisError
+
+from audit.models import ChainHead, DroppedMonth, Event, OutboxEntry
 from billing.models import BillException
-from billing.reconcile.connectors.base import DAY, midnight
+from billing.reconcile.connectors.base import DAY, Refused, midnight
 from billing.reconcile.models_named import canonical
 from orbit.lib import access
 from orbit.lib.clock import parse
+from orbit.lib.errors import InputError
+from quotas.usage import complete_until
 
+DROPPED = "has days whose calls retention has taken out of the ledger"
 KINDS = (Event.Kind.CALL, Event.Kind.CORRECTION, Event.Kind.ADJUSTMENT)
 
 
 def head() -> int:
     """The last entry of the ledger of the organization in scope. Asked before its sums are, these hold at least as much."""
     return ChainHead.objects.values_list("seq", flat=True).filter(pk=access.organization_id()).first() or 0
+
+
+def whole_until(shard: int) -> datetime:
+    """Up to when every call is in the ledger. Refused while nobody can tell."""
+    try:
+        return complete_until(shard, datetime.now(UTC))
+    except (RedisError, OSError):
+        raise Refused(
+            "the store cannot be asked whether the ledger is complete; try again once it is back"
+        ) from None
+
+
+def must_be_kept(field: str, since: date, until: date) -> None:
+    """InputError where single calls of [since, until) were dropped: all of them would seem to be missing here."""
+    months = DroppedMonth.objects.filter(month__gte=since.replace(day=1), month__lt=until)
+    last = months.order_by("-month").values_list("month", flat=True).first()
+    if last is not None:
+        raise InputError(field, DROPPED, f"take days behind {last:%B %Y}")
 
 
 def has_moved(row: BillException) -> bool:
@@ -29,7 +53,7 @@ def has_moved(row: BillException) -> bool:
     known = {str(pk) for pk in same_check.values_list("pk", flat=True)}
     # What waits first: the writer may take it to the ledger in between.
     entries = [*_waiting(row), *_written(row)]
-    return any(canonical(name) == row.model and of not in known for name, of in entries)
+    return any(row.model in ("", canonical(name)) and of not in known for name, of in entries)
 
 
 def _waiting(row: BillException) -> Iterator[tuple[str, Any]]:

@@ -28,9 +28,10 @@ coalesce(sum(cost_nano) FILTER (WHERE currency = %(currency)s), 0),
 count(*) FILTER (WHERE kind = 'call' AND usage_source IS DISTINCT FROM 'provider'),
 count(*) FILTER (WHERE kind = 'call' AND cost_nano IS NULL AND status IS DISTINCT FROM 'provider_failed')
 """
+# What rollups count: an adjustment need not be of any key.
 _WHERE: LiteralString = """
 WHERE organization_id = %(organization)s AND admitted_at >= %(since)s AND admitted_at < %(until)s
-AND kind <> 'act' AND key_id IS NOT NULL"""
+AND kind <> 'act' AND (key_id IS NOT NULL OR kind = 'adjustment')"""
 _LOCAL: LiteralString = "(admitted_at AT TIME ZONE %(zone)s)::date"
 _GROUPS: dict[str, LiteralString] = {
     "project": "project_id",

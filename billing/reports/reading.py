@@ -32,6 +32,8 @@ from quotas.sums import DATES, Asked, Exchange
 from tenants.models import Organization, Project
 
 NOBODY = {
+    "project": "No project",
+    "key": "No key",
     "account": "No provider was asked",
     "model": "No model",
     "end_user": "No end user named",

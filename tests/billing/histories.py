@@ -43,6 +43,7 @@ MOMENTS = (
     datetime(2026, 10, 31, 18, 15, tzinfo=UTC),
     datetime(2026, 11, 1, 2, 30, tzinfo=UTC),
 )
+OF_A_KEY = ("project_id", "project", "key_id", "key")
 CENTRES = ("CC-1", "CC-1", "")
 
 
@@ -86,6 +87,9 @@ def fill(feed: Feed, seed: int, count: int = 120) -> None:
             feed.send({**event, "status": "settled", "output_tokens": 7, "cost_nano": 5}, kind="late")
         if seeded.random() < 0.15:
             adjust(feed, event, seeded.randrange(-(10**6), 10**6))
+        if seeded.random() < 0.05:
+            of_nobody = {name: value for name, value in event.items() if name not in OF_A_KEY}
+            adjust(feed, of_nobody, seeded.randrange(1, 10**6))
     feed.send(refusals(feed, places[0]), kind="refusal", n="4")
     feed.write()
 
@@ -181,9 +185,9 @@ class Groups:
 
     def of(self, name: str, row: Row) -> list[str | None]:
         makers: dict[str, Callable[[Row], list[str | None]]] = {
-            "project": lambda one: [self.names[one["project_id"]]],
-            "cost_centre": lambda one: [self.centres[one["project_id"]] or None],
-            "key": lambda one: [str(one["key_id"])],
+            "project": lambda one: [self.names.get(one["project_id"])],
+            "cost_centre": lambda one: [self.centres.get(one["project_id"]) or None],
+            "key": lambda one: [str(one["key_id"]) if one["key_id"] else None],
             "account": lambda one: [str(one["account_id"]) if one["account_id"] else None],
             "model": lambda one: [one["model"] or None],
             "end_user": lambda one: [one["end_user"] if one["kind"] != "refusal" else None],

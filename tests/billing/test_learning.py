@@ -11,6 +11,9 @@ import pytest
 
 from billing.models import BillException
 from billing.reconcile import learning
+from billing.reconcile.counts import Counts
+from billing.reconcile.exceptions import Wanted
+from billing.reconcile.sides import Call, Cause, Part
 from orbit.lib import access
 from quotas.models import TokenPadding
 from tenants import services
@@ -72,13 +75,45 @@ def test_a_padding_moves_by_a_tenth_towards_what_was_counted(organization: Any, 
 
 def test_to_learn_on_goes_no_further_than_the_bound(organization: Any, provider: str) -> None:
     see(organization, provider, 60, 13_000, 260_000)
-    for _ in range(12):
-        learning.learn(NOW)
+    for night in range(11):
+        learning.learn(NOW + timedelta(days=night))
     factors = [factor for _, factor, _ in rows(provider)]
     assert factors == sorted(factors)
     assert factors[-1] == learning.MOST
-    learning.learn(NOW)
+    learning.learn(NOW + timedelta(days=11))
     assert [factor for _, factor, _ in rows(provider)] == factors
+
+
+def test_to_learn_twice_a_night_is_as_once(organization: Any, provider: str) -> None:
+    see(organization, provider, 60, 13_000, 260_000)
+    assert learning.learn(NOW) >= 1
+    learned = rows(provider)
+    learning.learn(NOW + timedelta(seconds=1))
+    assert rows(provider) == learned
+
+
+def test_what_a_later_run_no_longer_found_teaches_nothing(organization: Any, provider: str) -> None:
+    see(organization, provider, 60, 13_000, 26_000)
+    with access.scope(organization_id=organization.pk):
+        BillException.objects.update(state="closed", reason="a later run no longer finds it")
+    learning.learn(NOW)
+    assert rows(provider) == []
+
+
+def test_only_calls_that_were_padded_teach() -> None:
+    """A lapsed lease has what was reserved, and a broken answer what had come of it."""
+
+    def part(source: str, given: int, counted: int) -> Part:
+        call = Call(uuid4(), NOW, NOW, Counts(fresh=given), 1, estimated=True, source=source)
+        return Part(Cause.ESTIMATE, NOW.date(), Counts(fresh=counted - given), calls=(call,))
+
+    parts = (part("estimated", 130, 100), part("lease_expired", 90_000, 10), part("partial", 7, 70))
+    assert Wanted((NOW.date(), "m", "estimate"), parts, ()).facts() == {
+        "calls": 1,
+        "estimated_input": 130,
+        "counted_input": 100,
+        "sources": {"estimated": 1, "lease_expired": 1, "partial": 1},
+    }
 
 
 @pytest.mark.parametrize(

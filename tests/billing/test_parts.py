@@ -16,7 +16,7 @@ from billing.reconcile.classify import Span, classify
 from billing.reconcile.compare import compare
 from billing.reconcile.connectors.base import CostRow, UsageRow, midnight
 from billing.reconcile.connectors.registry import FACTS
-from billing.reconcile.counts import Counts, UnitPrices
+from billing.reconcile.counts import PARTS, Counts, UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.outcomes import Bill, Whose, outcomes, uneven
 from billing.reconcile.pricing import Charged, places_of, priced
@@ -186,6 +186,45 @@ def test_a_key_of_nobodys_and_a_model_that_was_never_called_are_outside() -> Non
     assert outside == {"gpt-4o": 20, "o9-preview": 10}
     notes = {part.note for one in found for part in one.parts if part.cause is Cause.OUTSIDE}
     assert any("theirs" in note and "batch" in note for note in notes)
+
+
+@pytest.mark.parametrize("batch", [True, False], ids=["the book has batches", "it has none"])
+def test_what_a_batch_under_our_key_cost_is_outside_too(batch: bool) -> None:
+    """Costs do not tell it apart from calls of the same key."""
+    half = UnitPrices(*(BOOK.of(name) // 2 for name in PARTS))
+    book = replace(BOOK, batch=half if batch else None)
+    rows = [
+        UsageRow(midnight(DAY), timedelta(days=1), "gpt-4o", Counts(fresh=1_000), 1, "ours"),
+        UsageRow(
+            midnight(DAY), timedelta(days=1), "gpt-4o", Counts(fresh=600, output=40), 1, "ours", apart="batch"
+        ),
+    ]
+    lines = {"fresh": ("0.0013", 1_600), "output": ("0.00008", 40)}
+    costs = [
+        CostRow(DAY, "gpt-4o", f"gpt-4o, {name}", name, Decimal(amount), quantity=tokens, key="ours")
+        for name, (amount, tokens) in lines.items()
+    ]
+    whose = Whose(frozenset({"ours"}), frozenset({"gpt-4o"}))
+    bill = Bill(FACTS["openai"], DAY, DAY + timedelta(days=1), rows, costs, whose)
+    ours = {(DAY, "gpt-4o"): DayOfOurs(Counts(fresh=1_000), 1_000_000, 1, 0, frozenset({"gpt-4o"}))}
+    (found,) = outcomes(bill, ours, set(), {}, [], lambda *_: book, lambda day: True)
+    assert causes(found.parts) == {"outside": 300_000 + 80_000}
+    assert found.implied == {}
+
+
+def test_a_finer_report_that_has_nothing_takes_no_calls_back() -> None:
+    rows = [UsageRow(midnight(DAY), timedelta(days=1), "gpt-4o", Counts(fresh=10), 1, "ours")]
+    bill = Bill(
+        FACTS["openai"], DAY, DAY + timedelta(days=1), rows, [], Whose(frozenset(), frozenset({"gpt-4o"}))
+    )
+    some = [call(midnight(DAY) + timedelta(hours=hour), Counts(fresh=hour)) for hour in (10, 11)]
+    ours = {(DAY, "gpt-4o"): DayOfOurs(Counts(fresh=21), 21_000, 2, 0, frozenset({"gpt-4o"}))}
+    (found,) = outcomes(
+        bill, ours, {(DAY, "gpt-4o")}, {"gpt-4o": some}, [], lambda *_: BOOK, lambda day: True
+    )
+    assert {(part.cause, part.note) for part in found.parts if part.counts} == {
+        (Cause.UNEXPLAINED, "the finer report says another count than the one of the day")
+    }
 
 
 def test_a_call_that_ended_behind_midnight_is_moved_and_not_missing() -> None:

@@ -35,6 +35,7 @@ def test_each_planted_difference_is_found_for_what_it_is(provider: str, make_tri
     assert found.wrong == []
     assert found.unexplained_nano == 0
     assert found.false_adjustments == 0
+    assert found.found_nano == found.planted_nano > 0
     assert found.adjustments > 5
 
 

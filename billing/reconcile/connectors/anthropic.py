@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.reconcile.connectors.base import (
+    BATCH,
     DAY,
     MINUTE,
     Api,
@@ -100,7 +101,7 @@ def _usage(api: Api, query: Sequence[tuple[str, str]], width: timedelta) -> Iter
 
 def _apart(row: Mapping[str, Any]) -> str:
     if row.get("service_tier") == "batch":
-        return "batch"
+        return BATCH
     return "" if row.get("api_key_id") else "without a key"
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from billing.reconcile.counts import Counts
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+BATCH = "batch"  # apart for this: a batch, which no call through the gateway is
 WHOLE = "whole"  # the part of a line that is for all tokens of its model together
 
 
@@ -30,7 +31,8 @@ class Unreadable(Refused):
 class UsageRow:
     """What was counted in [start, start + width). `key` and `scope` are the provider's ids, empty where it names none.
 
-    `apart`: why this can be no call of ours, whatever its key (a batch, the provider's own console).
+    `key` is None where keys are not told apart. `apart`: why this can be no call of ours, whatever its key (a batch, the
+    provider's own console). `told` is False for a row of a file that does not say how many tokens there were: it counts nothing.
     """
 
     start: datetime
@@ -38,9 +40,10 @@ class UsageRow:
     model: str
     counts: Counts
     requests: int | None = None
-    key: str = ""
+    key: str | None = ""
     scope: str = ""
     apart: str = ""
+    told: bool = True
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -65,13 +68,19 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a provider's reports are like. `lag`: until when after its end a day may change."""
+    """What a provider's reports are like. `lag`: until when after its end a day may change.
+
+    `tells_keys`: whether usage can be told apart by key. `in_part`: whether there may be tokens alone or money alone, and models
+    may not be named: a file.
+    """
 
     lag: timedelta
     by_minute: bool
     counts_requests: bool
     costs_by_key: bool
     oldest: timedelta | None = None  # how far back it reaches
+    tells_keys: bool = True
+    in_part: bool = False
 
 
 class Api(Protocol):

@@ -4,7 +4,7 @@
      "requests": "Calls", "amount": "Cost", "key": "Key", "amount_in": "cents", "input_holds_cached": true,
      "time_zone": "UTC", "delimiter": ","}
 
-`day`, and at least one of the counts and `amount`, must be there. Days of another zone than UTC are taken for the day of UTC on
+`day`, and `amount` or both `input` and `output`, must be there. Days of another zone than UTC are taken for the day of UTC on
 which their noon lies, since a day cannot be split.
 """
 
@@ -40,6 +40,11 @@ class CsvMapping:
     delimiter: str
     currency: str
 
+    @property
+    def tells_tokens(self) -> bool:
+        """Half of them would make the other half seem to be missing there."""
+        return {"input", "output"} <= set(self.columns)
+
 
 def mapping(document: Mapping[str, Any]) -> CsvMapping:
     """InputError names the entry that is wrong."""
@@ -53,6 +58,13 @@ def mapping(document: Mapping[str, Any]) -> CsvMapping:
         raise InputError("mapping.day", "is missing", "name the column that holds the date")
     if not {"input", "output", "amount"} & set(columns):
         raise InputError("mapping.amount", "is missing", "name a column with tokens or money")
+    for name, other in (("input", "output"), ("output", "input")):
+        if name not in columns and other in columns and "amount" not in columns:
+            raise InputError(
+                f"mapping.{name}",
+                "is missing",
+                f"tokens are compared where both are told, {name} and {other}",
+            )
     unit = str(document.get("amount_in", "whole"))
     if unit not in UNITS:
         raise InputError("mapping.amount_in", f"{unit!r} is unknown", f"one of {', '.join(UNITS)}")
@@ -120,7 +132,8 @@ def _row(row: Mapping[str, Any], how: CsvMapping) -> tuple[UsageRow, CostRow | N
         model=cell("model")[:200],
         counts=Counts(fresh, cached, written, 0, count("output")),
         requests=count("requests") if "requests" in how.columns else None,
-        key=cell("key")[:200],
+        key=cell("key")[:200] if "key" in how.columns else None,
+        told=how.tells_tokens,
         raw={name: cell(name) for name in how.columns},
     )
     if "amount" not in how.columns:

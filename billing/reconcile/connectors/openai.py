@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from billing.reconcile.connectors.base import (
+    BATCH,
     DAY,
     MINUTE,
     Api,
@@ -97,7 +98,7 @@ def _rows(bucket: Mapping[str, Any], width: timedelta) -> Iterator[UsageRow]:
             requests=whole(row, "num_model_requests"),
             key=text(row, "api_key_id"),
             scope=text(row, "project_id"),
-            apart="batch" if row.get("batch") is True else "",
+            apart=BATCH if row.get("batch") is True else "",
             raw=row,
         )
 

@@ -34,6 +34,7 @@ class OpenRouter:
         counts_requests=True,
         costs_by_key=True,
         oldest=timedelta(days=30),
+        tells_keys=False,
     )
 
     def headers(self, secret: str) -> list[tuple[str, str]]:
@@ -47,6 +48,7 @@ class OpenRouter:
                 model=text(row, "model"),
                 counts=_counts(row),
                 requests=whole(row, "requests"),
+                key=None,
                 scope=text(row, "workspace_id"),
                 raw=row,
             )
@@ -64,7 +66,7 @@ class OpenRouter:
                 label=f"{text(row, 'model')} by {text(row, 'provider_name')}",
                 part=WHOLE,
                 amount=money(row.get("usage") or 0),
-                key="",
+                key=None,
                 scope=text(row, "workspace_id"),
                 raw=row,
             )

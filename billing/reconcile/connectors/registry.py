@@ -13,7 +13,7 @@ CSV = "csv"  # what somebody imports; final as it comes
 CONNECTORS: dict[str, Connector] = {one.name: one for one in (OpenAI(), Anthropic(), OpenRouter())}
 FACTS: dict[str, Facts] = {
     **{name: one.facts for name, one in CONNECTORS.items()},
-    CSV: Facts(lag=timedelta(0), by_minute=False, counts_requests=True, costs_by_key=True),
+    CSV: Facts(lag=timedelta(0), by_minute=False, counts_requests=True, costs_by_key=True, in_part=True),
 }
 
 

@@ -9,6 +9,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +48,11 @@ class Whose:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One planted difference, theirs less ours. `event_id`: of the call it happened to, where the ledger has it."""
+    """One planted difference, theirs less ours. `event_id`: of the call it happened to, where the ledger has it.
+
+    `money_nano` is what it makes of the bill: at the book's price, or as charged for keys whose costs are told apart; for a
+    changed price what that makes of all that is charged to us.
+    """
 
     cause: str
     day: date
@@ -89,16 +95,26 @@ class History:
     """`days` whole days (UTC) up to `until`, of which the last is not final yet."""
 
     def __init__(
-        self, seed: int, whose: Whose, models: Sequence[Model], *, days: int, until: date, split_writes: bool
+        self,
+        seed: int,
+        whose: Whose,
+        models: Sequence[Model],
+        *,
+        days: int,
+        until: date,
+        split_writes: bool,
+        costs_by_key: bool = True,
     ) -> None:
         self.random = random.Random(seed)
         self.whose, self.models, self.days, self.until = whose, models, days, until
-        self.split_writes = split_writes
+        self.split_writes, self.costs_by_key = split_writes, costs_by_key
         self.start = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp()) - days * DAY
         self.at_end = self.random.random() < 0.5  # whether the provider counts when a call ends
         self.calls: list[_Drawn] = []
         self.told = Told(seed=seed)
         self.others: list[Counted] = []
+        self.outside: dict[int, Counted] = {}  # by place among what was planted
+        self.outsiders: tuple[str | None, ...] = (OTHER_KEY, None, OWN_KEY)  # the last in a batch
         self.used: set[str] = set()
         self.writes = 0.15
         self.apart_s = 0
@@ -112,8 +128,8 @@ class History:
         return all(name != call.model.asked or abs(at - call.at) >= self.apart_s for name, at in self.taken)
 
     def plain(self) -> None:
-        """Calls without writes to a cache, for a provider whose report knows none."""
-        self.writes = 0.0
+        """Calls without writes to a cache and no batches, for a provider whose report knows none."""
+        self.writes, self.outsiders = 0.0, (OTHER_KEY, None)
 
     def draw(self, number: int) -> None:
         """Clean calls. None is so close to midnight that it could count for another day."""
@@ -225,8 +241,10 @@ class History:
 
     def _outside(self, day: int, model: Model | None) -> None:
         call = self._call(self._moment(day), model)
-        key = self.random.choice((OTHER_KEY, None))
-        self.others.append(self._counted(call, call.counts, call.at, key))
+        key = self.random.choice(self.outsiders)
+        counted = replace(self._counted(call, call.counts, call.at, key), batch=key == OWN_KEY)
+        self.others.append(counted)
+        self.outside[len(self.told.planted)] = counted
         self._planted("outside", call, call.counts, of_event=False)
 
     def _moment(self, day: int) -> float:
@@ -263,7 +281,12 @@ class History:
         self.used.add(call.event_id)
         self.taken.append((call.model.asked, call.at))
         day = datetime.fromtimestamp(call.at, UTC).date()
-        made = Planted(cause, day, call.model.asked, tuple(counts), call.event_id if of_event else "")
+        money = worth(call.model, counts)
+        if cause in ("missing_there", "late", "duplicate", "time_boundary"):
+            money = cost(call.model, call.counts) * (1 if sum(counts) > 0 else -1)
+        made = Planted(
+            cause, day, call.model.asked, tuple(counts), call.event_id if of_event else "", money_nano=money
+        )
         self.told.planted.append(replace(made, other_day=day + timedelta(days=other) if other else None))
 
     def finish(self, secret: str, now: int) -> Told:
@@ -277,7 +300,38 @@ class History:
             scenario.calls += self._there(call)
         scenario.calls += self.others
         scenario.calls.sort(key=lambda one: one.at)
+        self._value()
         return self.told
+
+    def _value(self) -> None:
+        """What is known of money only when all prices are."""
+        named = {model.asked: model for model in self.models}
+        for at, one in enumerate(self.told.planted):
+            if one.cause == "price":
+                money = self._repriced(one.day, named[one.model])
+            elif at in self.outside:
+                money = self._charged(one.day, named[one.model], self.outside[at])
+            else:
+                continue
+            self.told.planted[at] = replace(one, money_nano=money)
+
+    def _repriced(self, day: date, model: Model) -> int:
+        scenario, total = self.told.scenario, 0
+        for call in scenario.calls:
+            ours = call.key == OWN_KEY or not self.costs_by_key
+            if ours and call.model == model.counted and datetime.fromtimestamp(call.at, UTC).date() == day:
+                for part in PARTS:
+                    more = scenario.price(call.day, model.counted, part) - model.prices[part]
+                    total += call.of(part) * more * (1 if call.batch else 2)
+        return round(Fraction(total, 2_000_000))
+
+    def _charged(self, day: date, model: Model, call: Counted) -> int:
+        """By the book where its key's costs are not told apart from others."""
+        if call.batch or not self.costs_by_key:
+            return round(Fraction(worth(model, [call.of(part) for part in PARTS]), 2 if call.batch else 1))
+        scenario = self.told.scenario
+        dollars = sum((scenario.cost([call], call.day, model.counted, part)[0] for part in PARTS), Decimal(0))
+        return round(dollars * 10**9)
 
     def _there(self, call: _Drawn) -> list[Counted]:
         at = call.counted_at or (
@@ -354,6 +408,15 @@ class History:
 def cost(model: Model, counts: Sequence[int]) -> int:
     """As the ledger has it: rounded up once a call."""
     return -(-sum(count * model.prices[part] for part, count in zip(PARTS, counts, strict=True)) // 1_000_000)
+
+
+def worth(model: Model, counts: Sequence[int]) -> int:
+    """At the book's price."""
+    return round(
+        Fraction(
+            sum(count * model.prices[part] for part, count in zip(PARTS, counts, strict=True)), 1_000_000
+        )
+    )
 
 
 def _minus(counts: Sequence[int]) -> tuple[int, ...]:

@@ -51,9 +51,12 @@ class Scenario:
         return self.repriced.get(name, self.prices[model][part])
 
     def cost(self, calls: Iterable[Counted], day: int, model: str, part: str) -> tuple[Decimal, int]:
-        """Dollars, and for how many tokens."""
-        tokens = sum(call.of(part) for call in calls)
-        return Decimal(tokens) * self.price(day, model, part) / 10**15, tokens
+        """Dollars, and for how many tokens. Those of batches cost half."""
+        some = list(calls)
+        halves = sum(call.of(part) * (1 if call.batch else 2) for call in some)
+        return Decimal(halves) * self.price(day, model, part) / (2 * 10**15), sum(
+            call.of(part) for call in some
+        )
 
     def between(self, since: int, until: int) -> Iterator[Counted]:
         return (call for call in self.calls if since <= call.at < until)
