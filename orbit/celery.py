@@ -30,6 +30,11 @@ app.conf.update(
     beat_schedule={
         "write the ledger": {"task": "audit.tasks.write_ledger", "schedule": 1.0, "options": {"expires": 5}},
         "settle lapsed leases": {"task": "quotas.tasks.reap", "schedule": 2.0, "options": {"expires": 5}},
+        "let windows count adjustments": {
+            "task": "quotas.tasks.take_in_adjustments",
+            "schedule": 2.0,
+            "options": {"expires": 5},
+        },
         "collect refusals": {
             "task": "quotas.tasks.collect_refusals",
             "schedule": 15.0,

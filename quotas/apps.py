@@ -7,10 +7,11 @@ class QuotasConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.projections import Projection, registry
-        from quotas import receivers, rollups
+        from quotas import adjusting, receivers, rollups
         from quotas.file import PRICES
         from tenants.sections import registry as sections
 
         registry.register(Projection("rollups", rollups.apply, rollups.failed))
+        registry.register(Projection("adjusted counters", adjusting.note, adjusting.not_noted))
         sections.register(PRICES)
         assert receivers  # connected by being imported

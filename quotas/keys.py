@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def meta(shard: int) -> str:
     """Hash: `epoch` (random, new after each loss), `seq` (raised by every script), `lost` when counters last
-    were, `restored` how many leases were brought back, `run` the server's run that it was opened on."""
+    were, `restored` how often leases were brought back or counters dropped, `run` the server's run that it was opened on."""
     return f"orbit:{{{shard}}}:meta"
 
 
@@ -54,6 +54,11 @@ def writing(shard: int) -> str:
 def trimmed(shard: int) -> str:
     """List: up to where the ledger had the stream at which moment, see `audit.trimming`."""
     return f"orbit:{{{shard}}}:trimmed"
+
+
+def adjusted(shard: int) -> str:
+    """Set: objects of whose adjustments their counters do not know yet, see `quotas.adjusting`."""
+    return f"orbit:{{{shard}}}:adjusted"
 
 
 def refused(shard: int) -> str:

@@ -16,7 +16,7 @@ from redis.exceptions import DataError, RedisError, ResponseError
 from orbit.lib import access
 from orbit.lib.redis import Script
 from orbit.lib.store import client, each
-from quotas import keys, recovery
+from quotas import adjusting, keys, recovery
 from quotas.engine import LUA, ROUNDS, SETTLE, settlement, with_more
 from quotas.journal import Entry, abandoned
 from quotas.limits import Amounts
@@ -122,6 +122,14 @@ def _counters(lease: dict[bytes, bytes]) -> tuple[list[str], bytes]:
     names = lease.get(b"k", b"").decode().split("\n")
     held = [key for key, spec in zip(names, orjson.loads(limits), strict=False) if spec[0] != "r"]
     return with_more(held, limits, lease.get(b"x", b""))
+
+
+@shared_task(name="quotas.tasks.take_in_adjustments", time_limit=120)
+def take_in_adjustments() -> int:
+    """Lets running windows count what was adjusted; returns how many counters are to start anew."""
+    shards = range(_shards())
+    noted = each([(shard, ("EXISTS", keys.adjusted(shard))) for shard in shards])
+    return sum(adjusting.take_in(shard) for shard, there in zip(shards, noted, strict=True) if there == 1)
 
 
 @shared_task(name="quotas.tasks.sweep_journals", time_limit=120)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from audit.models import OutboxEntry
+from billing import adjusting
 from billing.repricing.reading import MARK, Selection, has_settled_prices
 from billing.repricing.trial import Difference, Trial, differences
 from orbit.lib import access
@@ -25,10 +26,6 @@ from tenants.services.saved import Actor, Change, changing, valid
 NAMES = UUID("6a6f7262-6974-4c41-8445-000000000002")  # of adjustments, by what they make of which call
 MOST = 200_000  # of one run: all are in one transaction
 AT_ONCE = 2_000
-TAKEN = (
-    "organization", "project", "key", "account", "end_user", "surface", "endpoint", "model", "upstream_model", "currency",
-)  # fmt: skip
-TAKEN_IDS = ("project_id", "key_id", "account_id", "request_id")
 
 PriceOf = Callable[[set[Target]], dict[Target, Rates]]
 
@@ -108,26 +105,19 @@ def _entry(change: Change, one: Difference, reason: str) -> OutboxEntry:
     """Its id follows from the call, the price and what was charged before: however often it is sent, the ledger has it once."""
     row, used = one.used.row, one.used
     named = f"{used.event_id}/{one.version}/{one.before_nano}/{one.after_nano}/{len(used.versions)}"
-    event: dict[str, Any] = {
-        "v": 1,
-        "event_id": str(uuid5(NAMES, named)),
-        "kind": "adjustment",
-        "corrects": str(used.event_id),
-        "organization_id": str(change.organization.pk),
-        "admitted_at": rfc3339(used.admitted_at),
-        "cost_nano": one.nano,
-        "price_version": one.version,
-        "retention": row["retention"],
-        **{name: row[name] for name in TAKEN if row[name] is not None},
-        **{name: str(row[name]) for name in TAKEN_IDS if row[name] is not None},
-        "detail": {"reason": reason, MARK: True, **_said(used.detail)},
-    }
-    return OutboxEntry(organization_id=change.organization.pk, shard=change.organization.shard, event=event)
-
-
-def _said(detail: Any) -> dict[str, Any]:
-    """What sums by tag are kept by."""
-    return {"tags": detail["tags"]} if detail.get("tags") else {}
+    return adjusting.entry(
+        change.organization,
+        event_id=uuid5(NAMES, named),
+        at=used.admitted_at,
+        corrects=used.event_id,
+        facts={
+            "cost_nano": one.nano,
+            "price_version": one.version,
+            **{name: row[name] for name in ("account_id", "account", "currency")},
+        },
+        detail={"reason": reason, MARK: True},
+        original={**row, "detail": used.detail},
+    )
 
 
 def _what(selection: Selection) -> str:

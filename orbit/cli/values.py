@@ -51,6 +51,12 @@ def ago(given: str) -> str:
     return _moment(given, -1)
 
 
+def day_ago(given: str) -> str:
+    """A day as it is, or the day (UTC) on which a span such as `30d` began."""
+    span = _SPAN.fullmatch(given)
+    return _moment(given, -1)[:10] if span else given
+
+
 def or_none(reads: Reads) -> Reads:
     """Nothing between the quotes takes the value away."""
     return lambda given: None if given == "" else reads(given)

@@ -14,7 +14,7 @@ import pytest
 
 from billing.reports.asked import question
 from billing.reports.figures import Figures
-from billing.reports.files import FORMS
+from billing.reports.files import FORMS, paper
 from billing.reports.reading import Report, report
 from orbit.lib import access
 from tests.console.conftest import Tenant, quarter
@@ -96,11 +96,41 @@ def test_a_long_pdf_goes_on_over_pages(found: Report) -> None:
     assert FORMS["pdf"].make(found).count(b"/Type /Page\n") > 3
 
 
-def test_letters_that_the_paper_lacks_do_not_stop_it(tenant: Tenant) -> None:
-    tenant.bucket(quarter(datetime(2026, 11, 12, tzinfo=UTC)), model="模型 <b>&", requests=1, cost_nano=1)
+def of_model(tenant: Tenant, name: str) -> Report:
+    tenant.bucket(quarter(datetime(2026, 11, 12, tzinfo=UTC)), model=name, requests=1, cost_nano=1)
     with access.scope(organization_id=tenant.organization.pk):
-        made = report(tenant.organization, question({"by": "model"}), NOW)
-    assert FORMS["pdf"].make(made).startswith(b"%PDF-")
+        return report(tenant.organization, question({"by": "model"}), NOW)
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is set on the paper, with its marks."""
+    set_, found = paper._Typist.text, list[str]()
+
+    def noted(typist: Any, text: str, style: str) -> Any:
+        made = set_(typist, text, style)
+        found.append(made.text)
+        return made
+
+    monkeypatch.setattr(paper._Typist, "text", noted)
+    return found
+
+
+def test_letters_that_the_first_font_lacks_are_of_another(tenant: Tenant, texts: list[str]) -> None:
+    content = FORMS["pdf"].make(of_model(tenant, "модель <b>&"))
+    assert b"NotoSans" in content
+    assert '<font name="NotoSans">модель</font> &lt;b&gt;&amp;' in texts
+    assert not [one for one in texts if "in no font" in one]
+
+
+def test_letters_of_no_font_are_replaced_and_the_paper_says_so(tenant: Tenant, texts: list[str]) -> None:
+    assert FORMS["pdf"].make(of_model(tenant, "模型 a")).startswith(b"%PDF-")
+    assert "?? a" in texts
+    assert texts[-1].startswith("2 different letters (Cjk) are in no font of this paper")
+
+
+def test_paper_of_latin_letters_has_no_other_font(found: Report) -> None:
+    assert b"NotoSans" not in FORMS["pdf"].make(found)
 
 
 def test_json_is_what_the_api_answers(found: Report) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from functools import lru_cache
+from importlib.resources import as_file, files
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -23,16 +27,46 @@ from billing.reports.reading import Report
 from billing.reports.shown import UNPRICED, Column, columns, facts, heads
 from orbit.lib import money
 
-PLAIN, BOLD = "Vera", "VeraBd"
+PLAIN, BOLD = "Vera", "VeraBd"  # Latin letters alone
+WIDE = "NotoSans"  # for what these lack
 _MARGIN = 14 * mm
 _LINE = colors.Color(0.75, 0.77, 0.8)
 _MUTED = colors.Color(0.35, 0.37, 0.4)
 _LABEL_MM, _MOST_LABEL = 34, 60
 
 
+class _Typist:
+    """Sets texts letter by letter in a font that has them. `lacking`: letters that none has, and that are printed as `?`."""
+
+    def __init__(self) -> None:
+        _fonts()
+        self._first, self._second = (pdfmetrics.getFont(name).face.charToGlyph for name in (PLAIN, WIDE))
+        self.lacking: set[str] = set()
+        self.styles = _styles()
+
+    def text(self, text: str, style: str) -> Paragraph:
+        runs = groupby(map(self._set, text), key=itemgetter(0))
+        made = ((font, escape("".join(letter for _, letter in some))) for font, some in runs)
+        marked = [f'<font name="{font}">{part}</font>' if font else part for font, part in made]
+        return Paragraph("".join(marked), self.styles[style])
+
+    def plain(self, text: str) -> str:
+        """In the first font alone, for what is amounts and titles of ours."""
+        return "".join(letter if ord(letter) in self._first else "?" for letter in text)
+
+    def _set(self, letter: str) -> tuple[str, str]:
+        """The font, "" for the style's own, and what is printed."""
+        if ord(letter) in self._first:
+            return "", letter
+        if ord(letter) in self._second:
+            return WIDE, letter
+        self.lacking.add(letter)
+        return "", "?"
+
+
 def pdf(report: Report) -> bytes:
-    """Letters that the font lacks (it has Latin ones) are printed as `?`."""
-    _fonts()
+    """Latin, Greek, Cyrillic and Devanagari letters are there; where others had to be replaced, the paper says so."""
+    typist = _Typist()
     content = io.BytesIO()
     made = SimpleDocTemplate(
         content,
@@ -41,26 +75,35 @@ def pdf(report: Report) -> bytes:
         rightMargin=_MARGIN,
         topMargin=_MARGIN,
         bottomMargin=_MARGIN + 6 * mm,
-        title=_printable(report.question.title),
+        title=typist.plain(report.question.title),
         author="Orbit Gateway",
         invariant=1,
     )
-    styles = _styles()
     story: list[Any] = [
-        _text(report.question.title, styles["title"]),
-        *(_text(f"{name}: {told}", styles["fact"]) for name, told in facts(report)),
+        typist.text(report.question.title, "title"),
+        *(typist.text(f"{name}: {told}", "fact") for name, told in facts(report)),
         Spacer(1, 4 * mm),
-        _table(report, styles),
+        _table(report, typist),
     ]
     if report.failures:
         story += [
             Spacer(1, 5 * mm),
-            _text("What failures cost all the same", styles["head"]),
-            _failures(report, styles),
+            typist.text("What failures cost all the same", "head"),
+            _failures(report, typist),
         ]
-    story += [_text(note, styles["fact"]) for note in report.notes]
+    story += [typist.text(note, "fact") for note in report.notes]
+    if typist.lacking:
+        story.append(typist.text(_replaced(typist.lacking), "fact"))
     made.build(story, canvasmaker=_Numbered)
     return content.getvalue()
+
+
+def _replaced(letters: set[str]) -> str:
+    scripts = sorted({unicodedata.name(one, "unknown").split()[0].capitalize() for one in letters})
+    return (
+        f"{len(letters)} different letters ({', '.join(scripts)}) are in no font of this paper, and are printed as “?”. "
+        "The CSV, Excel and JSON files of this report have them as they are."
+    )
 
 
 @lru_cache(maxsize=1)
@@ -68,6 +111,8 @@ def _fonts() -> None:
     folder = Path(reportlab.__file__).parent / "fonts"
     for name in (PLAIN, BOLD):
         pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
+    with as_file(files("fontpkg_noto_sans") / "files" / "NotoSans[wdth,wght].ttf") as file:
+        pdfmetrics.registerFont(TTFont(WIDE, str(file)))
 
 
 def _styles() -> dict[str, ParagraphStyle]:
@@ -81,30 +126,21 @@ def _styles() -> dict[str, ParagraphStyle]:
     }
 
 
-def _text(text: str, style: ParagraphStyle) -> Paragraph:
-    return Paragraph(escape(_printable(text)), style)
-
-
-def _printable(text: str) -> str:
-    known = pdfmetrics.getFont(PLAIN).face.charToGlyph
-    return "".join(letter if ord(letter) in known else "?" for letter in text)
-
-
-def _table(report: Report, styles: dict[str, ParagraphStyle]) -> LongTable:
+def _table(report: Report, typist: _Typist) -> LongTable:
     shown, names = columns(report), heads(report) or [""]
     rows: list[list[Any]] = [
         [
-            *(_text(name, styles["column"]) for name in names),
-            *(_text(column.title, styles["right"]) for column in shown),
+            *(typist.text(name, "column") for name in names),
+            *(typist.text(column.title, "right") for column in shown),
         ]
     ]
     for line in report.lines:
-        labels = [_text(_short(label), styles["cell"]) for label in line.labels]
-        rows.append([*labels, *(_cell(column, line.figures) for column in shown)])
+        labels = [typist.text(_short(label), "cell") for label in line.labels]
+        rows.append([*labels, *(_cell(column, line.figures, typist) for column in shown)])
     rows.append(
         [
             *("" if at else "All" for at in range(len(names))),
-            *(_cell(column, report.whole) for column in shown),
+            *(_cell(column, report.whole, typist) for column in shown),
         ]
     )
     return _ruled(rows, len(names), len(shown))
@@ -130,31 +166,33 @@ def _ruled(rows: list[list[Any]], labels: int, figures: int, width_mm: float | N
     return LongTable(rows, colWidths=widths, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
 
 
-def _failures(report: Report, styles: dict[str, ParagraphStyle]) -> LongTable:
+def _failures(report: Report, typist: _Typist) -> LongTable:
     lines = report.failures or []
     rows: list[list[Any]] = [
         [
-            _text("Error code", styles["column"]),
-            _text("Requests", styles["right"]),
-            _text(f"Cost ({report.currency})", styles["right"]),
+            typist.text("Error code", "column"),
+            typist.text("Requests", "right"),
+            typist.text(f"Cost ({report.currency})", "right"),
         ]
     ]
     for line in lines:
         cost = money.legible(line.figures.cost_nano, report.currency)
         rows.append(
-            [_text(_short(line.labels[0]), styles["cell"]), f"{line.figures.requests:,}", _printable(cost)]
+            [typist.text(_short(line.labels[0]), "cell"), f"{line.figures.requests:,}", typist.plain(cost)]
         )
     requests = sum(line.figures.requests for line in lines)
-    rows.append(["All", f"{requests:,}", _printable(money.legible(report.failed_cost_nano, report.currency))])
+    rows.append(
+        ["All", f"{requests:,}", typist.plain(money.legible(report.failed_cost_nano, report.currency))]
+    )
     return _ruled(rows, 1, 2, width_mm=32)
 
 
-def _cell(column: Column, figures: Figures) -> str:
+def _cell(column: Column, figures: Figures, typist: _Typist) -> str:
     value = column.value(figures)
     if value is None:
         return UNPRICED if column.title.startswith("Cost") else "-"
     if column.kind == "money":
-        return _printable(money.legible(int(value), column.currency))
+        return typist.plain(money.legible(int(value), column.currency))
     return f"{value:,.2f} %" if column.kind == "percent" else f"{value:,}"
 
 

@@ -2,6 +2,7 @@
 
 from orbit.cli.command import AnyCommand
 from orbit.cli.commands import (
+    bills,
     completion,
     declarative,
     doctor,
@@ -25,6 +26,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     *policies.COMMANDS,
     *people.COMMANDS,
     *providers.COMMANDS,
+    *bills.COMMANDS,
     *figures.COMMANDS,
     *exports.COMMANDS,
     *declarative.COMMANDS,
@@ -49,6 +51,8 @@ GROUPS = {
     "models": "models as applications name them",
     "prices": "what providers ask",
     "contracts": "prices that the organization agreed",
+    "proposals": "prices that take two people",
+    "reconciliation": "what providers billed, beside the ledger",
     "limits": "how limits stand",
     "calls": "single calls",
     "exports": "parts of the ledger as files",
