@@ -16,6 +16,7 @@ from proxy.context import Principal, Usage
 
 SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 NANO = 1e-9
+NOBODY = "(nobody)"
 CODES = frozenset(one.value for one in Code)
 
 CALLS = Family(
@@ -46,7 +47,7 @@ COST = Family(
 REFUSALS = Family(
     "orbit_refusals_total",
     Kind.COUNTER,
-    "Requests that were turned away, by code, and by limit where one had no room. `none` sent no key that is known.",
+    "Requests that were turned away, by code, and by limit where one had no room. `(nobody)` sent no key that is known.",
     ("organization", "code", "limit"),
 )
 DURATION = Family(
@@ -135,7 +136,7 @@ class Measures:
             book.observe(ATTEMPT_DURATION, (one.kind,), one.seconds)
 
     def turned_away(self, principal: Principal | None, error: OrbitError) -> None:
-        organization, limit = "none", ""
+        organization, limit = NOBODY, ""
         if principal is not None:
             organization = self.names.organization(principal.organization.slug)
             limit = self.names.within(organization, "limit", error.data.get("limit"))

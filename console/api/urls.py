@@ -3,12 +3,13 @@
 from django.urls import path
 
 from audit import schema
-from console.api import contents, exports, invitations, ledger, proof, schemas
+from console.api import contents, exports, invitations, ledger, metrics, proof, schemas
 from tenants.api.urls import ORGANIZATION
 
 urlpatterns = [
     path(f"{ORGANIZATION}/invitations", invitations.Invitations.as_view()),
     path(f"{ORGANIZATION}/invitations/<uuid:invitation>/revoke", invitations.RevokeInvitation.as_view()),
+    path(f"{ORGANIZATION}/metrics", metrics.OwnMetrics.as_view()),
     path(f"{ORGANIZATION}/calls", ledger.Calls.as_view()),
     path(f"{ORGANIZATION}/calls/<uuid:call>", ledger.CallItem.as_view()),
     path(f"{ORGANIZATION}/calls/<uuid:call>/content", contents.CallContent.as_view()),

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Sum
 
 from billing.models import Comparison
 from billing.reconcile.connectors.base import midnight
+from console import own_metrics
 from orbit.lib import access
 from orbit.lib.metrics import Family, Kind, Sample
 from orbit.metrics.gauges import Part
 from quotas import totals
-from quotas.status import Attached, LimitStatus
 from tenants.models import Organization
 
 NANO = 1e-9
 DAYS = 30  # of bills
-_OF = ("organization", "limit", "meter", "per")
 _BILLED = ("organization", "currency")
 
-
-def _limit(what: str, help_: str) -> Family:
-    return Family(f"orbit_limit_{what}", Kind.GAUGE, help_, _OF)
-
-
-LIMIT = _limit(
-    "allowed", "What a limit on the organization as a whole allows; money in units of its currency."
-)
-SPENT = _limit("spent", "What is spent of it in the window that runs.")
-HELD = _limit("held", "What open reservations hold of it.")
-FREE = _limit("free", "What is free of it.")
 
 BILL_SPENT = Family(
     "orbit_reconciliation_spent",
@@ -57,24 +44,11 @@ BILL_UNEXPLAINED = Family(
 
 
 def limits(named: list[str]) -> list[Sample]:
-    return [sample for row in _organizations(named) for sample in of_organization(row)]
-
-
-def of_organization(row: Organization) -> Iterator[Sample]:
-    """RedisError when the store is away."""
-    with access.scope(organization_id=row.pk):
-        attached = Attached(row)
-        found = attached.statuses(attached.of_whole())
-    for one in found:
-        if one.counted:
-            yield from figures(row.slug, one)
-
-
-def figures(slug: str, one: LimitStatus) -> Iterator[Sample]:
-    unit = NANO if one.meter == "cost" else 1
-    labels = (slug, one.name, one.meter, one.per or "")
-    for family, value in ((LIMIT, one.limit), (SPENT, one.spent), (HELD, one.held), (FREE, one.free)):
-        yield Sample(family, value * unit, labels)
+    found: list[Sample] = []
+    for row in _organizations(named):
+        with access.scope(organization_id=row.pk):
+            found += own_metrics.limits(row)
+    return found
 
 
 def bills(named: list[str]) -> list[Sample]:
@@ -107,6 +81,6 @@ def _organizations(named: list[str]) -> list[Organization]:
 
 
 PARTS = (
-    Part("limits", 30.0, limits, (LIMIT, SPENT, HELD, FREE)),
+    Part("limits", 30.0, limits, own_metrics.LIMITS),
     Part("bills", 300.0, bills, (BILL_SPENT, BILL_COMPARED, BILL_UNEXPLAINED)),
 )

@@ -12,6 +12,7 @@ from functools import partial
 from django.db import DatabaseError, connections
 from redis.exceptions import RedisError
 
+from console import own_metrics
 from orbit.lib.metrics import Family, Kind, Names, Sample, Shelf, written
 from orbit.metrics import gauges, money, tasks
 from orbit.metrics.gauges import Part
@@ -51,7 +52,7 @@ COUNTED = {one.name: one for one in (*measures.FAMILIES, *tasks.FAMILIES)}
 def families() -> list[Family]:
     """Every metric that there is."""
     read = [family for part in PARTS for family in part.families]
-    return [*COUNTED.values(), *read, *OWN]
+    return [*COUNTED.values(), *read, *OWN, *own_metrics.MONTH]
 
 
 @dataclass

@@ -49,7 +49,7 @@ ORBIT_TRUSTED_PROXIES = env.integer("ORBIT_TRUSTED_PROXIES", 0, high=10)
 # Who may read /metrics: whoever sends this token, and whoever comes from one of these networks without a proxy in between.
 ORBIT_METRICS_TOKEN = env.text("ORBIT_METRICS_TOKEN")
 ORBIT_METRICS_ADDRESSES = env.networks("ORBIT_METRICS_ADDRESSES", "127.0.0.0/8,::1/128")
-# Organizations that have series of their own in /metrics; those that come later count as `other`.
+# Organizations that have series of their own in /metrics; those that come later count as `(other)`.
 ORBIT_METRICS_ORGANIZATIONS = env.integer("ORBIT_METRICS_ORGANIZATIONS", 100, high=10_000)
 # host:port pairs that provider accounts may point to although private; also permits http:// for them.
 ORBIT_PRIVATE_TARGETS = env.words("ORBIT_PRIVATE_TARGETS")

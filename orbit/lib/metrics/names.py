@@ -1,4 +1,4 @@
-"""Which organizations, models and the like have series of their own. What comes after the budget is spent counts as `other`.
+"""Which organizations, models and the like have series of their own. What comes after the budget is spent counts as `(other)`.
 
 The budget is the installation's, not one process's: a file that all append to says who came first.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-OTHER = "other"
+OTHER = "(other)"  # no name that anybody may choose
 WITHIN = 20  # models, limits and accounts of one organization
 
 
@@ -21,7 +21,7 @@ class Names:
         self._within: dict[tuple[str, str], dict[str, str]] = {}
 
     def organization(self, slug: str) -> str:
-        """The slug, or `other`."""
+        """The slug, or `(other)`."""
         found = self._known.get(slug)
         if found is None:
             found = self._known[slug] = self._claimed(slug)
