@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import lru_cache
 
 DIGITS = 12  # more calls than one bin of any sum will see
@@ -39,10 +39,21 @@ def written(histogram: int) -> str:
     return f"{kept}e{len(digits) - len(kept)}" if kept else "0"
 
 
-def counts(histogram: int) -> Iterator[int]:
-    while histogram:
-        histogram, count = divmod(histogram, BASE)
-        yield count
+def counts(histogram: int) -> list[int]:
+    """Of the bins from the lowest up; those above the last that has any are left out."""
+    first, found = _bins(histogram)
+    return [0] * first + found
+
+
+def _bins(histogram: int) -> tuple[int, list[int]]:
+    """The number of the lowest bin that has any, and the counts from there up: by digits, since to divide takes far longer."""
+    if not histogram:
+        return 0, []
+    digits = str(histogram)
+    first = (len(digits) - len(digits.rstrip("0"))) // DIGITS
+    digits = digits[: len(digits) - first * DIGITS]
+    digits = "0" * (-len(digits) % DIGITS) + digits
+    return first, [int(digits[at : at + DIGITS]) for at in range(len(digits) - DIGITS, -1, -DIGITS)]
 
 
 def total(histogram: int) -> int:
@@ -51,13 +62,21 @@ def total(histogram: int) -> int:
 
 def percentile(histogram: int, part: float) -> int | None:
     """By nearest rank, in milliseconds: right to within the width of its bin. None of nothing."""
-    whole = total(histogram)
-    rank, seen = max(1.0, part * whole), 0
-    for number, count in enumerate(counts(histogram)):
-        if count and seen + count >= rank:
-            return _inside(number, (rank - seen) / count)
+    return percentiles(histogram, (part,))[0]
+
+
+def percentiles(histogram: int, parts: Sequence[float]) -> list[int | None]:
+    """The same for several parts, which rise."""
+    if not histogram:
+        return [None] * len(parts)
+    first, bins = _bins(histogram)
+    whole, found, seen = sum(bins), list[int | None](), 0
+    ranks = [max(1.0, part * whole) for part in parts]
+    for number, count in enumerate(bins, first):
+        while count and len(found) < len(ranks) and seen + count >= ranks[len(found)]:
+            found.append(_inside(number, (ranks[len(found)] - seen) / count))
         seen += count
-    return None
+    return found + [None] * (len(ranks) - len(found))
 
 
 def _inside(number: int, share: float) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from orbit.lib import clock, money
+from django.db import connections
+
+from orbit.lib import access, clock, money
 from orbit.lib.errors import InputError
 from quotas import totals, usage
 from quotas.rollups import QUARTER, bucket_start
@@ -112,12 +114,22 @@ def names_of(by: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[UUID,
     if "project" in by:
         found.update(Project.objects.values_list("pk", "slug"))
     if "key" in by:
-        keys = ApiKey.objects.filter(pk__in={row["key"] for row in rows})
-        named = keys.values_list("pk", "project__slug", "name")
-        found.update({pk: f"{slug}/{name}" for pk, slug, name in named})
+        found.update(_keys_named_by({row["key"] for row in rows}))
     if "account" in by:
         found.update(ProviderAccount.objects.values_list("pk", "name"))
     return found
+
+
+_NAMES = """
+SELECT k.id, p.slug || '/' || k.name FROM tenants_apikey k JOIN tenants_project p ON p.id = k.project_id
+WHERE k.organization_id = %s AND k.id = ANY(%s)"""
+
+
+def _keys_named_by(ids: Collection[UUID | None]) -> dict[UUID, str]:
+    """Of up to ten thousand keys: as one array, which takes a fifth of what as many single values do."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(_NAMES, [access.organization_id(), [one for one in ids if one is not None]])
+        return dict(cursor.fetchall())
 
 
 def shown(value: Any, names: Mapping[UUID, str]) -> str | None:

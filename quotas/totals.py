@@ -18,11 +18,12 @@ SHOWN = (
     "requests", "refused", "failed", "input_tokens", "output_tokens", "cost_nano", "estimated_requests",
     "unpriced_requests",
 )  # fmt: skip
-TIMES = {
-    f"{name}_{word}_ms": (column, part)
+_PARTS = {"p50": 0.5, "p95": 0.95}
+_COLUMNS = {
+    column: tuple(f"{name}_{word}_ms" for word in _PARTS)
     for name, column in (("duration", "durations"), ("first_token", "first_tokens"))
-    for word, part in (("p50", 0.5), ("p95", 0.95))
 }
+TIMES = tuple(name for names in _COLUMNS.values() for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +96,8 @@ def unsaid(asked: Asked, rows: Sequence[Row]) -> list[Row]:
 
 def times(row: Row) -> dict[str, int | None]:
     """Percentiles of how long calls took and of when their first token came, in milliseconds."""
-    return {name: histogram.percentile(row[column], part) for name, (column, part) in TIMES.items()}
+    return {
+        name: time
+        for column, names in _COLUMNS.items()
+        for name, time in zip(names, histogram.percentiles(row[column], tuple(_PARTS.values())), strict=True)
+    }

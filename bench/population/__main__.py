@@ -41,6 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--until", type=datetime.fromisoformat, help="when the ninety days end (now)")
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where the servers keep it")
+    parser.add_argument("--rollups-only", action="store_true", help="leave the ledger empty: a few minutes")
     parser.add_argument("--measure", action="store_true", help="time pages on what is there")
     parser.add_argument("--rounds", type=int, default=20, help="how often each page is asked for (20)")
     parser.add_argument("--only", default="", metavar="TEXT", help="pages whose name contains this")
@@ -88,7 +89,7 @@ def _fill(options: argparse.Namespace, servers: Running) -> None:
     until = until.replace(minute=until.minute // 15 * 15, second=0, microsecond=0) + timedelta(minutes=15)
     assert servers.postgres is not None
     size = Size(options.organizations, options.keys, options.events, options.seed, until)
-    fill(servers.postgres.owner_url(), size, say)
+    fill(servers.postgres.owner_url(), size, say, ledger=not options.rollups_only)
 
 
 def _measure(options: argparse.Namespace) -> None:

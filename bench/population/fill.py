@@ -33,7 +33,8 @@ LIMITS = "organization_id, 'limit', starts_at, project_id, 'rpm', currency"
 Say = Callable[[str], None]
 
 
-def fill(owner_url: str, size: Size, say: Say) -> None:
+def fill(owner_url: str, size: Size, say: Say, *, ledger: bool = True) -> None:
+    """Without the ledger: what it was summed up to is there, and pages that read nothing else."""
     began = time.monotonic()
     with psycopg.connect(owner_url) as owner, not_forced(owner):
         if owner.execute("SELECT EXISTS (SELECT FROM tenants_organization)").fetchone() != (False,):
@@ -45,7 +46,7 @@ def fill(owner_url: str, size: Size, say: Say) -> None:
         owner.commit()
         say(f"{rows:,} keys, {time.monotonic() - began:.0f} s")
         _partitions(owner, plan)
-        traffic = Traffic(plan)
+        traffic = Traffic(plan, ledger)
         _events(owner, traffic, say)
         _sum_up(owner)
         _ends(owner, traffic)

@@ -106,10 +106,7 @@ def organizations() -> list[Organization]:
 def _of_organizations() -> Iterator[Page]:
     places = organizations()
     slugs = [one.slug for one in places]
-    calls = {
-        one.slug: Event.objects.filter(organization_id=one.pk, kind="call").order_by("-admitted_at")[:1][0]
-        for one in places
-    }
+    calls = {one.slug: call.pk for one in places if (call := _last_call(one)) is not None}
     for query in DASHBOARDS:
         yield Page(f"dashboard {query}".strip(), [f"/o/{slug}/{query}" for slug in slugs], slugs)
     for query in REPORTS:
@@ -119,11 +116,17 @@ def _of_organizations() -> Iterator[Page]:
     csv = "csv/?of=key&range=last-month"
     yield Page(f"dashboard {csv}", [f"/o/{slug}/{csv}" for slug in slugs], slugs)
     yield Page("members", [f"/o/{slug}/members/" for slug in slugs], slugs)
-    yield Page("a call", [f"/o/{slug}/calls/{calls[slug].pk}/" for slug in slugs], slugs)
+    if calls:
+        yield Page("a call", [f"/o/{slug}/calls/{pk}/" for slug, pk in calls.items()], list(calls))
     for name, query in CALLS.items():
         yield Page(f"calls: {name}", [f"/o/{slug}/calls/?{query}" for slug in slugs], slugs)
     yield Page("playground", [f"/o/{slug}/playground/" for slug in slugs], slugs)
     yield Page("organizations", ["/organizations/"], slugs[:1])
+
+
+def _last_call(organization: Organization) -> Event | None:
+    calls = Event.objects.filter(organization_id=organization.pk, kind="call").order_by("-admitted_at")
+    return next(iter(calls[:1]), None)
 
 
 def _of_api() -> Iterator[Page]:
@@ -165,7 +168,7 @@ def _terms() -> list[str]:
     first, *_ = organizations()
     key = ApiKey.objects.filter(organization_id=first.pk).order_by("pk")[1000:1001].first()
     key = key or ApiKey.objects.all()[0]
-    event = Event.objects.filter(organization_id=first.pk, kind="call").order_by("-admitted_at")[:1][0]
+    event = _last_call(first)
     person = Person.objects.order_by("-pk")[0]
     texts = [
         first.slug,
@@ -173,8 +176,7 @@ def _terms() -> list[str]:
         key.pk,
         key.name,
         key.hint,
-        event.pk,
-        event.request_id,
+        *((event.pk, event.request_id) if event else ()),
         person.email,
         "no such thing",
     ]

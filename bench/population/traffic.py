@@ -51,6 +51,7 @@ class Head:
 @dataclass
 class Traffic:
     plan: Plan
+    ledger: bool = True  # or the rollups alone, which are the same
     heads: dict[str, Head] = field(default_factory=dict)  # by organization id
     shards: dict[int, int] = field(default_factory=dict)
     uses: dict[str, tuple[str, str]] = field(default_factory=dict)  # by key id: when, and the organization
@@ -92,6 +93,8 @@ class Traffic:
         rollups = [
             "\t".join((*key[:1], at, *key[1:], *map(str, sums))) + "\n" for key, sums in buckets.items()
         ]
+        if not self.ledger:
+            return [], rollups
         return [self._line(place, event, detail) for _, place, event, detail in sent], rollups
 
     def _line(self, place: Place, event: dict[str, Any], detail: dict[str, Any]) -> str:

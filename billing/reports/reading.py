@@ -181,7 +181,7 @@ def _from_rollups(reader: _Reader) -> list[dict[str, Any]]:
     question = reader.question
     by = dimensions.columns(question.by)
     if _is_cut(question):
-        return sums.read(reader.asked(*by, order=question.order, most=question.most))
+        return sums.greatest(reader.asked(*by, order=question.order, most=question.most))
     asked = reader.asked(*by, most=MOST_ROWS + 1)
     rows = sums.read(asked)
     if asked.facet in facets.ENDLESS and len(rows) <= MOST_ROWS:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from console.figures.spans import Span, midnight
 from orbit.lib.errors import InputError
-from quotas import facets, outlook, sums, totals
+from quotas import facets, outlook, sums
 from quotas.outlook import HISTORY_DAYS, Outlook
 from quotas.reports import ids_of, names_of
 from quotas.rollups import QUARTER, bucket_start
@@ -142,7 +142,7 @@ def _places(span: Span) -> Iterator[tuple[datetime, datetime, Any, Any]]:
 def groups(asked: Asking, whole: Row, most: int | None = SHOWN) -> list[Group]:
     """The greatest by what they are ranked by, and the rest as one. Calls count under each of their tags."""
     by = asked.by
-    rows = _greatest(asked, most)
+    rows = sums.greatest(asked.sums(by, order=asked.ranked, most=most or MOST_ROWS))
     names = names_of([by], rows)
     found = [_group(by, row, names) for row in rows]
     if by == facets.TAG:
@@ -152,17 +152,6 @@ def groups(asked: Asking, whole: Row, most: int | None = SHOWN) -> list[Group]:
         label = "Others, and calls that name none" if by == facets.END_USER else "Others"
         found.append(Group(label, None, rest, rest=True))
     return found
-
-
-def _greatest(asked: Asking, most: int | None) -> list[Row]:
-    """Of keys there may be tens of thousands: the histograms of those alone are added up that are shown."""
-    wanted = asked.sums(asked.by, order=asked.ranked, most=most or MOST_ROWS)
-    if asked.by != "key" or most is None:
-        return sums.read(wanted)
-    keys = [row["key"] for row in sums.read(replace(wanted, figures=totals.SHOWN))]
-    if None in keys:
-        return sums.read(wanted)
-    return sums.read(replace(wanted, only={**wanted.only, "key_id": keys}))
 
 
 def reasons(asked: Asking, facet: str) -> list[Group]:
