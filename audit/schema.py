@@ -26,7 +26,7 @@ MEANINGS = {
     "call": "one admitted request, written when it ended",
     "correction": "what became known of a call after its event; counts are differences",
     "adjustment": "differences that a person settled",
-    "refusal": "requests of one key, limit and minute that were refused",
+    "refusal": "requests of one key, limit or code, and minute that were refused",
     "act": "a change by a person or a command",
 }
 

@@ -34,6 +34,7 @@ from console.figures import pages as figures
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
+from console.policies import try_text
 from console.prices import deciding as price_proposals
 from console.prices import pages as prices
 from console.prices import repricing
@@ -186,6 +187,7 @@ urlpatterns = [
     path("o/<slug:slug>/policies/<slug:policy>/", policies.policy_page, name="policy"),
     path("o/<slug:slug>/policies/<slug:policy>/edit/", policy_editor.edit_policy, name="edit_policy"),
     path("o/<slug:slug>/policies/<slug:policy>/compare/", policies.compare_page, name="compare_policy"),
+    path("o/<slug:slug>/policies/<slug:policy>/try/", try_text.try_text, name="try_text"),
     path("o/<slug:slug>/policies/<slug:policy>/rollback/", policies.rollback, name="rollback_policy"),
     path("o/<slug:slug>/policies/<slug:policy>/attach/", policies.attach, name="attach_policy"),
     path("o/<slug:slug>/policies/<slug:policy>/detach/", policies.detach, name="detach_policy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import Any, TypeAlias, cast
 from uuid import UUID
@@ -14,7 +15,8 @@ from rest_framework.views import APIView
 from dlp.policy import Inspecting
 from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
-from proxy import counting, forms, listing, objects, reads
+from orbit.lib.redis import StoreError, StoreUnavailable
+from proxy import counting, events, forms, listing, objects, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
 from proxy.asked_media import USUAL_MODELS
@@ -30,6 +32,8 @@ from proxy.surfaces.base import Surface
 from proxy.targets import resolve
 from proxy.throttles import LimitThrottle
 from quotas.engine import Stale
+
+logger = logging.getLogger(__name__)
 
 Outcome: TypeAlias = Reply | Streamed
 ROUNDS = 8  # newer snapshots that one request may meet
@@ -233,17 +237,34 @@ async def inspected(
     body: dict[str, Any],
     form: Form | None = None,
 ) -> Given:
-    """The body as its policy lets it leave; OrbitError where it does not."""
-    found: Given = await raw.runtime.inspector.request(
-        principal=principal,
-        policy=policy,
-        endpoint=endpoint,
-        body=body,
-        size=len(raw.body),
-        headers=raw.header_map,
-        form=form,
-    )
+    """The body as its policy lets it leave; OrbitError where it does not, which is counted."""
+    runtime = raw.runtime
+    try:
+        found: Given = await runtime.inspector.request(
+            principal=principal,
+            policy=policy,
+            endpoint=endpoint,
+            body=body,
+            size=len(raw.body),
+            headers=raw.header_map,
+            form=form,
+        )
+    except OrbitError as error:
+        await _count_refusal(runtime, principal, body.get("model"), error)
+        raise
     return found
+
+
+async def _count_refusal(runtime: Any, principal: Principal, model: Any, error: OrbitError) -> None:
+    """Told by the ledger like those of limits. Names of models are counted that the organization has, no others."""
+    organization = principal.organization
+    known = model if isinstance(model, str) and model in organization.models else None
+    try:
+        await runtime.engine.count_refusal(
+            organization.shard, error.code.value, events.refusal(principal, known)
+        )
+    except (StoreUnavailable, StoreError) as away:
+        logger.warning("a refusal is not counted: %s", away)
 
 
 async def renewed(raw: GatewayRequest) -> bool:

@@ -14,7 +14,7 @@ import orjson
 from orbit.lib.redis import Link, Script, StoreError, StoreUnavailable
 from quotas import keys
 from quotas.chain import Chain, Lease, Refusal, Standing, Unseeded
-from quotas.limits import Amounts, Limit
+from quotas.limits import SMOOTH_US, Amounts, Limit
 from quotas.packing import Argument
 from quotas.retargeting import Move
 
@@ -306,6 +306,12 @@ class Engine:
             if reply[0] != b"MORE":
                 return
             counters, limits = with_more(counters, limits, reply[2])
+
+    async def count_refusal(self, shard: int, code: str, caller: bytes) -> None:
+        """Counts a request that was refused before limits were asked. `caller` describes it, see reserve.lua."""
+        now_us = self.clock_us()
+        name = b"%d\n%b\n\n%b" % (now_us - now_us % SMOOTH_US["minute"], code.encode(), caller)
+        await self.link.at(shard).call("HINCRBY", keys.refused(shard), name, 1)
 
     async def settle(self, lease: Lease, *, used: Amounts, event: bytes) -> tuple[str, str]:
         """Replaces the reservation by what was used and appends the event. Safe to repeat.

@@ -85,7 +85,7 @@ class Findings:
     def _make_ours(self) -> Detector:
         with self.making:
             if self.detector is None:
-                self.detector = Detector(builtin.rules())
+                self.detector = builtin.detector()
             return self.detector
 
     def _own(self, own: Own) -> Detector:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
+from orbit.lib.store import client as client_of_store
+from quotas import keys
+from quotas.tasks import COLLECT
+from tests.audit.test_schema import faults
 from tests.conftest import MakeTenant
 from tests.proxy.conftest import ApiOf, Untouched
 from tests.proxy.personal.conftest import CARD, MAIL, PHONE, found, looking, rule
@@ -62,6 +67,24 @@ def test_blocked_request_is_refused_in_the_surfaces_shape_without_the_value(
     assert error["orbit"]["found"] == [{"type": "CREDIT_CARD", "place": "user", "count": 1}]
     assert "4111" not in answer.text
     untouched.check()
+
+
+def test_blocked_requests_are_counted_by_the_minute(
+    make_tenant: MakeTenant, provider: ProviderHandle, api_of: ApiOf
+) -> None:
+    tenant = looking(make_tenant, provider, rule("block", "CREDIT_CARD"))
+    for model in (GPT, GPT, "made-up-name"):
+        assert api_of(tenant).chat(model=model, messages=said(CARD)).status_code == 400
+    later_us = time.time_ns() // 1000 + 120_000_000
+    shard = tenant.shard
+    client_of_store().eval(COLLECT.source, 2, keys.refused(shard), keys.stream(shard), str(later_us))
+    refusals = tenant.events("refusal")
+    told = sorted((one.get("model", ""), one["count"], one["code"], one.get("limit")) for one in refusals)
+    assert sum(one[1] for one in told) == 3
+    assert {one[0] for one in told} == {"", GPT}
+    assert {one[2:] for one in told} == {("content_blocked", None)}
+    for event in refusals:
+        assert faults(event) == []
 
 
 def test_digest_is_the_same_for_a_value_in_all_calls(

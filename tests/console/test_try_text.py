@@ -1,0 +1,88 @@
+"""A text is tried against a policy's rules on a page, which keeps nothing of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tenants import services
+from tenants.schema import policy_document
+from tests.console.conftest import Tenant
+
+MAIL = "anna.smith@example.org"
+TEXT = f"I am {MAIL}, EMP-123456."
+
+
+@pytest.fixture
+def client(tenant: Tenant) -> Client:
+    return tenant.client()
+
+
+def looking(tenant: Tenant, *rules: dict[str, Any], name: str = "looking") -> str:
+    dlp = {"patterns": [{"name": "EMPLOYEE", "pattern": r"EMP-\d{6}"}], "rules": list(rules)}
+    document = policy_document({"dlp": dlp})
+    services.save_policy(organization_id=tenant.organization.pk, name=name, document=document, actor="test")
+    return f"{tenant.path}policies/{name}/try/"
+
+
+def rule(action: str, **more: Any) -> dict[str, Any]:
+    return {"types": ["*"], "action": action, **more}
+
+
+def tried(client: Client, path: str, text: str = TEXT, direction: str = "request") -> str:
+    answer = client.post(path, {"text": text, "direction": direction})
+    assert answer.status_code == 200
+    assert "no-store" in answer["cache-control"]
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [("mask", "<mark>[EMAIL_ADDRESS]</mark>, <mark>[EMPLOYEE]</mark>"), ("log", f"<mark>{MAIL}</mark>"), ("hash", "<mark>[EMAIL_ADDRESS#…]</mark>"), ("tokenize", "<mark>[EMAIL_ADDRESS_")],
+)  # fmt: skip
+def test_it_shows_what_goes_on_in_the_values_place(
+    tenant: Tenant, client: Client, action: str, words: str
+) -> None:
+    assert words in tried(client, looking(tenant, rule(action)))
+
+
+def test_it_says_that_the_request_is_refused(tenant: Tenant, client: Client) -> None:
+    path = looking(tenant, rule("block", direction="request"))
+    assert "The request is refused." in tried(client, path)
+    assert "Nothing found" in tried(client, path, direction="answer")
+
+
+def test_rules_in_shadow_are_told_of(tenant: Tenant, client: Client) -> None:
+    shown = tried(client, looking(tenant, rule("block", shadow=True)))
+    assert "only reported" in shown
+    assert "The request is refused." not in shown
+
+
+def test_a_text_that_is_too_long_is_not_tried(tenant: Tenant, client: Client) -> None:
+    shown = tried(client, looking(tenant, rule("mask")), "word " * 5_000)
+    assert "this page takes 20,000" in shown
+
+
+def test_markup_in_a_text_stays_text(tenant: Tenant, client: Client) -> None:
+    assert "<script>alert" not in tried(
+        client, looking(tenant, rule("mask")), f"<script>alert(1)</script> {MAIL}"
+    )
+
+
+def test_policy_without_rules_says_so_and_its_page_offers_nothing(tenant: Tenant, client: Client) -> None:
+    assert (
+        "has no rule about personal data"
+        in client.get(f"{tenant.path}policies/default/try/").content.decode()
+    )
+    assert "Try a text" not in client.get(f"{tenant.path}policies/default/").content.decode()
+    path = looking(tenant, rule("mask"))
+    assert "Try a text" in client.get(path.removesuffix("try/")).content.decode()
+
+
+def test_it_is_for_members_alone(tenant: Tenant, outsider: Client) -> None:
+    path = looking(tenant, rule("mask"))
+    assert outsider.get(path).status_code == 404
+    assert outsider.post(path, {"text": TEXT}).status_code == 404
+    assert Client().get(path).status_code == 302
