@@ -1,17 +1,22 @@
-"""`python -m bench.dlp`: how well the rules find what they should, and how long they take."""
+"""`python -m bench.dlp`: how well rules, and rules with the model, find what they should, and how long they take."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
-from bench.dlp import presidio, timing
+from bench.dlp import beside, presidio, times, timing
+from bench.dlp.beside import Find
 from bench.dlp.documents import TEMPLATES, Document, generated, templates
 from bench.dlp.score import Counts, Score, scored
 from dlp.detectors import builtin
 from dlp.detectors.engine import Hyperscan, Re2Set
 from dlp.detectors.scan import Detector
+from dlp.findings import Finding, combined
+from dlp.names import files
+from dlp.names.rampart import Rampart
 
 # What rules are made for. Names and addresses in running text are a model's matter.
 STRUCTURED = frozenset(
@@ -23,16 +28,35 @@ STRUCTURED = frozenset(
 def main() -> None:
     options = _options()
     detector = Detector(builtin.rules(), make=Re2Set if options.re2 else Hyperscan)
-    _say(f"Rules only, seed {options.seed}, prefilter {'RE2' if options.re2 else 'hyperscan'}.\n")
-    development: list[Document] = []
-    for name, documents in _sets(options):
-        kept = list(documents)
-        development = development or kept
-        score = scored(kept, lambda text: detector.scan(text).findings)
-        _say("\n".join(_table(name, score)))
-        if options.misses:
-            _say("\n".join(score.misses[: options.misses]))
-    _say("\n".join(_times(detector, [one.text for one in development], options.hostile)))
+    _say(f"Seed {options.seed}, prefilter {'RE2' if options.re2 else 'hyperscan'}.\n")
+    sets = {name: list(documents) for name, documents in _sets(options)}
+    with ExitStack() as stack:
+        for system, find in () if options.times else _systems(detector, stack):
+            _say(f"# {system}\n")
+            for name, documents in sets.items():
+                score = scored(documents, find)
+                _say("\n".join([*_table(name, score), *bars(score)]))
+                if options.misses:
+                    _say("\n".join(score.misses[: options.misses]) + "\n")
+    texts = [one.text for one in sets["development"]]
+    _say("\n".join(_times(detector, texts, options.hostile)))
+    _say("\n".join(times.lines(detector, texts)))
+
+
+def _systems(detector: Detector, stack: ExitStack) -> Iterator[tuple[str, Find]]:
+    yield "Rules", lambda text: detector.scan(text).findings
+    model = Rampart(files.folder())
+
+    def both(text: str) -> tuple[Finding, ...]:
+        return tuple(combined(detector.scan(text).findings, model.find(text, lambda: False)))
+
+    yield "Rules and model", both
+    other = beside.presidio()
+    if other is None:
+        _say("Presidio is not installed (python3 orbit/launcher/bootstrap.py presidio), so it is left out.\n")
+        return
+    stack.callback(other.close)
+    yield "Presidio, with a spaCy model for English", other.find
 
 
 def _options() -> argparse.Namespace:
@@ -40,13 +64,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=120, help="for each language (120)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--misses", type=int, default=0, metavar="N", help="show so many of what was missed or wrong in each set")  # fmt: skip
+    parser.add_argument("--times", action="store_true", help="only times and memory")
     parser.add_argument("--re2", action="store_true", help="with RE2's prefilter in the place of hyperscan's")
     parser.add_argument("--hostile", type=int, default=1_000_000, metavar="BYTES", help="size of the texts made to be slow; 0: none")  # fmt: skip
     return parser.parse_args()
 
 
 def _sets(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Document]]]:
-    for name in ("development", "held_out"):
+    for name in ("development", "names", "held_out"):
         found = templates(TEMPLATES / name)
         if found:
             yield name.replace("_", "-"), generated(found, options.documents, options.seed)
@@ -77,6 +102,28 @@ def _table(name: str, score: Score) -> list[str]:
     touched = score.touched / max(1, score.clean)
     lines += ["", f"Gold text masked: {masked:.1%}. Clean documents touched: {touched:.1%}.", ""]
     return lines
+
+
+def bars(score: Score) -> list[str]:
+    """What is asked of us (all types 0.89, structured ones and secrets 0.95 each, PERSON 0.72 in the worst language that the
+    model reads, a quarter of clean documents touched), and whether it is reached."""
+    people = {
+        one: counts.f1 for (kind, one), counts in score.by_both.items() if kind == "PERSON" and one != "ja"
+    }
+    structured = {kind: counts.f1 for kind, counts in score.by_kind.items() if kind in STRUCTURED}
+    touched = score.touched / max(1, score.clean)
+    bars = [("all types", score.total().f1, 0.89, score.total().f1 >= 0.89)]
+    if structured:
+        worst = min(structured, key=structured.__getitem__)
+        bars.append((f"worst structured type, {worst}", structured[worst], 0.95, structured[worst] >= 0.95))
+    if people:
+        worst = min(people, key=people.__getitem__)
+        bars.append((f"PERSON in the worst language, {worst}", people[worst], 0.72, people[worst] >= 0.72))
+    if score.clean:
+        bars.append(("clean documents touched, at most", touched, 0.25, touched <= 0.25))
+    lines = ["| bar | is | aim | |", "|---|---|---|---|"]
+    lines += [f"| {label} | {value:.3f} | {aim} | {'reached' if good else 'missed'} |" for label, value, aim, good in bars]  # fmt: skip
+    return [*lines, ""]
 
 
 def _row(name: str, counts: Counts, cells: Sequence[str]) -> str:

@@ -78,14 +78,14 @@ class Rampart:
 
 def _words(text: str, encoding: Any, shares: Any) -> Iterator[Word]:
     """Pieces of a word speak together."""
-    numbers = encoding.word_ids
+    numbers, places = encoding.word_ids, encoding.offsets  # each made anew when it is asked for
     start = 0
     for place in range(1, len(numbers) + 1):
         if place < len(numbers) and numbers[place] == numbers[start]:
             continue
         together = shares[start:place].mean(axis=0)
         best = int(together.argmax())
-        first, last = encoding.offsets[start][0], encoding.offsets[place - 1][1]
+        first, last = places[start][0], places[place - 1][1]
         while last < len(text) and unicodedata.combining(text[last]):  # accents, which the tokenizer drops
             last += 1
         yield Word(first, last, _PARTS[best], float(together[best]), float(together[_NAME]))

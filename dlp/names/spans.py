@@ -6,11 +6,12 @@ enough for a word with one, and one without counts only where nothing has capita
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dlp.findings import Finding
+from dlp.findings import Finding, combined
 from dlp.kinds import Kind
 
 
@@ -40,10 +41,12 @@ class Word:
 
 
 # Shares from which on words are a name: one alone, the best of several, each of several.
-ALONE = 0.8
-BEST = 0.1
-EACH = 0.03
-ADDRESS = 0.75
+ALONE = 0.9
+BEST = 0.05
+EACH = 0.01
+# Of the most likely street of an address, with a number and without.
+STREET = 0.75
+STREET_ALONE = 0.9
 # Small words inside of names, which are not always taken for a part of them.
 _PARTICLES = frozenset(
     ["al", "bin", "d'", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "el", "la", "le", "ten", "ter", "van", "von", "zu", "zum"]
@@ -51,6 +54,8 @@ _PARTICLES = frozenset(
 _INSIDE_NAMES = frozenset(["", "-", "‐", "'", "’", "."])
 _INSIDE_ADDRESSES = frozenset(["", ",", "-", ".", "/", "#", ";", "–", "·"])
 _LONGEST_GAP = 12
+_LONG_ENOUGH = 4
+_AROUND = 200  # characters of a line that are looked at
 _CODE = frozenset('()[]{}<>=_;|\\/"')
 
 
@@ -61,7 +66,16 @@ def findings(text: str, words: Iterable[Word]) -> list[Finding]:
         made = _name(text, run) if _is_name(run[0]) else _address(text, run)
         if made is not None:
             found.append(made)
-    return found
+    return combined(found, _again(text, found))
+
+
+def _again(text: str, found: Iterable[Finding]) -> Iterator[Finding]:
+    """A name stays one where the model does not see it the second time."""
+    scores = {one.value(text): one.score for one in found if one.kind == Kind.PERSON}
+    names = sorted((name for name in scores if len(name) >= _LONG_ENOUGH), key=len, reverse=True)
+    if names:
+        for match in re.finditer(rf"\b(?:{'|'.join(map(re.escape, names))})\b", text):
+            yield Finding(*match.span(), Kind.PERSON, scores[match[0]], "model.person")
 
 
 def _is_name(word: Word) -> bool:
@@ -87,7 +101,8 @@ def _may_be_of_a_name(text: str, word: Word) -> bool:
         return False
     if not value[0].islower():
         return True
-    line = text[text.rfind("\n", 0, word.start) + 1 :].partition("\n")[0]
+    around = text[max(0, word.start - _AROUND) : word.start].rpartition("\n")[2]
+    line = around + text[word.start : word.end + _AROUND].partition("\n")[0]
     return word.part is Part.NAME and line.islower() and not _CODE & set(line)
 
 
@@ -117,7 +132,9 @@ def _name(text: str, run: Sequence[Word]) -> Finding | None:
 def _address(text: str, run: Sequence[Word]) -> Finding | None:
     """With a street: a town alone is nobody's address."""
     streets = [word.score for word in run if word.part is Part.STREET and text[word.start].isalpha()]
-    if not streets or max(streets) < ADDRESS:
+    start, end = run[0].start, run[-1].end
+    numbered = any(map(str.isdigit, text[start:end]))
+    if max(streets, default=0) < (STREET if numbered else STREET_ALONE):
         return None
     score = sum(word.score for word in run) / len(run)
-    return Finding(run[0].start, run[-1].end, Kind.ADDRESS, round(max(score, 0.5), 4), "model.address")
+    return Finding(start, end, Kind.ADDRESS, round(max(score, 0.5), 4), "model.address")

@@ -7,6 +7,7 @@ import random
 import pytest
 from stdnum import luhn
 
+from bench.dlp.__main__ import bars
 from bench.dlp.documents import TEMPLATES, Document, Gold, filled_in, generated, templates
 from bench.dlp.people import COUNTRIES
 from bench.dlp.score import scored
@@ -57,6 +58,38 @@ def test_title_before_a_name_is_no_part_of_the_gold_span() -> None:
         "Dear Dr"
     )
     assert document.text[span.end :] == "!"
+
+
+def test_names_in_running_text_are_asked_for_in_nine_languages() -> None:
+    names = templates(TEMPLATES / "names")
+    assert len({one.language for one in names}) == 9
+    for language in sorted({one.language for one in names}):
+        own = [one for one in names if one.language == language]
+        assert sum(one.text.count("{{PERSON") for one in own) >= 8
+        assert sum(one.clean for one in own) >= 3
+    assert all("{{PERSON" not in one.text for one in names if one.clean)
+
+
+def test_bars_say_what_is_reached() -> None:
+    documents = [
+        Document("Ada", (Gold(0, 3, "PERSON"),), "en", "x"),
+        Document("Zoé", (Gold(0, 3, "PERSON"),), "fr", "x"),
+        Document("花子", (Gold(0, 2, "PERSON"),), "ja", "x"),
+        Document("a@b.cd", (Gold(0, 6, "EMAIL_ADDRESS"),), "en", "x"),
+        Document("clean", (), "en", "x"),
+    ]
+    found = {
+        "Ada": (Finding(0, 3, "PERSON", 0.9, "r"),),
+        "a@b.cd": (Finding(0, 6, "EMAIL_ADDRESS", 0.9, "r"),),
+        "clean": (Finding(0, 1, "PERSON", 0.9, "r"),),
+    }
+    lines = bars(scored(documents, lambda text: found.get(text, ())))
+    assert [line for line in lines if "reached" in line or "missed" in line] == [
+        "| all types | 0.571 | 0.89 | missed |",
+        "| worst structured type, EMAIL_ADDRESS | 1.000 | 0.95 | reached |",
+        "| PERSON in the worst language, fr | 0.000 | 0.72 | missed |",
+        "| clean documents touched, at most | 1.000 | 0.25 | missed |",
+    ]
 
 
 def test_half_of_a_span_of_the_same_kind_counts_as_found_and_the_rest_as_wrong() -> None:

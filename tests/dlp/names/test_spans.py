@@ -41,6 +41,13 @@ def test_one_word_alone_needs_more() -> None:
     assert _found("and Ada Oslo too", Ada=(Part.NAME, 0.3), Oslo=(Part.NAME, 0.2)) == [("PERSON", "Ada Oslo")]
 
 
+def test_name_that_was_found_once_is_found_again() -> None:
+    text = "Ask Grace Hopper. Why did Grace Hopper write to Grace Hoppers?"
+    words = [Word(4, 9, Part.NAME, 0.9, 0.9), Word(10, 16, Part.NAME, 0.9, 0.9)]
+    found = findings(text, words)
+    assert [(one.start, one.value(text)) for one in found] == [(4, "Grace Hopper"), (26, "Grace Hopper")]
+
+
 def test_small_letters_count_only_where_nothing_is_written_with_capitals() -> None:
     assert _found("the ward is Full", ward=_NAME) == []
     assert _found("values: list[float]", values=_NAME) == []
@@ -62,6 +69,11 @@ def test_address_has_a_street_and_takes_its_neighbours() -> None:
     text = "to 12 Maple Street,\nSpringfield 62704 today"
     assert _found(text, **parts) == [("ADDRESS", "12 Maple Street,\nSpringfield 62704")]
     assert _found("from Springfield 62704", **parts) == []
+    weak = (Part.STREET, 0.8)
+    assert _found("in place of the old one", place=weak) == []
+    assert _found("in Place 12 there", Place=weak, **{"12": (Part.BUILDING, 0.9)}) == [
+        ("ADDRESS", "Place 12")
+    ]
 
 
 def test_rules_win_every_overlap() -> None:
