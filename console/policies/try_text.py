@@ -19,7 +19,7 @@ from console.policies import reading
 from console.policies.draft import whole
 from dlp.detectors import builtin
 from dlp.detectors.scan import Detector
-from dlp.placeholders import Placeholders
+from dlp.placeholders import Placeholders, Taken
 from dlp.policy import Action, Decided, Direction, Inspecting, inspecting
 from tenants.models import Membership
 from tenants.rights import Right
@@ -85,14 +85,14 @@ def _tried(rules: Inspecting, text: str, direction: Direction) -> Mapping[str, A
 
 def _stretches(text: str, decided: list[Decided], direction: Direction) -> list[Shown]:
     made: list[Shown] = []
-    place, placeholders = 0, Placeholders(_KEY)
+    place, placeholders, taken = 0, Placeholders(_KEY), Taken(text)
     for one in decided:
         finding = one.finding
         instead = {
             Action.LOG: finding.value(text),
             Action.TOKENIZE: f"[{finding.kind}]"
             if direction is Direction.ANSWER
-            else placeholders.standing_for(finding.kind, finding.value(text), text),
+            else placeholders.standing_for(finding.kind, finding.value(text), taken),
             Action.HASH: f"[{finding.kind}#…]",
             Action.MASK: f"[{finding.kind}]",
             Action.BLOCK: f"[{finding.kind}]",

@@ -84,10 +84,11 @@ class Watched(Settler):
 async def end(lease: Lease, opened: dict[str, Any], journal: Journal, lines: int, finished: int) -> None:
     """What a worker does of a call whose provider has said its last; a byte to `finished` is the client's last."""
     nothing: Any = None
+    uncounted: Any = SimpleNamespace(ended=lambda *_, **__: None)
     link = RedisLink(settings.REDIS_URL, 5.0)
     await link.ping()
     supervisor = Supervisor()
-    settler = Watched(Engine(link, 30_000_000), supervisor, journal, nothing, nothing, nothing)
+    settler = Watched(Engine(link, 30_000_000), supervisor, journal, nothing, nothing, nothing, uncounted)
     settler.confirmed = asyncio.Event()
     admission: Any = SimpleNamespace(
         lease=lease,
@@ -96,7 +97,8 @@ async def end(lease: Lease, opened: dict[str, Any], journal: Journal, lines: int
         attempts=[],
         end=lambda: None,
         call=SimpleNamespace(
-            target=SimpleNamespace(rates=None), request=SimpleNamespace(started=time.monotonic())
+            target=SimpleNamespace(rates=None),
+            request=SimpleNamespace(started=time.monotonic(), inspection=None),
         ),
     )
     settler.open[lease.shard] = {lease.id: admission}
