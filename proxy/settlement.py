@@ -91,17 +91,6 @@ class Settler:
             content = self.contents.ended(admission, admission.copy)
             opened = {**opened, "detail": {**opened["detail"], "content": content}}
         seconds = time.monotonic() - admission.call.request.started
-        if not again:
-            self.measures.ended(
-                admission.call,
-                admission.attempts,
-                status=outcome.status,
-                code=outcome.code,
-                usage=usage,
-                cost_nano=cost,
-                seconds=seconds,
-                first_token_ms=outcome.first_token_ms,
-            )
         inspection = admission.call.request.inspection
         if inspection is not None and (told := inspection.told()):
             opened = {**opened, "detail": {**opened["detail"], "dlp": told}}
@@ -124,6 +113,17 @@ class Settler:
         self.journal.closed(lease.shard, lease.id, event)
         sent = self.engine.post_settlement(lease, used=used, event=event)
         sent.add_done_callback(lambda done: self._sent(done, lease, used, event))
+        if not again:
+            self.measures.ended(
+                admission.call,
+                admission.attempts,
+                status=outcome.status,
+                code=outcome.code,
+                usage=usage,
+                cost_nano=cost,
+                seconds=seconds,
+                first_token_ms=outcome.first_token_ms,
+            )
         if lease.local:
             self.shares.release(lease.id)
         return cost

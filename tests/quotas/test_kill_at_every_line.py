@@ -94,6 +94,7 @@ async def end(lease: Lease, opened: dict[str, Any], journal: Journal, lines: int
         lease=lease,
         opened=opened,
         copy=None,
+        over=False,
         attempts=[],
         end=lambda: None,
         call=SimpleNamespace(
