@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connections
 from redis import exceptions
 
+from audit.ledger import correction_id
 from audit.models import Event, ShardPosition
 from orbit.lib import access
 from orbit.lib.store import client, run_of, scan
@@ -83,12 +84,7 @@ def reopen(shard: int, journals: Path) -> None:
 def booked(organization_id: str, lease_id: str) -> Booked | None:
     """What the ledger says of a call; None when it has no event of it."""
     with access.scope(organization_id=UUID(organization_id)):
-        event = Event.objects.filter(event_id=UUID(lease_id), kind="call").first()
-        if event is None:
-            return None
-        amounts = Amounts(event.input_tokens or 0, event.output_tokens or 0, event.cost_nano or 0)
-        corrected = Event.objects.filter(corrects=UUID(lease_id)).exists()
-    return Booked(event.status == "lease_expired" and not corrected, amounts)
+        return in_ledger([lease_id]).get(str(UUID(lease_id)))
 
 
 def _drop_counters(shard: int) -> None:
@@ -192,16 +188,27 @@ def _unread(shard: int, position: str) -> set[str]:
 
 
 def in_ledger(ids: Iterable[str]) -> dict[str, Booked]:
-    """What the ledger says of these calls, of those that it has; in the scope of its writer."""
-    wanted = [UUID(one) for one in ids]
-    rows = Event.objects.filter(event_id__in=wanted, kind="call")
-    corrected = set(Event.objects.filter(corrects__in=wanted).values_list("corrects", flat=True))
-    return {
-        str(event_id): Booked(
-            status == "lease_expired" and event_id not in corrected,
-            Amounts(given or 0, made or 0, cost or 0),
-        )
-        for event_id, status, given, made, cost in rows.values_list(
+    """What the ledger says of these calls, of those that it has; in the scope of its writer or of their organization.
+
+    An adjustment does not tell how a call ended: a new price or the provider's bill keeps no late word out. Should the
+    bill have settled a lapsed call before the word comes, both are booked, and the next reconciliation shows the excess.
+    """
+    rows = list(
+        Event.objects.filter(event_id__in=[UUID(one) for one in ids], kind="call").values_list(
             "event_id", "status", "input_tokens", "output_tokens", "cost_nano"
         )
+    )
+    lapsed = _uncorrected([str(event_id) for event_id, status, *_ in rows if status == "lease_expired"])
+    return {
+        str(event_id): Booked(str(event_id) in lapsed, Amounts(given or 0, made or 0, cost or 0))
+        for event_id, _, given, made, cost in rows
     }
+
+
+def _uncorrected(lapsed: Sequence[str]) -> set[str]:
+    """Those of which nobody has told the end. Found by id: what an event corrects is in no index, and the ledger is long."""
+    corrections = {correction_id(one): one for one in lapsed}
+    if not corrections:
+        return set()
+    there = Event.objects.filter(event_id__in=list(corrections), kind="correction")
+    return set(lapsed) - {corrections[one] for one in there.values_list("event_id", flat=True)}
