@@ -31,10 +31,10 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time[1] * 1000000 + time[2],
 POSTPONE = """local time = redis.call('TIME')
 return redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000000 + time[2] + ARGV[2], ARGV[1])"""
 POSTPONED_US = 3_600_000_000
+# What a record raises that is not as we write them, and a store that refuses: see _is_of_record.
+BROKEN = (DataError, ResponseError, ValueError, LookupError, TypeError, AttributeError)
 REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY")  # for which redis-py has no class
 AT_ONCE = 500  # entries of a journal that are asked for
-# What a record raises that is not as we write them: it must keep nothing else back.
-BROKEN = (DataError, ValueError, LookupError, TypeError, AttributeError)
 SWEEP_BACK = timedelta(minutes=2)
 PRICE_BACK = timedelta(seconds=30)
 
@@ -68,17 +68,17 @@ def reap_shards(store: Any, shards: Sequence[int]) -> int:
 def _expired(store: Any, shard: int, member: bytes) -> int:
     try:
         return expire(store, shard, member.decode())
-    except BROKEN:
-        _postpone(store, shard, member)
-    except ResponseError as error:
+    except BROKEN as error:
         if not _is_of_record(error):
             raise
         _postpone(store, shard, member)
-    return 0
+        return 0
 
 
-def _is_of_record(error: ResponseError) -> bool:
-    """Whether a script stumbled over what it read, rather than the store over every command (MISCONF, READONLY, OOM, …)."""
+def _is_of_record(error: Exception) -> bool:
+    """Whether one of BROKEN is of what was read, rather than the store's over every command (MISCONF, READONLY, OOM, …)."""
+    if not isinstance(error, ResponseError):
+        return True
     said = str(error)
     return type(error) is ResponseError and (
         said.startswith("WRONGTYPE") or ("user_script" in said and not said.startswith(REFUSALS))
@@ -180,16 +180,10 @@ def _settle_for(store: Any, entry: Entry, closing: bytes) -> None:
     """For a worker that died before it could."""
     try:
         _end(store, entry.shard, entry.lease_id, "settle", closing)
-    except BROKEN:
-        _say_broken(entry)
-    except ResponseError as error:
+    except BROKEN as error:
         if not _is_of_record(error):
             raise
-        _say_broken(entry)
-
-
-def _say_broken(entry: Entry) -> None:
-    logger.exception("lease %s of shard %s cannot be settled", entry.lease_id, entry.shard)
+        logger.exception("lease %s of shard %s cannot be settled", entry.lease_id, entry.shard)
 
 
 @shared_task(name="quotas.tasks.collect_refusals", time_limit=60)
