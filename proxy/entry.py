@@ -62,9 +62,11 @@ async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) ->
     except ClientLeft:
         return
     except OrbitError as error:
+        runtime.measures.turned_away(None, error)
         outcome = surface.error_reply(error, str(request_id))
     except Exception:
         logger.exception("request %s failed", request_id)
+        runtime.measures.turned_away(None, INTERNAL)
         outcome = surface.error_reply(INTERNAL, str(request_id))
     if isinstance(outcome, Reply):
         await _send_reply(outcome, send)

@@ -47,7 +47,7 @@ COST = Family(
 REFUSALS = Family(
     "orbit_refusals_total",
     Kind.COUNTER,
-    "Requests that were turned away, by code, and by limit where one had no room. `(nobody)` sent no key that is known.",
+    "Requests that were turned away, by code, and by limit where one had no room. `(nobody)`: it had no known key, or was turned away before it was looked up.",
     ("organization", "code", "limit"),
 )
 DURATION = Family(
