@@ -106,7 +106,7 @@ def organizations() -> list[Organization]:
 def _of_organizations() -> Iterator[Page]:
     places = organizations()
     slugs = [one.slug for one in places]
-    calls = {one.slug: call.pk for one in places if (call := _last_call(one)) is not None}
+    calls = {one.slug: call.pk for one in places if (call := last_call(one)) is not None}
     for query in DASHBOARDS:
         yield Page(f"dashboard {query}".strip(), [f"/o/{slug}/{query}" for slug in slugs], slugs)
     for query in REPORTS:
@@ -124,7 +124,7 @@ def _of_organizations() -> Iterator[Page]:
     yield Page("organizations", ["/organizations/"], slugs[:1])
 
 
-def _last_call(organization: Organization) -> Event | None:
+def last_call(organization: Organization) -> Event | None:
     calls = Event.objects.filter(organization_id=organization.pk, kind="call").order_by("-admitted_at")
     return next(iter(calls[:1]), None)
 
@@ -168,7 +168,7 @@ def _terms() -> list[str]:
     first, *_ = organizations()
     key = ApiKey.objects.filter(organization_id=first.pk).order_by("pk")[1000:1001].first()
     key = key or ApiKey.objects.all()[0]
-    event = _last_call(first)
+    event = last_call(first)
     person = Person.objects.order_by("-pk")[0]
     texts = [
         first.slug,
