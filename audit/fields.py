@@ -202,7 +202,12 @@ FIELDS = (
     Field("duration_ms", CALLS, "From the request's body to its end.", COUNT),
     Field("first_token_ms", CALLS, "To the first byte of a stream.", COUNT),
     Field("count", REFUSAL, "How many requests were refused.", POSITIVE),
-    Field("limit", REFUSAL, "The limit that refused; absent where the policy refused what the request holds.", text(120)),
+    Field(
+        "limit",
+        REFUSAL,
+        "The limit that refused; absent where the policy refused what the request holds.",
+        text(120),
+    ),
     Field("prev_hash", KINDS, "The `hash` of the organization's event before it.", HASH),
     Field(
         "hash",
