@@ -110,7 +110,11 @@ def bars(score: Score) -> list[str]:
     people = {
         one: counts.f1 for (kind, one), counts in score.by_both.items() if kind == "PERSON" and one != "ja"
     }
-    structured = {kind: counts.f1 for kind, counts in score.by_kind.items() if kind in STRUCTURED}
+    structured = {
+        kind: counts.f1
+        for kind, counts in score.by_kind.items()
+        if kind in STRUCTURED and counts.found + counts.missed
+    }
     touched = score.touched / max(1, score.clean)
     bars = [("all types", score.total().f1, 0.89, score.total().f1 >= 0.89)]
     if structured:

@@ -135,8 +135,7 @@ class Installation:
         with self._terminal.step(f"Starting {self._options.workers} web workers and what works behind them"):
             numbers = range(1, self._options.workers + 1)
             workers = [supervisor.start(self._web(number, web), stage=_WEB) for number in numbers]
-            if self._options.names is not None:
-                supervisor.start(self._command("names", *self._options.names.arguments()), stage=_SIDE)
+            self._start_names(supervisor)
             if self._options.demo:
                 demo = self._start_demo(supervisor, directory)
             supervisor.wait(lambda: _ready(self._address, workers))
@@ -144,6 +143,10 @@ class Installation:
                 self._start_tasks(supervisor)
         url, elapsed_s = self._address.url, self._terminal.elapsed_s
         return banner.with_demo(url, elapsed_s, demo) if demo else banner.plain(url, elapsed_s)
+
+    def _start_names(self, supervisor: Supervisor) -> None:
+        if self._options.names is not None:
+            supervisor.start(self._command("names", *self._options.names.arguments()), stage=_SIDE)
 
     @property
     def _has_sinks(self) -> bool:

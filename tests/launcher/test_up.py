@@ -112,6 +112,15 @@ def test_sinks_are_checked_and_fed_where_there_is_a_file_of_them(
     assert found == ([("sinks", "check"), ("sinks", "run")] if file else [])
 
 
+@pytest.mark.parametrize("pool", [None, NamesPool(2, 9, Path("names.sock"))], ids=["no", "yes"])
+def test_workers_that_find_names_are_kept_where_they_are_wanted(
+    options: Options, pool: NamesPool | None
+) -> None:
+    recorder = Recorder()
+    Installation(replace(options, names=pool, web_only=True))._start_names(recorder)  # type: ignore[arg-type]
+    assert recorder.started == ([pool.arguments()] if pool else [])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
