@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from orbit.lib import access
@@ -51,7 +52,8 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
         count, damaged = count + more, [*damaged, *lost]
         more, lost = rewrap_data_keys(change.organization)
         count, damaged = count + more, [*damaged, *lost]
-        for _, (more, lost) in rewrapping.send(Organization, organization_id=organization_id):
+        answers: Any = rewrapping.send(Organization, organization_id=organization_id)
+        for _, (more, lost) in answers:
             count, damaged = count + more, [*damaged, *lost]
         if count:
             change.act("credentials.rewrap", change.organization.slug, None, {"credentials": count})
