@@ -52,8 +52,8 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
         count, damaged = count + more, [*damaged, *lost]
         more, lost = rewrap_data_keys(change.organization)
         count, damaged = count + more, [*damaged, *lost]
-        told: list[tuple[Any, Any]] = rewrapping.send(Organization, organization_id=organization_id)
-        for _, (more, lost) in told:
+        answers: Any = rewrapping.send(Organization, organization_id=organization_id)
+        for _, (more, lost) in answers:
             count, damaged = count + more, [*damaged, *lost]
         if count:
             change.act("credentials.rewrap", change.organization.slug, None, {"credentials": count})

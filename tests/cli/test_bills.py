@@ -12,7 +12,6 @@ import pytest
 from billing.models import BillException, Run
 from billing.reconcile import runs
 from orbit.cli import values
-from orbit.cli.commands import bills
 from orbit.cli.failures import Exit
 from orbit.lib import access
 from tenants import services
@@ -109,7 +108,7 @@ def test_a_run_that_fails_fails_the_command_that_waits(
         with access.scope(organization_id=organization.pk):
             Run.objects.update(state="failed", problem="the provider is away")
 
-    monkeypatch.setattr(bills.time, "sleep", fail)
+    monkeypatch.setattr("orbit.cli.commands.bills.time.sleep", fail)
     services.save_account(
         organization_id=organization.pk,
         actor="test",

@@ -37,8 +37,9 @@ def post(client: Client, tenant: Tenant, verb: str, text: str | None = BILL, **m
     if text is not None:
         given["file"] = SimpleUploadedFile("bill.csv", text.encode(), "text/csv")
     headers: Any = {name: value for name, value in more.items() if name.startswith("HTTP_")}
-    answer: HttpResponse = client.post(f"{tenant.path}reconciliation/import/{verb}/", given, **headers)
-    return answer
+    answer: Any = client.post(f"{tenant.path}reconciliation/import/{verb}/", given, **headers)
+    made: HttpResponse = answer
+    return made
 
 
 MAPPED = {
