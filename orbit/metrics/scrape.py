@@ -61,6 +61,7 @@ class _Read:
     samples: list[Sample] = field(default_factory=list)
     running: asyncio.Task[None] | None = None
     failed: bool = False
+    named: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -83,7 +84,8 @@ class Scrapes:
 
     def _refreshed(self, part: Part, named: list[str]) -> asyncio.Task[None] | None:
         state = self.read.setdefault(part.name, _Read())
-        if state.running is None and time.monotonic() - state.at >= part.fresh_s:
+        old = time.monotonic() - state.at >= part.fresh_s or state.named != named
+        if state.running is None and old:
             state.running = asyncio.create_task(
                 self._refresh(part, state, named), name=f"metrics {part.name}"
             )
@@ -92,7 +94,7 @@ class Scrapes:
     async def _refresh(self, part: Part, state: _Read, named: list[str]) -> None:
         try:
             state.samples = await asyncio.to_thread(partial(_closing, part, named))
-            state.at, state.failed = time.monotonic(), False
+            state.at, state.failed, state.named = time.monotonic(), False, named
         except (DatabaseError, RedisError, OSError) as error:
             state.failed = True
             logger.warning("metrics of %s cannot be read: %s", part.name, type(error).__name__)

@@ -93,5 +93,5 @@ def test_store_that_is_away_is_said(tenant: Tenant, monkeypatch: pytest.MonkeyPa
     def away(*_: Any) -> Any:
         raise StoreAway
 
-    monkeypatch.setattr(why.why, "told", away)
+    monkeypatch.setattr("proxy.why.told", away)
     assert why.AWAY in page(tenant.client(), tenant, request_id=str(uuid7()))

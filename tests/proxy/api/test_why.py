@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -16,7 +15,7 @@ DAILY = {"name": "daily", "meter": "requests", "per": "day", "limit": 1}
 READ = ["calls.read", "usage.read"]
 
 
-def ask(tenant: Tenant, scopes: list[str] = READ, organization: UUID | None = None, **query: Any) -> Any:
+def ask(tenant: Tenant, scopes: Any = READ, organization: Any = None, **query: Any) -> Any:
     return client_of(organization or tenant.id, scopes).get(f"/api/v1/organizations/{tenant.slug}/why", query)
 
 
