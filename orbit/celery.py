@@ -45,6 +45,11 @@ app.conf.update(
             "schedule": 10.0,
             "options": {"expires": 20},
         },
+        "open shards": {
+            "task": "quotas.tasks.open_shards",
+            "schedule": 10.0,
+            "options": {"expires": 20},
+        },
         "publish versions": {
             "task": "quotas.tasks.sweep_versions",
             "schedule": 1.0,

@@ -13,6 +13,7 @@ from celery import shared_task
 from django.conf import settings
 from redis.exceptions import DataError, RedisError, ResponseError
 
+from audit.models import ShardPosition
 from orbit.lib import access
 from orbit.lib.redis import Script
 from orbit.lib.store import client, each
@@ -148,6 +149,20 @@ def sweep_journals() -> int:
     for shard in sorted(lacking):
         recovery.reopen(shard, folder)
     return removed
+
+
+@shared_task(name="quotas.tasks.open_shards", time_limit=120)
+def open_shards() -> int:
+    """Rebuilds the shards that were closed, or lost by their store, and that nobody has called since; returns how many.
+
+    What only the journals of living workers have of them would else wait for the next call there.
+    """
+    with access.ledger():  # a shard of which the ledger has nothing has no organization
+        used = list(ShardPosition.objects.filter(shard_seq__gt=0).values_list("shard", flat=True))
+    epochs = each([(shard, ("HGET", keys.meta(shard), "epoch")) for shard in used])
+    closed = [shard for shard, epoch in zip(used, epochs, strict=True) if epoch is None]
+    folder = settings.ORBIT_DATA_DIR / "journals"
+    return sum(recovery.rebuild(shard, "", folder) for shard in closed)
 
 
 def _unbooked(known: Sequence[Entry], lacking: set[int]) -> int:

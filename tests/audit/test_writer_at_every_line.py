@@ -86,7 +86,7 @@ def send(feed: Feed) -> list[str]:
     return [settled["event_id"], lapsed["event_id"], str(ledger.correction_id(lapsed["event_id"]))]
 
 
-@pytest.mark.parametrize("stride", [97, pytest.param(7, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", [149, pytest.param(7, marks=pytest.mark.full)])
 @pytest.mark.parametrize("what", [die, lose_database])
 def test_any_line_of_a_batch_may_be_the_last(feed: Feed, what: Callable[[], None], stride: int) -> None:
     line, sent, over = 1, [str(row.event_id) for row in feed.rows()], False

@@ -33,7 +33,7 @@ from quotas.journal import Journal
 from quotas.limits import Amounts, Calendar, Limit
 from quotas.seeds import seed
 from quotas.status import standing
-from quotas.tasks import expire, sweep_journals
+from quotas.tasks import expire, open_shards, sweep_journals
 from tests.conftest import MakeTenant, Tenant
 
 HELD = Amounts(300, 500, 9_000)
@@ -398,6 +398,22 @@ def test_what_a_dead_worker_knew_of_a_lapsed_call_is_corrected_though_nobody_cal
     assert sweep_journals() == 0
     assert [one["cost_nano"] for one in fresh.events("correction")] == [900 - HELD.cost_nano]
     assert sweep_journals() == 1
+
+
+def test_what_a_store_lost_is_recorded_though_nobody_calls_again(fresh: Tenant, journals: Path) -> None:
+    """Its worker lives, and has heard the store confirm it."""
+    fresh.events()  # the shard has a history
+    journal, lost = Journal(journals), str(uuid7())
+    journal.closed(fresh.shard, lost, call(fresh, lost, "settled", Amounts(30, 50, 900)))
+    journal.confirmed(fresh.shard, lost, "7-0")
+    client().hdel(keys.meta(fresh.shard), "epoch")
+    assert open_shards() >= 1
+    opened = epoch(fresh)
+    assert opened
+    assert [one["event_id"] for one in fresh.events()] == [lost]
+    open_shards()
+    assert epoch(fresh) == opened
+    journal.close()
 
 
 def test_end_that_cannot_be_sent_for_a_dead_worker_keeps_no_other_back(fresh: Tenant, journals: Path) -> None:

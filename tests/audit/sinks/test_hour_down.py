@@ -50,7 +50,7 @@ def rss_mb(pid: int) -> float:
     return int(found[1]) / 1024
 
 
-SHOWN = ("forward", "google", "lines", "otlp", "webhook")
+SHOWN = ("forward", "google", "kafka", "lines", "otlp", "webhook")
 
 
 @pytest.mark.full
