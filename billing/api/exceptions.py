@@ -99,7 +99,7 @@ class ExceptionItem(_One, Changing):
         settling.assign(**self.where, exception_id=self.kwargs["exception"], **wanted)
 
 
-class Approval(Strict):
+class ExceptionApproval(Strict):
     changed_at = Text(
         max_length=40, help_text="the exception's own, as it was read: newer figures are not approved unseen"
     )
@@ -114,7 +114,7 @@ class Approve(_One, ActingOn):
     """Posts its adjustments to the ledger. Nobody approves what they proposed themselves, unless nobody else may."""
 
     scopes = {"POST": Right.RECONCILE_APPROVE}
-    shown, body = ExceptionShown, Approval
+    shown, body = ExceptionShown, ExceptionApproval
 
     def act(self, wanted: dict[str, Any]) -> Any:
         return settling.approve(**self.where, exception_id=self.kwargs["exception"], **wanted)
