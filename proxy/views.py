@@ -51,6 +51,8 @@ PERHAPS_OLD = frozenset(
         Code.BODY_TOO_LARGE,
         Code.CONTEXT_LENGTH_EXCEEDED,
         Code.REQUEST_EXCEEDS_LIMIT,
+        Code.CONTENT_BLOCKED,
+        Code.NOT_INSPECTED,
     }
 )
 NEGOTIATOR = DefaultContentNegotiation()  # which nobody asks

@@ -45,6 +45,10 @@ class Findings:
         """Whether nothing has to be compiled first."""
         return self.detector is not None and (policy.own is None or policy.own.digest in self.own)
 
+    def prepare(self, policy: Inspecting) -> None:
+        """Compiles what is not ready."""
+        self._detectors(policy)
+
     def of(
         self, policy: Inspecting, organization_id: str, text: str, label: str, direction: Direction
     ) -> Looked:

@@ -21,6 +21,7 @@ from dlp.policy import Direction, Inspecting
 from dlp.walk import Shape, Text, walked
 from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
+from proxy.calls import SESSIONS
 from proxy.context import Principal
 from proxy.forms import Form
 from proxy.personal.findings import Findings
@@ -37,7 +38,6 @@ SHAPES = {
 AT_ONCE = 2_000  # bytes of a body that is inspected in the event loop: a millisecond or two
 THREADS = 2
 GRACE_S = 0.1  # for a text that was begun in time
-SESSIONS = (b"x-orbit-session", b"x-claude-code-session-id")
 LATE, CAPPED = "deadline", "cap"
 
 
@@ -76,10 +76,12 @@ class Inspector:
         inspection = self.begin(principal, policy, _conversation(principal, body, headers))
         if not policy.requests:
             return Given(inspection, body, None, form)
+        if not self.findings.ready(policy):  # which is nothing that the request takes
+            await asyncio.get_running_loop().run_in_executor(self.threads, self.findings.prepare, policy)
         pass_ = _Pass(
             inspection, SHAPES.get(endpoint, Shape.EMBEDDINGS), time.monotonic() + policy.deadline_s
         )
-        if size <= AT_ONCE and self.findings.ready(policy):
+        if size <= AT_ONCE:
             made = pass_.through(body)
         else:
             found = await self._beside(pass_, body)

@@ -100,6 +100,8 @@ class Masking:
         except ValueError:
             self.missed(DEEP)
             return value
+        finally:
+            self.deadline = 0.0  # what comes later in the same stream has its own time
         return value if made is written else {**value, **made}
 
     def replaced(self, text: Text) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from dlp.placeholders import Placeholders
 from dlp.policy import inspecting
+from proxy.personal import ways
 from proxy.personal.answers import Rewriter, masked_object
 from proxy.personal.findings import Findings
 from proxy.personal.inspection import Inspection
@@ -111,6 +114,19 @@ def test_no_more_is_held_back_than_the_policy_says(spoken: str) -> None:
     made = way(hold_back=40)
     out = read(Rewriter(STREAMS[spoken](made)).feed(stream))
     assert len(text_of(out)) == len(said) - 40
+
+
+def test_a_stream_may_take_longer_than_a_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = way()
+    stream = written("responses", events("responses", ["hi"], [packed("anna.smith@example.org")]))
+    rewriter = Rewriter(STREAMS["responses"](made))
+    place = stream.index(b"event: response.function_call")
+    first = rewriter.feed(stream[:place])
+    later = time.monotonic() + 3_600
+    monkeypatch.setattr(ways, "time", SimpleNamespace(monotonic=lambda: later))
+    out = read(first + rewriter.feed(stream[place:]) + rewriter.feed(b""))
+    assert json.loads(arguments_of(out)) == json.loads(packed("[EMAIL_ADDRESS]"))
+    assert "uninspected" not in made.inspection.told()
 
 
 def test_values_of_the_request_pass_and_are_restored() -> None:

@@ -12,9 +12,11 @@ from orbit.demo.provider.process import ProviderHandle
 from orbit.lib.store import client as client_of_store
 from quotas import keys
 from quotas.tasks import COLLECT
+from tenants import services
+from tenants.schema import policy_document
 from tests.audit.test_schema import faults
 from tests.conftest import MakeTenant
-from tests.proxy.conftest import ApiOf, Untouched
+from tests.proxy.conftest import LIMITS, ApiOf, Untouched
 from tests.proxy.personal.conftest import CARD, MAIL, PHONE, found, looking, rule
 from tests.proxy.roads import ANTHROPIC, CLAUDE, GPT, ROADS, Road, travelling
 from tests.proxy.test_contents import await_stored, read
@@ -85,6 +87,20 @@ def test_blocked_requests_are_counted_by_the_minute(
     assert {one[2:] for one in told} == {("content_blocked", None)}
     for event in refusals:
         assert faults(event) == []
+
+
+def test_rule_that_is_taken_back_refuses_nobody_any_more(
+    make_tenant: MakeTenant, provider: ProviderHandle, api_of: ApiOf
+) -> None:
+    tenant = looking(make_tenant, provider, rule("block", "CREDIT_CARD"))
+    api = api_of(tenant)
+    assert api.chat(model=GPT, messages=said(CARD)).status_code == 400
+    document = policy_document({"limits": LIMITS})
+    services.save_policy(organization_id=tenant.id, name="default", document=document, actor="test")
+    assert api.chat(model=GPT, messages=said(CARD)).status_code == 200
+    document = policy_document({"limits": LIMITS, "dlp": {"rules": [rule("block", "CREDIT_CARD")]}})
+    services.save_policy(organization_id=tenant.id, name="default", document=document, actor="test")
+    assert api.chat(model=GPT, messages=said(CARD)).status_code == 400
 
 
 def test_digest_is_the_same_for_a_value_in_all_calls(
