@@ -75,7 +75,7 @@ MUTANTS = [
     ),
     mutant(
         "no-reaper", "the reaper is off", "quotas/tasks.py",
-        "        expire(store, shard, one.decode())\n", "        0\n", KILLED,
+        "        return expire(store, shard, member.decode())\n", "        return 0\n", KILLED,
     ),
     mutant(
         "no-tenant-filter", "the tenant filter is removed", "orbit/lib/access.py",

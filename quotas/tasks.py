@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from celery import shared_task
 from django.conf import settings
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import DataError, RedisError, ResponseError
 
 from orbit.lib import access
 from orbit.lib.redis import Script
@@ -28,6 +28,12 @@ logger = logging.getLogger(__name__)
 COLLECT = Script.load(LUA / "collect.lua")
 LAPSED = """local time = redis.call('TIME')
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time[1] * 1000000 + time[2], 'LIMIT', 0, 1000)"""
+POSTPONE = """local time = redis.call('TIME')
+return redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000000 + time[2] + ARGV[2], ARGV[1])"""
+POSTPONED_US = 3_600_000_000
+# What a record raises that is not as we write them, and a store that refuses: see _is_of_record.
+BROKEN = (DataError, ResponseError, ValueError, LookupError, TypeError, AttributeError)
+REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY")  # for which redis-py has no class
 AT_ONCE = 500  # entries of a journal that are asked for
 SWEEP_BACK = timedelta(minutes=2)
 PRICE_BACK = timedelta(seconds=30)
@@ -40,22 +46,49 @@ def reap() -> int:
 
 
 def reap_shards(store: Any, shards: Sequence[int]) -> int:
-    """One lease that cannot be ended keeps none of the others open."""
+    """One lease that cannot be ended keeps none of the others open; a store that refuses keeps only its own shards'.
+
+    Raises what a store refused, once for all of its leases, when all shards have had their turn.
+    """
     lapsed = each([(shard, ("EVAL", LAPSED, 1, keys.leases(shard))) for shard in shards])
-    return sum(
-        _expired(store, shard, one.decode())
-        for shard, due in zip(shards, lapsed, strict=True)
-        if not isinstance(due, RedisError)  # one server of a cluster is away
-        for one in due
+    ended, refusal = 0, None
+    for shard, due in zip(shards, lapsed, strict=True):
+        if isinstance(due, RedisError):  # one server of a cluster is away
+            continue
+        try:
+            for one in due:
+                ended += _expired(store, shard, one)
+        except ResponseError as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
+    return ended
+
+
+def _expired(store: Any, shard: int, member: bytes) -> int:
+    try:
+        return expire(store, shard, member.decode())
+    except BROKEN as error:
+        if not _is_of_record(error):
+            raise
+        _postpone(store, shard, member)
+        return 0
+
+
+def _is_of_record(error: Exception) -> bool:
+    """Whether one of BROKEN is of what was read, rather than the store's over every command (MISCONF, READONLY, OOM, …)."""
+    if not isinstance(error, ResponseError):
+        return True
+    said = str(error)
+    return type(error) is ResponseError and (
+        said.startswith("WRONGTYPE") or ("user_script" in said and not said.startswith(REFUSALS))
     )
 
 
-def _expired(store: Any, shard: int, lease_id: str) -> int:
-    try:
-        return expire(store, shard, lease_id)
-    except (ResponseError, ValueError, KeyError, IndexError):  # its record is not what RESERVE wrote
-        logger.exception("lease %s of shard %s cannot be ended", lease_id, shard)
-        return 0
+def _postpone(store: Any, shard: int, member: bytes) -> None:
+    """Out of the way of those behind it: its record is not what RESERVE wrote, and will not be the next time."""
+    logger.exception("lease %r of shard %s cannot be ended, and is tried again in an hour", member, shard)
+    store.eval(POSTPONE, 1, keys.leases(shard), member, POSTPONED_US)
 
 
 def expire(store: Any, shard: int, lease_id: str, now_us: str = "") -> int:

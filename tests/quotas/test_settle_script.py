@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import pytest
 from django.conf import settings
 from redis import Redis
 
@@ -11,7 +10,7 @@ from quotas import keys
 from quotas.chain import Lease
 from quotas.engine import Booked
 from quotas.limits import Amounts
-from quotas.tasks import expire, reap_shards
+from quotas.tasks import expire
 from tests.quotas.conftest import NOON, Bench
 
 
@@ -62,22 +61,6 @@ async def test_two_reapers_end_a_lease_once(bench: Bench) -> None:
     assert [lapse(bench, lease), lapse(bench, lease)] == [1, 0]
     assert await bench.figures(limit) == (70, 0, 0)
     assert len(await bench.events()) == 1
-
-
-async def test_lease_that_cannot_be_ended_keeps_no_other_open(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    limit = bench.limit("tokens", "day", 1_000)
-    lease = await bench.admitted(bench.chain(limit), Amounts(input_tokens=70), event=b"{}")
-    store = Redis.from_url(settings.REDIS_URL)
-    store.hset(keys.lease(bench.shard, "broken"), mapping={"a": "x", "s": "no JSON"})
-    store.zadd(keys.leases(bench.shard), {"broken": 0, lease.id: 1})
-    assert reap_shards(store, [bench.shard]) == 1
-    assert store.zrange(keys.leases(bench.shard), 0, -1) == [b"broken"]
-    store.delete(keys.lease(bench.shard, "broken"), keys.leases(bench.shard))
-    store.close()
-    assert await bench.figures(limit) == (70, 0, 0)
-    assert "lease broken of shard" in caplog.text
 
 
 async def test_reaper_leaves_a_live_lease_alone(bench: Bench) -> None:
