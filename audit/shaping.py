@@ -49,7 +49,8 @@ def of_outbox(acts: Iterable[OutboxEntry]) -> list[Shaped]:
 
 
 def of_act(event: Mapping[str, Any]) -> Row:
-    return fit(events.row(event), {})
+    """What the outbox has: acts, of which no policy says how long they are kept, and adjustments, kept as what they adjust."""
+    return fit(events.row(event), event if event.get("kind") == "adjustment" else {})
 
 
 def of_fields(fields: dict[bytes, bytes]) -> Row:

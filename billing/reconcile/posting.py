@@ -104,6 +104,7 @@ def _event(
         "currency": row.currency,
         **_of_key(one, names),
         **_inherited(original),
+        "retention": original.retention if original is not None else None,
         "detail": _detail(row, one, original, approved_by, reason),
     }
     return {name: value for name, value in made.items() if value is not None}

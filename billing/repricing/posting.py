@@ -110,6 +110,7 @@ def _entry(change: Change, one: Difference, reason: str) -> OutboxEntry:
         "admitted_at": rfc3339(used.admitted_at),
         "cost_nano": one.nano,
         "price_version": one.version,
+        "retention": row["retention"],
         **{name: row[name] for name in TAKEN if row[name] is not None},
         **{name: str(row[name]) for name in TAKEN_IDS if row[name] is not None},
         "detail": {"reason": reason, MARK: True, **_said(used.detail)},

@@ -18,7 +18,7 @@ AT_ONCE = 2_000
 COLUMNS = (
     "event_id", "kind", "corrects", "request_id", "admitted_at", "organization", "project_id", "project", "key_id", "key",
     "account_id", "account", "end_user", "surface", "endpoint", "model", "upstream_model", "status", "cost_nano",
-    "currency", "price_version", "detail", *TOKENS,
+    "currency", "price_version", "retention", "detail", *TOKENS,
 )  # fmt: skip
 MARK = "repriced"  # in the long tail of our own adjustments
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connections, transaction
 
 from audit import chain, retention
-from audit.models import DroppedMonth, Event, Skeleton
+from audit.models import DroppedMonth, Event, OutboxEntry, Skeleton
 from audit.retention import Leaf
 from orbit.lib import access
-from orbit.lib.clock import to_us
+from orbit.lib.clock import rfc3339, to_us
 from tests.audit.conftest import Feed
 
 NOW = datetime.now(UTC)
@@ -84,6 +85,17 @@ def test_correction_is_kept_as_long_as_what_it_corrects(feed: Feed) -> None:
     feed.send({**lapsed, "status": "settled", "retention": 30}, kind="late")
     feed.write()
     assert [(row.kind, row.retention) for row in feed.rows()[-2:]] == [("call", 90), ("correction", 90)]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(90, 90), (7, 400), (None, 400)])
+def test_adjustment_is_kept_as_it_asks(feed: Feed, settings: Any, asked: int | None, kept: int) -> None:
+    settings.ORBIT_RETENTION_DAYS = 400
+    adjusted = feed.call(kind="adjustment", corrects=str(uuid4()), admitted_at=rfc3339(NOW), retention=asked)
+    del adjusted["admitted_us"]
+    with access.scope(organization_id=feed.id):
+        OutboxEntry.objects.create(organization_id=feed.id, shard=feed.organization.shard, event=adjusted)
+    feed.write()
+    assert [(row.kind, row.retention) for row in feed.rows()[-1:]] == [("adjustment", kept)]
 
 
 def test_dropped_month_leaves_the_chain_whole(feed: Feed, gone: Leaf) -> None:

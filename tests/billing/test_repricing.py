@@ -105,7 +105,7 @@ def shop(feed: Feed) -> Shop:
 
 
 def test_the_difference_is_posted_beside_the_call(shop: Shop) -> None:
-    event = shop.call(1_000, 100)
+    event = shop.call(1_000, 100, retention=90)
     shop.feed.write()
     before = shop.cost()
     shop.agree(discount_percent=Decimal(10))
@@ -118,6 +118,7 @@ def test_the_difference_is_posted_beside_the_call(shop: Shop) -> None:
     assert adjustment.cost_nano == -before // 10
     assert (adjustment.admitted_at, adjustment.detail["reason"]) == (call.admitted_at, "contract of May")
     assert str(adjustment.price_version).startswith("contract#")
+    assert (call.retention, adjustment.retention) == (90, 90)
     assert shop.cost() == before - before // 10
     (act,) = [one for one in shop.events("act") if one.detail["action"] == "price.reprice"]
     assert act.detail["after"]["calls"] == 1

@@ -107,6 +107,16 @@ def test_posted_events_are_as_the_schema_says(make_trial: MakeTrial) -> None:
         assert event.detail["reason"] == "as billed"
 
 
+def test_adjustment_is_kept_as_long_as_its_call(make_trial: MakeTrial, settings: Any) -> None:
+    settings.ORBIT_RETENTION_DAYS = 90
+    trial = make_trial(each=1)
+    settings.ORBIT_RETENTION_DAYS = 400
+    trial.reconcile()
+    approve_all(trial)
+    kept = {(event.corrects is not None, event.retention) for event in adjustments(trial)}
+    assert kept == {(True, 90), (False, 400)}
+
+
 def test_who_approves_twice_posts_once(make_trial: MakeTrial) -> None:
     trial = make_trial(each=1)
     trial.reconcile()
