@@ -142,6 +142,7 @@ def save(request: HttpRequest, membership: Membership, account_id: UUID) -> Http
             name=account.name,
             credential=credential,
             usage_credential=_credential(given["usage_ref"], usage),
+            without_usage="drop_usage" in request.POST,
             **wanted,
         )
     except InputError as error:

@@ -224,6 +224,7 @@ class _Applied:
             **{
                 field: NewCredential(value=one.value or "", ref=one.ref or "") for field, one in given.items()
             },
+            without_usage=account.usage_credential is None and "usage_credential" in account.model_fields_set,
             actor=self._actor,
             by_operator=isinstance(self._actor, str) or self._actor.is_operator,
         )

@@ -67,7 +67,8 @@ class AccountBody(Strict):
     )
     usage_credential = CredentialBody(
         required=False,
-        help_text="by which usage and costs are read, an admin key of the provider; default: as `credential`",
+        allow_null=True,
+        help_text="by which usage and costs are read, an admin key of the provider; default: as `credential`; null: it is taken away",
     )
 
 
@@ -106,12 +107,14 @@ class AccountItem(Putting, Removing):
         given: dict[str, Any] = {
             field: services.NewCredential(**wanted.pop(field))
             for field in ("credential", "usage_credential")
-            if field in wanted
+            if wanted.get(field) is not None
         }
+        without_usage = "usage_credential" in wanted and wanted.pop("usage_credential") is None
         return services.save_account(
             **self.where,
             name=self.kwargs["account"],
             **given,
+            without_usage=without_usage,
             by_operator=self.caller.is_operator,
             **wanted,
         ).created

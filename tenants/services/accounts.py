@@ -48,11 +48,13 @@ def save_account(
     prices_as: str = "",
     credential: NewCredential | None = None,
     usage_credential: NewCredential | None = None,
+    without_usage: bool = False,
     by_operator: bool = False,
 ) -> Saved[ProviderAccount]:
     """`base_url` and `prices_as` are the kind's own where none is given and the kind has them.
 
-    Without `credential` the stored one is kept, unless kind or address change. The same holds for `usage_credential`.
+    Without `credential` the stored one is kept, unless kind or address change. The same holds for `usage_credential`,
+    which `without_usage` takes away.
 
     A reference must be inside of the organization's own part of a store, unless it is given `by_operator`, or is
     the one that the account has and its destination stays.
@@ -62,6 +64,8 @@ def save_account(
     given = {FIELD: credential, USAGE: usage_credential}
     for which, one in given.items():
         _check_credential(which, one)
+    if usage_credential is not None and without_usage:
+        raise InputError(USAGE, "is given and taken away at once", "do one of the two")
     with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
         account = ProviderAccount.objects.filter(name=name).first()
         created = account is None
@@ -79,7 +83,8 @@ def save_account(
             another = moved or (one is not None and one.ref != getattr(account, f"{which}_ref"))
             if one is not None and one.ref and another and not by_operator:
                 _check_belongs(which, one.ref, change.organization)
-            renewed += [which] if _renew_credential(account, which, one, void=moved) else []
+            void = moved or (which == USAGE and without_usage)
+            renewed += [which] if _renew_credential(account, which, one, void=void) else []
         if FIELD in renewed:
             account.credential_at = timezone.now() if _credential_shown(account, FIELD) else None
         if not created and not new and not renewed:

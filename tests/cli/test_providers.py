@@ -30,6 +30,16 @@ def test_operator_refers_to_a_variable(operator: Orbit, orbit: Orbit) -> None:
     assert operator(*save, "-o", slug).json["credential"]["ref"] == "env://OPENAI_API_KEY"
 
 
+def test_usage_credential_is_taken_away(operator: Orbit, orbit: Orbit) -> None:
+    slug = orbit("whoami", "--json").json["organization"]
+    save = ("accounts", "save", "main", "--kind", "openai", "--json", "-o", slug)
+    there = operator(*save, "--usage-ref", "env://OPENAI_ADMIN_KEY").json["usage_credential"]
+    assert there["ref"] == "env://OPENAI_ADMIN_KEY"
+    assert operator(*save).json["usage_credential"] == there
+    assert operator(*save, "--without-usage", "--usage-ref", "env://X").code == 2
+    assert operator(*save, "--without-usage").json["usage_credential"] is None
+
+
 def test_models_by_targets_or_by_file(orbit: Orbit, tmp_path: Path) -> None:
     orbit("accounts", "save", "main", "--kind", "openai", "--credential-stdin", stdin=CREDENTIAL)
     orbit("accounts", "save", "own", "--kind", "vllm", "--base-url", "https://llm.example.com/v1")

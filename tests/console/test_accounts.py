@@ -135,6 +135,23 @@ def test_a_new_credential_is_younger(tenant: Tenant, client: Client, account: Pr
     assert after > before
 
 
+def test_a_usage_credential_is_taken_away_where_the_box_is_ticked(
+    tenant: Tenant, client: Client, account: ProviderAccount
+) -> None:
+    path = f"{tenant.path}providers/{account.pk}/"
+    typed = {"kind": "openai", "base_url": account.base_url}
+    assert 'name="drop_usage"' not in client.get(f"{path}change/").content.decode()
+    client.post(f"{path}save/", typed | {"usage_secret": "sk-admin-5b1d0f7c2a9e4836"})
+    assert 'name="drop_usage"' in client.get(f"{path}change/").content.decode()
+    both = client.post(f"{path}save/", typed | {"usage_secret": "sk-admin-another", "drop_usage": "yes"})
+    assert (both.status_code, both.context["wrong"].path) == (400, "usage_secret")
+    assert "given and taken away at once" in both.content.decode()
+    client.post(f"{path}save/", typed)
+    assert _now(account).has_usage_credential
+    client.post(f"{path}save/", typed | {"drop_usage": "yes"})
+    assert (_now(account).has_usage_credential, _now(account).has_credential) == (False, True)
+
+
 def test_what_rests_and_what_failed_is_shown(
     tenant: Tenant, client: Client, account: ProviderAccount
 ) -> None:

@@ -29,8 +29,14 @@ def save_account(session: Session, given: dict[str, Any]) -> None:
         given["credential"] = {"value": secret_asked("Credential: ")}
     elif reference:
         given["credential"] = {"ref": reference}
-    if usage := given.pop("usage_ref", None):
-        given["usage_credential"] = {"ref": usage}
+    usage, without = given.pop("usage_ref", None), given.pop("without_usage", False)
+    if usage and without:
+        raise Failure(
+            "a usage credential is either referred to or taken away",
+            "Leave out --usage-ref or --without-usage.",
+        )
+    if usage or without:
+        given["usage_credential"] = {"ref": usage} if usage else None
     path = f"organizations/{segment(session.organization)}/provider-accounts/{segment(account)}"
     rows.show(session, session.client.ask("PUT", path, body=given).content)
 
@@ -70,6 +76,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
             Option("prices_as", "whose prices apply; left out: the kind's own"),
             Option("ref", "where its credential is kept, such as vault://…"),
             Option("usage_ref", "where the credential is kept that reads its usage and costs"),
+            Option("without_usage", "take that credential away", switch=True),
             Option("credential_stdin", "its credential is the first line of standard input", switch=True),
         ),
         of_organization=True,
