@@ -92,9 +92,8 @@ def set_contract_price(
     """What the organization pays from now on, or from `valid_from` on. Takes the place of the terms of the same
     provider, model, account and beginning. `rates` is a document as `rates_document` makes it.
 
-    PermissionDenied where members' prices take two people, and this one was not approved.
+    PermissionDenied where members' prices take two people, and a change was not approved.
     """
-    _require_two(actor, is_approved=is_approved)
     with changing(organization_id, actor, Right.PRICES_WRITE) as change:
         change.keep_ceiling()
         check_contract(
@@ -113,6 +112,7 @@ def set_contract_price(
         )
         if before is not None and not fields:
             return Saved(before, created=False)
+        _require_two(actor, is_approved=is_approved)
         if before is not None:
             _withdraw(before)
         row = ContractPrice.objects.create(

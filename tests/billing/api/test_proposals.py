@@ -149,6 +149,8 @@ def test_where_it_takes_two_no_member_agrees_alone(buying: Tenant, settings: Set
         proposals.approve_price(**where, actor=first, proposal_id=proposal.pk)
     proposals.approve_price(**where, actor=second, proposal_id=proposal.pk)
     (price,) = contracts(buying)
+    assert not set_contract_price(**where, actor=first, **terms).changed
+    assert contracts(buying) == [price]
     with pytest.raises(PermissionDenied, match="takes two"):
         withdraw_contract_price(**where, actor=first, price_id=price.pk)
     withdraw_contract_price(**where, actor="operator", price_id=price.pk)
