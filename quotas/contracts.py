@@ -30,6 +30,7 @@ from tenants.services.saved import Actor, Saved, changing
 CACHED = {"cached_input", "cache_write"}  # what providers may ask nothing for
 DEAREST = 10_000 * money.NANO  # far beyond any real price; a call's cost stays where counters are exact
 LARGEST_DISCOUNT = Decimal(100)
+LONGEST_SOURCE = 120
 SMALLEST_DISCOUNT = Decimal(-900)  # a surcharge: an uplift for a region, say
 
 
@@ -224,16 +225,22 @@ def add_price(
     source: str,
     actor: str,
 ) -> Price:
-    """A price of the book by an operator's hand, from now or a later time on, for every organization."""
+    """A price of the book by an operator's hand, from now or a later time on, for every organization.
+
+    InputError where it cannot be, or is there already.
+    """
     now = datetime.now(UTC)
     if valid_from is not None and valid_from < now:
         raise InputError("from", "must not be in the past", "what is charged already stays as it is")
     if source.startswith(prices.PACKAGE):
         raise InputError("source", f"must not begin with {prices.PACKAGE}", "name where the price is from")
+    if not 0 < len(source) <= LONGEST_SOURCE:
+        raise InputError("source", f"must have 1 to {LONGEST_SOURCE} characters")
+    named = {"provider": provider, "model": model, "valid_from": valid_from or now, "source": source}
     with transaction.atomic(using="default"):
-        row = Price.objects.create(
-            provider=provider, model=model, rates=dict(rates), valid_from=valid_from or now, source=source
-        )
+        if Price.objects.filter(**named).exists():
+            raise InputError("from", "has a price of the same source", "name another source or time")
+        row = Price.objects.create(rates=dict(rates), **named)
         tell({(provider, model)}, actor, {"version": row.version, "rates": row.rates})
     return row
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from orbit.lib import access
 from quotas.contracts import rates_document, set_contract_price
 from quotas.models import Price
+from tenants.models import Organization
 from tests.conftest import MakeTenant, Tenant
 from tests.tenants.conftest import Answer, run
 
@@ -129,6 +131,51 @@ def test_import_adds_all_or_nothing(model: str, tmp_path: Path) -> None:
     (shown,) = show(model)
     assert (shown["input"], shown["units"]) == ("1.00", {"web_searches": "5.00"})
     assert shown["version"].startswith("list of May#")
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ({"from": "2020-01-01T00:00:00Z"}, "line 2: from"),
+        ({"source": "genai-prices 9"}, "line 2: source"),
+        ({"source": "x" * 121}, "line 2: source"),
+        ({"from": "2031-01-01T00:00:00Z"}, "line 2: from"),  # as the first line
+    ],
+    ids=["past", "the package's", "long", "twice"],
+)
+def test_what_an_import_refuses_its_rehearsal_refuses(
+    model: str, tmp_path: Path, more: dict[str, str], where: str
+) -> None:
+    good = {"provider": "openai", "model": model, "input": "1.00", "output": "2.00", "source": "list of May"}
+    file = tmp_path / "prices.jsonl"
+    file.write_text(f"{json.dumps(good | {'from': '2031-01-01T00:00:00Z'})}\n{json.dumps(good | more)}\n")
+    for argv in (("--dry-run",), ()):
+        answer = prices("import", str(file), *argv)
+        assert (answer.code, where in answer.err) == (2, True), answer.err
+        assert show(model) == []
+
+
+def test_a_rehearsal_leaves_no_price_no_act_and_no_new_version(
+    model: str, make_tenant: MakeTenant, tmp_path: Path
+) -> None:
+    route = {"models": [{"alias": "own", "targets": [{"account": "demo", "model": model}]}]}
+    tenant = make_tenant(entry=route)
+    before = (tenant.events("act"), _version(tenant))
+    file = tmp_path / "prices.jsonl"
+    line = {"provider": "openai", "model": model, "input": "1.00", "output": "2.00", "source": "list of May"}
+    file.write_text(json.dumps(line))
+    (report,) = prices("import", str(file), "--dry-run").json["prices"]
+    assert (report["before"], report["after"]["input"]) == (None, "1.00")
+    assert show(model) == []
+    assert (tenant.events("act"), _version(tenant)) == before
+    prices("import", str(file))
+    assert [one["action"] for one in tenant.events("act")][-1] == "price.book"
+    assert _version(tenant) > before[1]
+
+
+def _version(tenant: Tenant) -> int:
+    with access.operator():
+        return Organization.objects.get(pk=tenant.id).version
 
 
 def test_seed_says_what_has_no_price_and_leaves_what_was_added_by_hand(

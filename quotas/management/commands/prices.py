@@ -125,10 +125,12 @@ class Command(OperatorCommand):
 
     def _import(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         new = importing.read(options["file"])
-        if options["dry_run"]:
-            return self._compared(new)
+        compared = self._compared(new) if options["dry_run"] else None
         with transaction.atomic(using="default"):
             versions = [one.add(ACTOR).version for one in new]
+            if compared is not None:
+                transaction.set_rollback(True, using="default")
+                return compared
         return {"versions": versions}, [f"Added {len(versions)} prices."]
 
     def _compared(self, new: list[importing.NewPrice]) -> tuple[dict[str, Any], list[str]]:
