@@ -92,6 +92,18 @@ def fill(feed: Feed) -> None:
         feed.send(event)
         if seeded.random() < 0.2:
             feed.send({**event, "status": "settled", "output_tokens": 7}, kind="late")
+    for at, calls in enumerate([1, -1, 3]):  # of a key, and of none
+        whose = keys[0] if at == 1 else (None, None)
+        adjustment = feed.call(
+            kind="adjustment",
+            admitted_us=int(MOMENTS[at].timestamp()) * 1_000_000,
+            project_id=whose[0],
+            key_id=whose[1],
+            status=None,
+            model="a",
+            detail={"calls": calls},
+        )
+        feed.send(adjustment)
     for at, code in enumerate(["rate_limited", "insufficient_quota", "~rate_limited"]):
         caller = {name: feed.call()[name] for name in ("organization_id", "organization", "key", "project")}
         caller |= {"project_id": keys[at][0], "key_id": keys[at][1], "model": "a"}
