@@ -101,6 +101,44 @@ def test_line_is_judged_by_what_it_says_however_it_is_written() -> None:
         assert verify_ledger.entry_of(changed, json.loads(changed)).computed != event["hash"]
 
 
+@pytest.mark.parametrize(
+    ("name", "with_more"),
+    [
+        ("seq", '"cost_nano":5,"seq"'),  # what the hash is of stands last, where most readers look
+        ("seq", '"seq":1,"cost_nano":5,"seq"'),
+        ("n", '"n":2,"n"'),
+        ("hash", '"h\\u0061sh":"x","hash"'),
+    ],
+)
+def test_line_that_can_be_read_in_two_ways_proves_nothing(tmp_path: Path, name: str, with_more: str) -> None:
+    told = {"a": {"n": 1}, "cost_nano": 9, "organization_id": "o", "prev_hash": verify_ledger.START, "seq": 1}
+    line = json.dumps({**told, "hash": verify_ledger.link(told)}, sort_keys=True, separators=(",", ":"))
+    file = tmp_path / "events.jsonl"
+    file.write_text(line + "\n")
+    assert list(verify_ledger.verify(file, [], [])[1].findings) == []
+    file.write_text(line.replace(f'"{name}"', with_more, 1) + "\n")
+    with pytest.raises(Unreadable, match="line 1: a name stands twice"):
+        verify_ledger.verify(file, [], [])
+
+
+def test_checkpoint_that_can_be_read_in_two_ways_is_none() -> None:
+    body = dict.fromkeys(("key", "root", "at", "previous"), "00") | {"number": 1, "organizations": 0}
+    line = json.dumps({"body": body, "heads": [], "signature": "00" * 64})
+    twice = line.replace('"number"', '"number": 2, "number"')
+
+    def said(text: str | bytes) -> set[str]:
+        return {one.code for one in verify_ledger.CheckpointReader(["00" * 32]).read([text]).findings}
+
+    assert "checkpoint_unreadable" not in said(line)
+    assert said(twice) == said(twice.encode()) == {"checkpoint_unreadable"}
+
+
+@pytest.mark.parametrize("line", ["", "{} {}", "[1", '{"seq": 1} x', "\ufeff{}"])
+def test_what_is_no_line_of_json_is_none(line: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of the JSON reader, whose words are not ours
+        verify_ledger.read(line)
+
+
 def test_hash_put_in_elsewhere_proves_nothing() -> None:
     told = {"a": {"n": 1}, "organization_id": "o", "prev_hash": "p", "seq": 1}
     found = verify_ledger.link(told)
