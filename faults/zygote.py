@@ -112,7 +112,7 @@ def _child(work: Callable[[], object]) -> int:
 
 def write_forever(longest_s: float) -> None:
     """The tasks of beat's schedule, more often. One that fails is tried again, as beat would."""
-    due = dict.fromkeys(app.conf.beat_schedule, 0.0)
+    due = _first(time.monotonic())
     while True:
         for name, entry in app.conf.beat_schedule.items():
             now = time.monotonic()
@@ -121,6 +121,14 @@ def write_forever(longest_s: float) -> None:
                 due[name] = now + (min(period / HASTE, longest_s) if isinstance(period, float) else NIGHTLY_S)
                 _attempt(app.tasks[entry["task"]])
         time.sleep(LOOK_S)
+
+
+def _first(now: float) -> dict[str, float]:
+    """When each is due first. A writer that has just replaced a killed one begins no night's work."""
+    return {
+        name: 0.0 if isinstance(entry["schedule"], float) else now + NIGHTLY_S
+        for name, entry in app.conf.beat_schedule.items()
+    }
 
 
 def _attempt(task: Callable[[], object]) -> None:
