@@ -26,6 +26,16 @@ START = "0" * 64
 SIGNED = b"orbit-checkpoint-v1\n"  # stands before what is signed, so that the signature is of nothing else
 INTERVAL_S = 300
 MODULUS = 2**256
+PLACE = {
+    "event_id",
+    "kind",
+    "organization_id",
+    "seq",
+    "admitted_at",
+    "dropped",
+    "prev_hash",
+    "hash",
+}  # what is left of an event
 MOST_FINDINGS = 20  # of one organization; the first is the one to look at
 
 Event = dict[str, Any]
@@ -612,7 +622,7 @@ def _stretch(chain: Chain, before: Head | None, head: Head, again: Any, found: A
 def entry_of(line: str, event: Event) -> Entry:
     """An event as it is exported, in such a line; one whose content was dropped has only its place."""
     try:
-        dropped = bool(event.get("dropped"))
+        dropped = bool(event.get("dropped")) and event.keys() <= PLACE
         return Entry(
             int(event["seq"]), event.get("event_id", ""), event["organization_id"], event["prev_hash"], event["hash"],
             "" if dropped else link_of_line(line, event), event.get("recorded_at", ""),

@@ -139,6 +139,24 @@ def test_what_is_no_line_of_json_is_none(line: str) -> None:
         verify_ledger.read(line)
 
 
+def test_content_is_judged_also_where_a_line_says_that_it_was_dropped() -> None:
+    left = {
+        "event_id": "e",
+        "kind": "call",
+        "organization_id": "o",
+        "seq": 1,
+        "admitted_at": "t",
+        "dropped": True,
+    }
+    chained = {"prev_hash": verify_ledger.START, "hash": "f" * 64}
+    for event, judged in ((left, False), ({**left, "cost_nano": 5}, True)):
+        entry = verify_ledger.entry_of("", {**event, **chained})
+        assert bool(entry.computed) == judged
+    told = {**left, **chained, "cost_nano": 5}  # as an event may say it that has all of its content
+    told["hash"] = verify_ledger.link(told)
+    assert verify_ledger.entry_of("", told).computed == told["hash"]
+
+
 def test_hash_put_in_elsewhere_proves_nothing() -> None:
     told = {"a": {"n": 1}, "organization_id": "o", "prev_hash": "p", "seq": 1}
     found = verify_ledger.link(told)
