@@ -93,12 +93,12 @@ def fill(feed: Feed) -> None:
         if seeded.random() < 0.2:
             feed.send({**event, "status": "settled", "output_tokens": 7}, kind="late")
     for at, calls in enumerate([1, -1, 3]):  # of a key, and of none
-        project, key = keys[0] if at == 1 else (None, None)
+        whose = keys[0] if at == 1 else (None, None)
         adjustment = feed.call(
             kind="adjustment",
             admitted_us=int(MOMENTS[at].timestamp()) * 1_000_000,
-            project_id=project,
-            key_id=key,
+            project_id=whose[0],
+            key_id=whose[1],
             status=None,
             model="a",
             detail={"calls": calls},

@@ -35,7 +35,12 @@ def acts(organization: Organization) -> list[dict[str, Any]]:
 @pytest.fixture
 def account(organization: Organization) -> dict[str, Any]:
     """What saves it."""
-    where = {"organization_id": organization.pk, "name": "main", "kind": "openai", "actor": "test"}
+    where: dict[str, Any] = {
+        "organization_id": organization.pk,
+        "name": "main",
+        "kind": "openai",
+        "actor": "test",
+    }
     save_account(
         **where,
         credential=NewCredential(value=SECRET),
