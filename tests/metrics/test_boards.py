@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 from audit.sinks.models import Sink
 from console import pulse
 from orbit.lib import access
+from orbit.lib.ids import uuid7
 from orbit.metrics import boards
 from orbit.metrics.scrape import families
 from orbit.metrics.tasks import TaskMeasures
@@ -25,6 +27,7 @@ from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway, running_gateway
 from tests.metrics.prometheus import Server, needs_prometheus, running_prometheus
 from tests.proxy.conftest import Api, hello
+from tests.rollups import plant
 
 LIMITS = [
     {"name": "daily", "meter": "requests", "per": "day", "limit": 1000},
@@ -129,6 +132,8 @@ def test_every_panel_has_data_of_a_running_gateway(
 ) -> None:
     settings.ORBIT_DATA_DIR = tmp_path / "orbit"
     tenant = make_tenant(limits=LIMITS)
+    # bills are compared up to yesterday
+    plant(tenant.id, datetime.now(UTC) - timedelta(days=2), uuid7(), uuid7(), cost_nano=5_000_000)
     own = {"ORBIT_DATA_DIR": str(settings.ORBIT_DATA_DIR)}
     with running_gateway(workers=2, environment=own) as gateway, surroundings() as run_a_task:
         work(gateway, tenant)
