@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -108,7 +109,7 @@ def test_a_run_that_fails_fails_the_command_that_waits(
         with access.scope(organization_id=organization.pk):
             Run.objects.update(state="failed", problem="the provider is away")
 
-    monkeypatch.setattr("orbit.cli.commands.bills.time.sleep", fail)
+    monkeypatch.setattr("orbit.cli.commands.bills.time", SimpleNamespace(sleep=fail))
     services.save_account(
         organization_id=organization.pk,
         actor="test",
