@@ -143,7 +143,7 @@ def approve(request: HttpRequest, membership: Membership, exception_id: UUID) ->
         request,
         membership,
         exception_id,
-        lambda given: settling.approve(**given, **typed(request, "reason", "changed_at")),
+        lambda given: settling.approve(**(given | typed(request, "reason", "changed_at"))),
         "Approved. The adjustments are on their way to the ledger, and figures follow within seconds.",
     )
 
