@@ -108,7 +108,7 @@ def test_every_package_has_its_reason() -> None:
     reasons = _text("docs/decisions/0001-dependencies.md")
     asked = {
         line.split("#")[0].strip()
-        for name in ("base", "dev", "clients")
+        for name in ("base", "dev", "clients", "names", "presidio")
         for line in _text(f"requirements/{name}.in").splitlines()
         if line.split("#")[0].strip() and not line.startswith("-")
     }

@@ -24,7 +24,7 @@ class Noted(Setup):
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
-    for name in ("base", "dev"):
+    for name in ("base", "dev", "names"):
         (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1\n")
     return tmp_path
 
@@ -76,6 +76,14 @@ def test_changed_requirements_are_installed(project: Path) -> None:
 
 def test_packages_for_tests_cover_running_and_not_the_reverse(project: Path) -> None:
     assert [_installs(project, "run"), _installs(project, "test"), _installs(project, "run")] == [1, 1, 0]
+
+
+def test_model_is_added_to_what_is_there_and_again_after_it_was_made_anew(project: Path) -> None:
+    with pytest.raises(SetupError, match="Run `make setup` first"):
+        _installs(project, "names")
+    assert [_installs(project, kind) for kind in ("test", "names", "names", "test", "run")] == [1, 1, 0, 0, 0]
+    (project / "requirements" / "base.txt").write_text("base==2\n")
+    assert [_installs(project, kind) for kind in ("test", "names", "names")] == [1, 1, 0]
 
 
 def test_command_starts_this_project_wherever_it_is_called_from(tmp_path: Path) -> None:
