@@ -47,7 +47,12 @@ def given_of(content: dict[str, Any]) -> dict[str, str]:
 
 
 def test_form_that_was_not_touched_changes_nothing() -> None:
-    for content in ({}, {"dlp": []}, {"dlp": {"rules": [RULE], "allow": [{"value": "a@b.example"}]}}):
+    some: list[dict[str, Any]] = [
+        {},
+        {"dlp": []},
+        {"dlp": {"rules": [RULE], "allow": [{"value": "a@b.example"}]}},
+    ]
+    for content in some:
         expected = {name: value for name, value in content.items() if value}
         assert form.merged(content, content, given_of(content)) == expected
 
