@@ -67,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: needs a Chromium")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's own answer
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     # one more than there are cores: much of a test is waiting for a server
     return min((os.cpu_count() or 2) + 1, _MAX_WORKERS)
