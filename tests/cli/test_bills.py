@@ -18,6 +18,7 @@ from orbit.lib import access
 from tenants import services
 from tenants.models import Organization
 from tests.cli.conftest import MakeKey, Orbit
+from tests.console.conftest import make_person
 
 DAY = datetime(2026, 11, 3, tzinfo=UTC).date()
 CSV = "Date,Model,In,Out,Cost\n2026-11-03,llama-3,1000,500,1.25\n"
@@ -70,9 +71,10 @@ def test_exceptions_are_listed_given_to_somebody_and_settled(
     listed = orbit("reconciliation", "exceptions", "--state", "proposed").out
     assert (first in listed, second in listed, third in listed) == (True, True, False)
     assert orbit("reconciliation", "show", first, "--json").json["amount"] == "1.00"
-    asked = orbit("reconciliation", "approve", first)
+    seen = ("--changed-at", orbit("reconciliation", "show", first, "--json").json["changed_at"])
+    asked = orbit("reconciliation", "approve", first, *seen)
     assert asked.code == Exit.BAD_INPUT  # nobody is there to be asked
-    done = orbit("reconciliation", "approve", first, "--reason", "as billed", "--yes", "--json").json
+    done = orbit("reconciliation", "approve", first, *seen, "--reason", "as billed", "--yes", "--json").json
     assert (done["state"], done["reason"]) == ("approved", "as billed")
     assert orbit("reconciliation", "reject", second, "--reason", "no", "--json").json["state"] == "rejected"
     assert orbit("reconciliation", "close", third, "--reason", "ours", "--json").json["state"] == "closed"
@@ -129,15 +131,21 @@ def test_an_account_is_configured(orbit: Orbit, account: str) -> None:
     assert "key_1, key_2" in orbit("reconciliation", "settings", account).out
 
 
-def test_a_price_is_tried_proposed_and_approved_by_another_key(
-    orbit: Orbit, account: str, url: str, make_key: MakeKey
+def test_a_price_is_tried_proposed_and_approved_by_another_person(
+    orbit: Orbit, organization: Organization, account: str, url: str, make_key: MakeKey
 ) -> None:
     terms = ("--provider", "vllm", "--model", "llama*", "--discount-percent", "12.5")
     assert orbit("contracts", "preview", *terms, "--json").json["posted"] is None
     made = orbit("proposals", "make", *terms, "--source", "contract of May", "--json").json
     own = orbit("proposals", "approve", made["id"])
     assert own.code == Exit.NOT_ALLOWED
-    other = Orbit(orbit.home, {"ORBIT_URL": url, "ORBIT_MANAGEMENT_KEY": make_key()})
+    nobodys = Orbit(orbit.home, {"ORBIT_URL": url, "ORBIT_MANAGEMENT_KEY": make_key()})
+    assert nobodys("proposals", "approve", made["id"]).code == Exit.NOT_ALLOWED
+    where: dict[str, Any] = {"organization_id": organization.pk}
+    member = services.add_member(**where, actor="test", person=make_person(), role="finance").row
+    scopes = ["usage.read", "prices.write"]
+    _, key = services.issue_management_key(**where, name="own", scopes=scopes, actor=member, own=True)
+    other = Orbit(orbit.home, {"ORBIT_URL": url, "ORBIT_MANAGEMENT_KEY": key})
     assert other("proposals", "approve", made["id"], "--json").json["state"] == "approved"
     assert "12.5" in orbit("contracts", "list").out
     second = orbit("proposals", "make", *terms, "--json").json

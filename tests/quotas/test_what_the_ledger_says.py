@@ -92,7 +92,7 @@ def test_what_is_looked_up_takes_no_walk_through_the_ledger(feed: Feed) -> None:
             seen.append(looked_at(cursor.fetchone()[0][0]["Plan"]))
         transaction.set_rollback(True, using="ledger")
     assert len(seen) == 2
-    assert max(seen) < MANY / 100
+    assert max(seen) < MANY / 10
 
 
 def looked_at(plan: dict[str, Any]) -> int:

@@ -70,6 +70,8 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "policy": _same("default"),
     "request_id": _ids("tenants.policyrequest"),
     "exception_id": _ids("billing.billexception"),
+    "price_id": _ids("quotas.contractprice"),
+    "proposal_id": _ids("billing.priceproposal"),
     "view_id": _ids("billing.reportview"),
     "alert_id": _ids("billing.alert"),
     "export_id": _ids("audit.export"),

@@ -141,7 +141,8 @@ COMMANDS: tuple[AnyCommand, ...] = (
         (Option("owner", "a member's address; '': nobody's", required=True),),
     ),
     Command(
-        "reconciliation approve", "post an exception's adjustments to the ledger", "POST", _EXCEPTION + "/approve", (REASON,),
+        "reconciliation approve", "post an exception's adjustments to the ledger", "POST", _EXCEPTION + "/approve",
+        (Option("changed_at", "as `reconciliation show` tells it: what was looked at is what is approved", required=True), REASON),
         asks="Post the adjustments of the exception {exception} to the ledger of {organization}?",
     ),
     Command("reconciliation reject", "leave the ledger as it is", "POST", _EXCEPTION + "/reject", (WHY,)),
