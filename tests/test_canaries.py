@@ -21,6 +21,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.urls.converters import IntConverter
 from psycopg import sql
 
 from audit.models import Content
@@ -179,7 +180,10 @@ def look_at_pages(search: Search, planted: Planted) -> None:
     for page in PAGES:
         if page.name == "call_content":
             continue  # it is for this
-        given: dict[str, Any] = dict.fromkeys(page.pattern.converters, planted.tenant.id)
+        given: dict[str, Any] = {
+            name: 1 if isinstance(kind, IntConverter) else planted.tenant.id
+            for name, kind in page.pattern.converters.items()
+        }
         given |= {"slug": planted.tenant.slug} | ({"event_id": event_id} if "event_id" in given else {})
         address = reverse(page.name, kwargs=given)
         for answer in (client.get(address), client.post(address, {})):
