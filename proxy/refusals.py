@@ -5,7 +5,6 @@ Notes leave in batches, are bounded for each organization, and are lost rather t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -74,11 +73,6 @@ class Notes:
             some = self.waiting[place] = []
         if len(some) < AT_ONCE:
             some.append(_written(principal, request_id, endpoint, model, error))
-
-    async def send_forever(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await self.send()
 
     async def send(self) -> None:
         """What the store does not take now is gone; while it is away, what waits stays as it is."""

@@ -22,12 +22,13 @@ from proxy.learning import Outputs
 from proxy.measures import FAMILIES, Measures
 from proxy.personal.requests import Inspector
 from proxy.pipeline import Pipeline
+from proxy.refusals import EVERY_S as NOTE_S
 from proxy.refusals import Notes
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.storing import Contents
 from proxy.supervisor import Supervisor, forever
-from proxy.telling import Telling
+from proxy.telling import TICK_S, Telling
 from proxy.trail import Marks, Trail
 from proxy.upstream import Upstream
 from proxy.watch import Watch
@@ -111,11 +112,11 @@ def start() -> Runtime:
                 ("trim", partial(_trim, journal, engine, snapshots), TRIM_S),
                 ("health", partial(health.exchange, store), TELL_S),
                 ("secret stores", partial(_stay_logged_in, snapshots.credentials), RENEW_S),
+                ("refusals", refusals.send, NOTE_S),
+                ("metrics", telling.look, TICK_S),
             )
         ),
         asyncio.create_task(contents.write_forever(), name="contents"),
-        asyncio.create_task(refusals.send_forever(), name="refusals"),
-        asyncio.create_task(telling.forever(), name="metrics"),
     ]
     return Runtime(
         link=store,

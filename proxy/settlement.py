@@ -113,6 +113,8 @@ class Settler:
         self.journal.closed(lease.shard, lease.id, event)
         sent = self.engine.post_settlement(lease, used=used, event=event)
         sent.add_done_callback(lambda done: self._sent(done, lease, used, event))
+        if lease.local:
+            self.shares.release(lease.id)
         if not again:
             self.measures.ended(
                 admission.call,
@@ -124,8 +126,6 @@ class Settler:
                 seconds=seconds,
                 first_token_ms=outcome.first_token_ms,
             )
-        if lease.local:
-            self.shares.release(lease.id)
         return cost
 
     def _sent(self, done: asyncio.Future[Any], lease: Lease, used: Amounts, event: bytes) -> None:

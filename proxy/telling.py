@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orbit.lib.metrics import Place
 from proxy.measures import IN_FLIGHT, LOOP_DELAY, UNSETTLED, Measures
@@ -20,6 +20,8 @@ class Telling:
     measures: Measures
     settler: Settler
     delay_s: float = 0.0
+    told_at: float = field(default_factory=time.monotonic)
+    rested_at: float = float("inf")  # nothing is late before the first look
 
     def content(self) -> bytes:
         """As of now; for the thread of the event loop."""
@@ -31,17 +33,17 @@ class Telling:
         book.set(LOOP_DELAY, (), self.delay_s)
         return self.place.content(book)
 
-    async def forever(self) -> None:
-        told = time.monotonic()
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            self.delay_s = max(self.delay_s, now - before - TICK_S)
-            if now - told >= EVERY_S:
-                told = now
+    async def look(self) -> None:
+        """To be called TICK_S after its last end."""
+        now = time.monotonic()
+        self.delay_s = max(self.delay_s, now - self.rested_at - TICK_S)
+        try:
+            if now - self.told_at >= EVERY_S:
+                self.told_at = now
                 await self.now()
                 self.delay_s = 0.0
+        finally:
+            self.rested_at = time.monotonic()
 
     async def now(self) -> None:
         await asyncio.to_thread(self.place.put, self.content())
