@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,7 +22,9 @@ WIDTHS = [1280, pytest.param(390, marks=pytest.mark.full)]
 def spent(tenant: Tenant) -> Tenant:
     """A dollar and a half this month, three quarters of a dollar in the last."""
     now = datetime.now(UTC)
-    before = now.replace(day=1, hour=12) - timedelta(days=3)
+    # where the month may be the next one already
+    here = now.astimezone(ZoneInfo(tenant.organization.time_zone))
+    before = here.replace(day=1, hour=12) - timedelta(days=3)
     tenant.call(now, cost_nano=1_500_000_000)
     tenant.bucket(quarter(now), requests=1, input_tokens=1200, output_tokens=34, cost_nano=1_500_000_000)
     tenant.bucket(quarter(before), requests=1, input_tokens=600, output_tokens=17, cost_nano=750_000_000)
