@@ -26,7 +26,7 @@ from quotas import keys
 from quotas.counters import Counter
 from quotas.limits import CALENDAR
 
-REST_S = 5.0  # beyond the lease, for the reaper and the ledger's writer
+REST_S = 20.0  # beyond the lease, for the reaper and the ledger's writer
 ENDS = {"settled", "provider_failed", "client_gone", "lease_expired"}
 FAR = from_us(2**52)
 

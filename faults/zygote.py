@@ -22,8 +22,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import Any, NoReturn
 
 from celery import Task
 from django.core.management import call_command
@@ -34,6 +35,7 @@ from orbit.launcher import web
 
 _PR_SET_PDEATHSIG = 1
 LOOK_S = 0.01
+OFTEN_S = 15.0
 HASTE = 8  # how many times as often as beat
 NIGHTLY_S = 3600.0  # between two runs of what beat starts at an hour of the day
 REST_S = 0.2  # after a child that could not go on, such as one whose database is away
@@ -112,14 +114,27 @@ def _child(work: Callable[[], object]) -> int:
 
 
 def write_forever(longest_s: float) -> None:
-    """The tasks of beat's schedule, more often. One that fails is tried again, as beat would."""
+    """The tasks of beat's schedule, more often. One that fails is tried again, as beat would.
+
+    Those of every few seconds do not wait for the others, as in a pool of Celery's.
+    """
+    often = {name for name, entry in app.conf.beat_schedule.items() if _period(entry) <= OFTEN_S}
+    rest = threading.Thread(
+        target=_repeat, args=(set(app.conf.beat_schedule) - often, longest_s), daemon=True
+    )
+    rest.start()
+    _repeat(often, longest_s)
+
+
+def _repeat(names: Collection[str], longest_s: float) -> NoReturn:
+    entries = [(name, app.conf.beat_schedule[name]) for name in names]
     due = _first(time.monotonic())
     while True:
-        for name, entry in app.conf.beat_schedule.items():
+        for name, entry in sorted(entries, key=lambda one: _period(one[1])):
             now = time.monotonic()
             if now >= due[name]:
-                period = entry["schedule"]  # seconds, or the hours of a day
-                due[name] = now + (min(period / HASTE, longest_s) if isinstance(period, float) else NIGHTLY_S)
+                period = _period(entry)
+                due[name] = now + (period if _is_nightly(entry) else min(period / HASTE, longest_s))
                 _attempt(app.tasks[entry["task"]])
         time.sleep(LOOK_S)
 
@@ -127,9 +142,18 @@ def write_forever(longest_s: float) -> None:
 def _first(now: float) -> dict[str, float]:
     """When each is due first. A writer that has just replaced a killed one begins no night's work."""
     return {
-        name: 0.0 if isinstance(entry["schedule"], float) else now + NIGHTLY_S
+        name: now + (NIGHTLY_S if _is_nightly(entry) else 0.0)
         for name, entry in app.conf.beat_schedule.items()
     }
+
+
+def _is_nightly(entry: Mapping[str, Any]) -> bool:
+    return not isinstance(entry["schedule"], float)
+
+
+def _period(entry: Mapping[str, Any]) -> float:
+    """Seconds from one run to the next."""
+    return NIGHTLY_S if _is_nightly(entry) else float(entry["schedule"])
 
 
 def _attempt(task: Task[[], object]) -> None:
