@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,10 +71,18 @@ def _shown(value: Any) -> str | None:
             return "none"
         case list() if all(isinstance(one, str | int) for one in value):
             return ", ".join(map(str, value))
-        case list() | dict():
-            return json.dumps(value, ensure_ascii=False)
+        case list():
+            return "; ".join(_shown(one) or "" for one in value)
+        case dict():
+            return ", ".join(f"{name} {_inside(one)}" for name, one in value.items())
         case _:
             return None
+
+
+def _inside(value: Any) -> str:
+    """What stands within a thing: in brackets, when it has parts itself."""
+    told = _shown(value) or ""
+    return f"({told})" if value and isinstance(value, list | dict) else told
 
 
 def in_short(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, most: int = 3) -> str:

@@ -314,7 +314,12 @@ def test_a_bad_format_names_the_field(fed: Feed) -> None:
             ],
         ),
         ({"a": None}, {"a": ["x", "y"]}, [("a", "not set", "x, y")]),
-        ({"a": {"b": 1}}, {"a": 2}, [("a", '{"b": 1}', "2")]),
+        ({"a": {"b": 1}}, {"a": 2}, [("a", "b 1", "2")]),
+        (
+            {"paths": [{"model": "m", "to": {"account": "x", "weights": [1, 2]}}, {"model": "n"}]},
+            {"paths": []},
+            [("paths", "model m, to (account x, weights (1, 2)); model n", "none")],
+        ),
         ({"a": {}}, {"a": {"b": 1}}, [("a.b", None, "1")]),
     ],
 )
