@@ -53,8 +53,9 @@ class Supervisor:
 
     async def _drain(self, seconds: float) -> None:
         """Lets running work end; what is still there after `seconds` is told to stop and settles."""
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=seconds)
+        until = asyncio.get_running_loop().time() + seconds
+        while self.tasks and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self.tasks, timeout=left)  # what ends may have begun more
         for task in list(self.tasks):
             task.cancel()
         if self.tasks:

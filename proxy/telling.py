@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
 
 from orbit.lib.metrics import Place
 from proxy.measures import IN_FLIGHT, LOOP_DELAY, UNSETTLED, Measures
 from proxy.settlement import Settler
+
+logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 TICK_S = 0.25  # between two looks at how late the loop wakes up
@@ -49,7 +52,10 @@ class Telling:
         await asyncio.to_thread(self.place.put, self.content())
 
     def close(self) -> None:
-        """The last word."""
+        """The last word. A full disk keeps nothing else of an end from happening."""
         self.delay_s = 0.0
-        self.place.put(self.content())
+        try:
+            self.place.put(self.content())
+        except OSError as error:
+            logger.warning("the last figures of this worker are lost: %s", error)
         self.place.close()

@@ -213,8 +213,8 @@ def _unread(shard: int, position: str) -> set[str]:
             return found
         for stream_id, fields in some:
             position = stream_id.decode()
-            if fields.get(b"k") in (b"call", b"late"):
-                found.add(str(orjson.loads(fields[b"e"]).get("event_id")))
+            if (call := _call_of(fields)) is not None:
+                found.add(call)
 
 
 def in_ledger(ids: Iterable[str]) -> dict[str, Booked]:

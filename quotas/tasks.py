@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -146,8 +146,7 @@ def sweep_journals() -> int:
             if not sum(_unbooked(known[at : at + AT_ONCE], lacking) for at in range(0, len(known), AT_ONCE)):
                 journal.delete()
                 removed += 1
-    for shard in sorted(lacking):
-        recovery.reopen(shard, folder)
+    _in_turn(lambda shard: recovery.reopen(shard, folder), sorted(lacking))
     return removed
 
 
@@ -162,7 +161,21 @@ def open_shards() -> int:
     epochs = each([(shard, ("HGET", keys.meta(shard), "epoch")) for shard in used])
     closed = [shard for shard, epoch in zip(used, epochs, strict=True) if epoch is None]
     folder = settings.ORBIT_DATA_DIR / "journals"
-    return sum(recovery.rebuild(shard, "", folder) for shard in closed)
+    return _in_turn(lambda shard: recovery.rebuild(shard, "", folder), closed)
+
+
+def _in_turn(work: Callable[[int], bool | None], shards: Sequence[int]) -> int:
+    """Of how many it was true. A shard that fails keeps none of the others waiting: the first failure is raised at the end."""
+    done, failures = 0, list[Exception]()
+    for shard in shards:
+        try:
+            done += bool(work(shard))
+        except Exception as error:
+            logger.warning("shard %s could not be opened: %s", shard, type(error).__name__)
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return done
 
 
 def _unbooked(known: Sequence[Entry], lacking: set[int]) -> int:

@@ -102,13 +102,17 @@ class Messages:
         if isinstance(said, dict):
             progress.figures = merged(progress.figures, said)
             usage = usage_of(progress.figures)
-            if usage is not None and (
-                progress.usage is None or usage.output_tokens >= progress.usage.output_tokens
-            ):
+            if usage is not None and not _is_behind(usage, progress):
                 progress.usage = usage
                 progress.early = chunk["type"] == "message_start"
                 if not progress.early:
                     progress.output.believe(usage.output_tokens)
+
+
+def _is_behind(usage: Usage, progress: Progress) -> bool:
+    """Less than was said before, or nothing although something was written: an end of our own says no more than that."""
+    known = 0 if progress.usage is None else progress.usage.output_tokens
+    return usage.output_tokens < known or (usage.output_tokens == 0 and progress.output.size > 0)
 
 
 def _texts(block: Mapping[str, Any]) -> Iterator[str]:

@@ -28,3 +28,21 @@ async def test_a_shelf_that_fails_is_tried_again() -> None:
     await asyncio.wait_for(twice.wait(), 5)
     assert not chore.done()
     chore.cancel()
+
+
+def test_the_last_word_that_cannot_be_written_keeps_nothing_from_ending() -> None:
+    closed = []
+
+    class Full:
+        def put(self, content: bytes) -> None:
+            raise OSError("no space left on device")
+
+        def close(self) -> None:
+            closed.append(1)
+
+    class Empty(Telling):
+        def content(self) -> bytes:
+            return b""
+
+    Empty(cast("Any", Full()), cast("Any", None), cast("Any", None)).close()
+    assert closed == [1]

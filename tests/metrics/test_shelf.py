@@ -120,3 +120,13 @@ def test_labels_cannot_break_out_of_their_line(tmp_path: Path) -> None:
     book.add(COUNT, ('a"} 1\nevil_total{x="',))
     lines = written(KNOWN, book.series).decode().splitlines()
     assert not any(line.startswith("evil") for line in lines)
+
+
+def test_names_that_cannot_be_written_down_are_counted_with_the_others(tmp_path: Path) -> None:
+    """A full disk, or too many open files, is no reason for a call to fail."""
+    unwritable = tmp_path / "names"
+    unwritable.mkdir()
+    names = Names(unwritable, 5)
+    assert names.organization("acme") == OTHER
+    unwritable.rmdir()
+    assert names.organization("acme") == "acme"

@@ -152,3 +152,13 @@ def test_identities_of_tool_calls_are_bounded() -> None:
 
 def test_an_error_that_is_null_is_none() -> None:
     assert not heard(Chat(), {"error": None, "choices": [], "usage": None}).failed
+
+
+def test_an_end_that_says_nothing_was_written_is_not_believed() -> None:
+    """As our own is, when an answer is ended for what was found in it."""
+    start = {"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 0}}}
+    end = {"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": {"output_tokens": 0}}
+    told = heard(Messages(), start, {"type": "content_block_delta", "index": 0, "delta": TEXT}, end)
+    assert (told.early, told.output.unknown) == (True, len(SAID))  # what was written is counted
+    nothing = heard(Messages(), start, end)
+    assert (nothing.early, nothing.usage and nothing.usage.output_tokens) == (False, 0)

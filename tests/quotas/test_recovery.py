@@ -416,6 +416,40 @@ def test_what_a_store_lost_is_recorded_though_nobody_calls_again(fresh: Tenant, 
     journal.close()
 
 
+def test_entry_that_cannot_be_read_keeps_no_shard_closed(fresh: Tenant, journals: Path) -> None:
+    fresh.events()
+    journal, lost = Journal(journals), str(uuid7())
+    journal.closed(fresh.shard, lost, call(fresh, lost, "settled", Amounts(30, 50, 900)))
+    client().xadd(keys.stream(fresh.shard), {"k": "call", "e": "no JSON"})
+    client().hdel(keys.meta(fresh.shard), "epoch")
+    open_shards()
+    assert epoch(fresh)
+    journal.close()
+
+
+def test_shard_that_cannot_be_opened_keeps_no_other_closed(
+    make_tenant: MakeTenant, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, failed, rebuild = [make_tenant(), make_tenant()], list[int](), recovery.rebuild
+    for one in both:
+        rebuild(one.shard, epoch(one), Path("/nowhere"))
+        one.events()
+        client().hdel(keys.meta(one.shard), "epoch")
+
+    def fails_first(shard: int, given_up: str, folder: Path) -> bool:
+        if not failed and shard in {one.shard for one in both}:
+            failed.append(shard)
+            raise ConnectionError("that one is away")
+        return rebuild(shard, given_up, folder)
+
+    monkeypatch.setattr(recovery, "rebuild", fails_first)
+    with pytest.raises(ConnectionError):
+        open_shards()
+    assert [one.shard for one in both if not epoch(one)] == failed
+    assert open_shards() >= 1
+    assert all(map(epoch, both))
+
+
 def test_end_that_cannot_be_sent_for_a_dead_worker_keeps_no_other_back(fresh: Tenant, journals: Path) -> None:
     broken, good = reserve(fresh), reserve(fresh)
     closing = call(fresh, good.id, "settled", Amounts(30, 50, 900))

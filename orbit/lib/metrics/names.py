@@ -24,7 +24,10 @@ class Names:
         """The slug, or `(other)`."""
         found = self._known.get(slug)
         if found is None:
-            found = self._known[slug] = self._claimed(slug)
+            try:
+                found = self._known[slug] = self._claimed(slug)
+            except OSError:  # a full disk, or too many open files: no reason for a call to fail
+                return OTHER
         return found
 
     def within(self, organization: str, what: str, name: str | None) -> str:
