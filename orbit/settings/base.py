@@ -188,6 +188,14 @@ ORBIT_LOG_FORMAT = env.choice(
 )
 ORBIT_LOG_LEVEL = env.choice("ORBIT_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
 ORBIT_LOG_CALLS = env.flag("ORBIT_LOG_CALLS")
+# Traces of calls, by OTLP over HTTP: where they go (empty: nowhere) and with which headers, the authority that signed its
+# certificate, how many of a hundred traces are kept, spans that may wait in one worker, whether providers get a traceparent.
+ORBIT_TRACES_URL = env.text("ORBIT_TRACES_URL")
+ORBIT_TRACES_HEADERS = env.pairs("ORBIT_TRACES_HEADERS")
+ORBIT_TRACES_CA_FILE = env.text("ORBIT_TRACES_CA_FILE")
+ORBIT_TRACES_PERCENT = env.integer("ORBIT_TRACES_PERCENT", 100, high=100)
+ORBIT_TRACES_QUEUE = env.integer("ORBIT_TRACES_QUEUE", 8192, low=16, high=1_000_000)
+ORBIT_TRACES_TO_PROVIDERS = env.flag("ORBIT_TRACES_TO_PROVIDERS")
 
 # The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
 ORBIT_SINKS = env.text("ORBIT_SINKS")
