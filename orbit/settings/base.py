@@ -46,6 +46,7 @@ ORBIT_DRAIN_S = env.integer("ORBIT_DRAIN_S", 30, low=0, high=3600)
 ORBIT_DEMO_PROVIDER_PORT = env.integer("ORBIT_DEMO_PROVIDER_PORT", 8090, low=1, high=65535)
 # Hops in front of us that set X-Forwarded-For; 0 takes the peer's own address.
 ORBIT_TRUSTED_PROXIES = env.integer("ORBIT_TRUSTED_PROXIES", 0, high=10)
+ORBIT_TRUSTED_PROXIES_GIVEN = bool(env.text("ORBIT_TRUSTED_PROXIES"))
 # Who may read /metrics: whoever sends this token, and whoever comes from one of these networks without a proxy in between.
 ORBIT_METRICS_TOKEN = env.text("ORBIT_METRICS_TOKEN")
 ORBIT_METRICS_ADDRESSES = env.networks("ORBIT_METRICS_ADDRESSES", "127.0.0.0/8,::1/128")
@@ -181,6 +182,7 @@ ORBIT_RECONCILE_KEEP_DAYS = env.integer("ORBIT_RECONCILE_KEEP_DAYS", 400, low=31
 ORBIT_NAMES_WORKERS = env.integer("ORBIT_NAMES_WORKERS", 0, high=64)
 ORBIT_NAMES_QUEUE = env.integer("ORBIT_NAMES_QUEUE", 32, low=1, high=10_000)
 ORBIT_NAMES_SOCKET = Path(env.text("ORBIT_NAMES_SOCKET", str(ORBIT_DATA_DIR / "names.sock")))
+ORBIT_NAMES_SOCKET_GIVEN = bool(env.text("ORBIT_NAMES_SOCKET"))
 
 # How processes log: a JSON object a line, or text for people; which of them is the level, and whether each call has a line.
 ORBIT_LOG_FORMAT = env.choice(
