@@ -93,7 +93,9 @@ class LogBook:
     def _is_loud(self, source: str, text: str, store: bool) -> bool:
         """A line without a level (a traceback's) belongs to the one before it."""
         told = parsed(text)
-        found = _LEVEL.search(told["level"] if told else text[:100])
+        if told is not None:
+            return told["level"] in _LOUD
+        found = _LEVEL.search(text[:100])
         if found:
             self._continues[source] = found[1] in (_LOUD_OF_STORES if store else _LOUD)
         elif text.startswith("Traceback "):

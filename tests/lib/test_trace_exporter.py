@@ -92,7 +92,7 @@ def test_refused_and_half_taken_batches_are_counted(exporting: Callable[..., Exp
     def takes_half(content: bytes) -> bytes:
         said = ExportTraceServiceResponse()
         said.partial_success.rejected_spans = 3
-        return said.SerializeToString()
+        return bytes(said.SerializeToString())
 
     for send, expected in (
         (refuses, (0, 0, 5)),

@@ -145,7 +145,7 @@ def test_failed_call_says_why(api: Api, traced: Traced) -> None:
 
 def test_spans_hold_nothing_that_was_said(api: Api, traced: Traced) -> None:
     canary = "canary-7f30-prompt"
-    body = {
+    body: dict[str, Any] = {
         "messages": [{"role": "user", "content": f"Repeat {canary}"}],
         "user": "canary-7f30-user",
         "metadata": {"team": "canary-7f30-tag"},
