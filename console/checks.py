@@ -10,7 +10,7 @@ from django.core import checks
 from console import mail
 
 
-@checks.register()
+@checks.register(checks.Tags.security)
 def check_mail(**kwargs: Any) -> list[checks.CheckMessage]:
     try:
         url = mail.parse_url(settings.ORBIT_EMAIL_URL)

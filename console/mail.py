@@ -56,6 +56,15 @@ def parse_url(url: str) -> SplitResult:
     )
 
 
+def probe() -> None:
+    """Signs in to the server and sends nothing. OSError or SMTPException where that fails."""
+    server = _smtp(parse_url(settings.ORBIT_EMAIL_URL), fail_silently=False)
+    try:
+        server.open()
+    finally:
+        server.close()
+
+
 def is_outbox() -> bool:
     return parse_url(settings.ORBIT_EMAIL_URL).scheme == OUTBOX
 

@@ -250,7 +250,7 @@ MUTANTS = [
     ),
     mutant(
         "talkative-sdk", "an SDK writes the answers of its store to our log", "orbit/settings/base.py",
-        'for name in ("azure", "boto3", "botocore", ', 'for name in ("azure", "boto3", ',
+        '*("azure", "boto3", "botocore", ', '*("azure", "boto3", ',
         "tests/tenants/test_aws_secrets_manager.py",
     ),
     mutant(

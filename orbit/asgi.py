@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,9 +18,13 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from orbit import health, startup  # noqa: E402
+from orbit.lib import logs  # noqa: E402
+from orbit.lib.ids import uuid7  # noqa: E402
 from orbit.metrics import endpoint as metrics  # noqa: E402
 from orbit.metrics.scrape import Scrapes  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
+
+logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,6 +50,7 @@ class Application:
         elif scope["path"] == metrics.PATH:
             await metrics.answer(self.scrapes, scope, send)
         else:
+            logs.about(uuid7())
             await django_application(scope, receive, send)  # type: ignore[arg-type]
 
     def drain(self) -> None:
@@ -54,10 +60,12 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        found = await asyncio.to_thread(startup.problems)
-        if found:
-            await send({"type": "lifespan.startup.failed", "message": " ".join(found)})
+        found = await asyncio.to_thread(startup.examined)
+        if found.problems:
+            await send({"type": "lifespan.startup.failed", "message": " ".join(found.problems)})
             return
+        for one in found.warnings:
+            logger.warning("%s", one)
         self.runtime = runtime.start()
         self.scrapes = Scrapes(self.runtime.telling, self.runtime.measures.names)
         # what start-up made stays; collecting it again and again would only cost

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging.config
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import task_prerun, worker_init
+from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_init
+from django.conf import settings
 from django.db import close_old_connections, connections
 
+from orbit.lib import logs
 from orbit.metrics.tasks import TaskMeasures
 
+logger = logging.getLogger(__name__)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
+for _kind in ("worker", "beat"):
+    if _kind in sys.argv[1:]:  # of Celery's own command, which says so nowhere else this early
+        os.environ.setdefault("ORBIT_PROCESS", _kind)
 
 app = Celery("orbit")
 app.conf.update(
@@ -179,17 +188,36 @@ task_prerun.connect(lambda **_: close_old_connections(), weak=False)
 TaskMeasures().connect()
 
 
+@setup_logging.connect(weak=False)
+def log_as_all_do(**_: Any) -> None:
+    """In place of Celery's own formats; its `--loglevel` then says nothing, ORBIT_LOG_LEVEL does."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@task_prerun.connect(weak=False)
+def say_which(task_id: str, task: Any, **_: Any) -> None:
+    logs.about(task_id, task=task.name)
+
+
+@task_postrun.connect(weak=False)
+def say_none(**_: Any) -> None:
+    logs.about()
+
+
 @worker_init.connect(weak=False)
+@beat_init.connect(weak=False)
 def refuse_unsafe(**_: Any) -> None:
-    """The task worker refuses what the web workers refuse."""
+    """The task worker and the scheduler refuse what the web workers refuse."""
     from orbit import startup  # needs the apps, which Celery loads after this module
 
-    found = startup.problems()
+    found = startup.examined()
     for connection in connections.all():  # the task processes that come next must not share this one's
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]
-    if found:
-        raise SystemExit(" ".join(found))
+    if found.problems:
+        raise SystemExit(" ".join(found.problems))
+    for one in found.warnings:
+        logger.warning("%s", one)
 
 
 app.config_from_object("django.conf:settings", namespace="CELERY")

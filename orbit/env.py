@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from orbit.lib.redis import Address
 
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+_PRINTABLE = re.compile(r"[ -~]+")
 READ: set[str] = set()  # every name asked for; a test compares it with the documentation
 
 
@@ -70,6 +73,17 @@ def table(name: str) -> dict[str, tuple[str, ...]]:
         if not key.strip() or not rest.split() or key.strip() in found:
             raise BadSetting(f"{name} must read NAME=word word,NAME=word with each name once, not {entry!r}.")
         found[key.strip()] = tuple(rest.split())
+    return found
+
+
+def pairs(name: str) -> dict[str, str]:
+    """A comma list of `NAME=value`, names in small letters. Values may be secrets: an error does not show them."""
+    found = {}
+    for entry in words(name):
+        key, equals, value = entry.partition("=")
+        if not equals or not _HEADER.fullmatch(key.strip()) or not _PRINTABLE.fullmatch(value.strip()):
+            raise BadSetting(f"{name} must read NAME=value,NAME=value, each a header of plain letters.")
+        found[key.strip().lower()] = value.strip()
     return found
 
 

@@ -28,6 +28,7 @@ class Attempt:
     upstream_request_id: str | None = None
     secret: Secret | None = None  # that it was sent with; the account may have another one by now
     kind: str = ""  # of the account's provider
+    span_id: bytes = b""  # in its call's trace, where the provider is told
 
     @property
     def seconds(self) -> float:

@@ -12,6 +12,7 @@ from proxy.formats.base import Terms
 from proxy.forms import Form
 from proxy.personal.inspection import Inspection
 from proxy.surfaces.base import Surface
+from proxy.traces.trace import Trace
 from proxy.translation.base import Translated
 from quotas.needs import Asked, File, Need
 
@@ -39,6 +40,7 @@ class Request:
     user_agent: str | None
     started: float  # monotonic seconds
     inspection: Inspection | None = None  # where the policy has personal data looked for
+    trace: Trace | None = None  # where one is kept or handed on
 
     @property
     def files(self) -> tuple[File, ...]:

@@ -21,6 +21,7 @@ from proxy.routing import Plan, Stop, planned
 from proxy.surfaces import ANTHROPIC
 from proxy.surfaces.base import Surface
 from proxy.targets import aimed, fitted, renew, resolve, serving
+from proxy.traces.trace import Trace
 
 # Headers of a client that go on to a provider whose format it speaks.
 CARRIED = (b"anthropic-version", b"anthropic-beta")
@@ -44,6 +45,7 @@ async def make_call(
     accounts: Container[str] | None = None,
     form: Form | None = None,
     inspection: Inspection | None = None,
+    trace: Trace | None = None,
 ) -> tuple[Call, Plan]:
     """A request with everything about it checked, aimed at its first target, and where it may go after that.
 
@@ -72,6 +74,7 @@ async def make_call(
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
         started=time.monotonic(),
         inspection=inspection,
+        trace=trace,
     )
     await _renew_credentials(principal, route, endpoint, accounts)
     plan = planned(principal, route, endpoint, _token(request, headers), health)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from orbit.lib import logs
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.ids import uuid7
 from orbit.lib.peer import client_address
@@ -50,14 +51,18 @@ class ClientLeft(Exception):
 async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) -> None:
     """One request of an application."""
     request_id = uuid7()
+    about = logs.about(request_id)
     headers: dict[bytes, bytes] = dict(scope["headers"])
+    trace = None if runtime.tracer is None else runtime.tracer.begin(headers)
     if len(headers) < len(scope["headers"]) and BETA in headers:
         headers[BETA] = b",".join(value for name, value in scope["headers"] if name == BETA)
     surface = spoken(scope["path"], headers)
     try:
         route, path = _route_of(scope)
         request = await _request(runtime, scope, headers, receive)
-        request.request_id = request_id
+        request.request_id, request.trace = request_id, trace
+        if request.principal is not None:
+            about.organization_id = request.principal.organization.id
         outcome = await route.view(route.endpoint, route.surface or surface).respond(request, **path)
     except ClientLeft:
         return

@@ -89,9 +89,15 @@ UNSETTLED = Family(
     Kind.GAUGE,
     "Calls that ended and whose settlement the store has not confirmed.",
 )
+SPANS = Family(
+    "orbit_trace_spans_total",
+    Kind.COUNTER,
+    "Spans of traces, by outcome: exported, dropped for lack of room, failed: refused by the collector or given up.",
+    ("outcome",),
+)
 FAMILIES = (
     CALLS, ERRORS, TOKENS, COST, REFUSALS, DURATION, FIRST_TOKEN, ATTEMPTS, ATTEMPT_DURATION, IN_FLIGHT, LOOP_DELAY,
-    UNSETTLED,
+    UNSETTLED, SPANS,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from proxy.context import Principal
+from proxy.traces.trace import Trace
 
 
 class GatewayRequest(HttpRequest):
@@ -32,6 +33,7 @@ class GatewayRequest(HttpRequest):
         self.principal: Principal | None = None
         self.client_ip: str | None = None
         self.model: str | None = None  # that its body names, once that is known
+        self.trace: Trace | None = None
         self.runtime: Any = None
 
     @property

@@ -29,6 +29,8 @@ from proxy.snapshot import Snapshots
 from proxy.storing import Contents
 from proxy.supervisor import Supervisor, forever
 from proxy.telling import TICK_S, Telling
+from proxy.traces import link as traces
+from proxy.traces.tracer import Tracer
 from proxy.trail import Marks, Trail
 from proxy.upstream import Upstream
 from proxy.watch import Watch
@@ -43,6 +45,7 @@ SYNC_S = 1.0  # between two syncs of the journal
 TRIM_S = 15.0  # after which it drops what the ledger has
 TELL_S = 1.0  # after which workers tell each other which providers should be left alone
 RENEW_S = 5.0
+TRACES_S = 3.0  # for spans that wait, when a worker stops
 CONTENTS_S = 5.0  # for contents that wait, when a worker stops
 RENEWALS = 7.5  # in the life of a lease: with 30 s, a call whose key is taken away ends within 5 s
 
@@ -67,6 +70,8 @@ class Runtime:
     key_pepper: str
     max_body_bytes: int
     trusted_proxies: int
+    tracer: Tracer | None = None
+    call_lines: bool = False
 
     @property
     def stopping(self) -> bool:
@@ -87,7 +92,18 @@ def start() -> Runtime:
     shelf = Shelf(Path(settings.ORBIT_DATA_DIR) / "metrics")
     place = shelf.enter("web")
     measures = Measures(Book(FAMILIES), Names(shelf.names, settings.ORBIT_METRICS_ORGANIZATIONS))
-    settler = Settler(engine, supervisor, journal, shares, Watch(snapshots, supervisor), contents, measures)
+    tracer = traces.started()
+    settler = Settler(
+        engine,
+        supervisor,
+        journal,
+        shares,
+        Watch(snapshots, supervisor),
+        contents,
+        measures,
+        tracer,
+        settings.ORBIT_LOG_CALLS,
+    )
     telling = Telling(place, measures, settler)
     store.recover = settler.recover
     timeouts = Timeouts(
@@ -137,6 +153,8 @@ def start() -> Runtime:
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
         trusted_proxies=settings.ORBIT_TRUSTED_PROXIES,
+        tracer=tracer,
+        call_lines=settings.ORBIT_LOG_CALLS,
     )
 
 
@@ -147,6 +165,8 @@ async def stop(runtime: Runtime) -> None:
     for chore in runtime.chores:
         chore.cancel()
     await runtime.refusals.send()
+    if runtime.tracer is not None:
+        await asyncio.to_thread(runtime.tracer.exporter.close, TRACES_S)
     await asyncio.to_thread(runtime.telling.close)
     journal = runtime.settler.journal
     await _trim(journal, runtime.engine, runtime.snapshots)

@@ -7,11 +7,11 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orbit.lib.errors import OrbitError
 from orbit.lib.redis import Serves, StoreError, StoreUnavailable
-from proxy import events
+from proxy import events, lines
 from proxy.admission import Admission
 from proxy.context import Usage
 from proxy.measures import Measures
@@ -24,6 +24,9 @@ from quotas.journal import Journal
 from quotas.limits import Amounts
 from quotas.local import LocalShares
 from quotas.rates import Rates
+
+if TYPE_CHECKING:
+    from proxy.traces.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,8 @@ class Settler:
     watch: Watch
     contents: Contents
     measures: Measures
+    tracer: Tracer | None = None
+    call_lines: bool = False
     open: dict[int, dict[str, Admission]] = field(default_factory=dict)  # in flight, by shard and lease
 
     def moved(self, admission: Admission) -> None:
@@ -126,6 +131,10 @@ class Settler:
                 seconds=seconds,
                 first_token_ms=outcome.first_token_ms,
             )
+            if self.tracer is not None:
+                self.tracer.settled(admission, outcome, cost)
+            if self.call_lines:
+                lines.ended(admission.call, outcome, cost, seconds)
         return cost
 
     def _sent(self, done: asyncio.Future[Any], lease: Lease, used: Amounts, event: bytes) -> None:
@@ -154,7 +163,9 @@ class Settler:
         self._closed(lease, stream_id)
 
     def _closed(self, lease: Lease, stream_id: str) -> None:
-        self.open.get(lease.shard, {}).pop(lease.id, None)
+        admission = self.open.get(lease.shard, {}).pop(lease.id, None)
+        if self.tracer is not None and admission is not None:
+            self.tracer.confirmed(admission)
         self.journal.confirmed(lease.shard, lease.id, stream_id)
 
     async def renew(self) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from orbit.lib.metrics import Place
-from proxy.measures import IN_FLIGHT, LOOP_DELAY, UNSETTLED, Measures
+from proxy.measures import IN_FLIGHT, LOOP_DELAY, SPANS, UNSETTLED, Measures
 from proxy.settlement import Settler
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ class Telling:
         book.set(IN_FLIGHT, (), len(calls) - over)
         book.set(UNSETTLED, (), over)
         book.set(LOOP_DELAY, (), self.delay_s)
+        if self.settler.tracer is not None:
+            exporter = self.settler.tracer.exporter
+            for outcome in ("exported", "dropped", "failed"):
+                book.set(SPANS, (outcome,), getattr(exporter, outcome))
         return self.place.content(book)
 
     async def look(self) -> None:

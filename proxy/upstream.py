@@ -19,6 +19,7 @@ from typing import Any
 from orbit.lib.egress import Egress, read_all
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Answer, EgressError, NotAllowed
+from orbit.lib.traces import new_span_id
 from proxy import forms
 from proxy.admission import Admission, Admissions
 from proxy.attempts import Attempt, CredentialLost
@@ -27,9 +28,11 @@ from proxy.formats.base import Format, parsed_object
 from proxy.health import Health, Trouble
 from proxy.personal import answers
 from proxy.providers import PROVIDERS
+from proxy.providers.base import Prepared
 from proxy.routing import Budget
 from proxy.settlement import Settler
 from proxy.targets import aimed, fitted
+from proxy.traces.trace import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +135,8 @@ class Tries:
         if request.form is not None:
             prepared = forms.sent(prepared, request.form, self.format.changes(call.body, call.terms))
         route = call.principal.organization.models.get(call.model, request.route)
+        if request.trace is not None and request.trace.outward:
+            self._tell(prepared, request.trace)
         copy = self.admission.copy
         if copy is not None:
             await copy.sends(prepared, f"{account.kind}/{call.spoken}")
@@ -148,6 +153,11 @@ class Tries:
         if inspection is not None:
             self.answer = answers.restored(inspection, self.answer, call.spoken)
         self.admission.attempt.answered(self.answer)
+
+    def _tell(self, prepared: Prepared, trace: Trace) -> None:
+        """The provider gets its place in the trace, as ORBIT_TRACES_TO_PROVIDERS allows."""
+        span_id = self.admission.attempt.span_id = new_span_id()
+        prepared.headers.extend(trace.headers(span_id))
 
     async def _refused(self) -> bool:
         """Reads an error. Whether the call goes on elsewhere."""

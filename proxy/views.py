@@ -16,7 +16,7 @@ from dlp.policy import Inspecting
 from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.redis import StoreError, StoreUnavailable
-from proxy import counting, events, forms, listing, objects, reads
+from proxy import counting, events, forms, lines, listing, objects, reads
 from proxy.admission import unavailable
 from proxy.asked import asked
 from proxy.asked_media import USUAL_MODELS
@@ -85,9 +85,14 @@ class ProxyView(APIView, ABC):
         return self.turned_away(raw, unavailable())
 
     def turned_away(self, raw: GatewayRequest, error: OrbitError) -> Reply:
-        raw.runtime.measures.turned_away(raw.principal, error)
+        runtime = raw.runtime
+        runtime.measures.turned_away(raw.principal, error)
+        if runtime.tracer is not None:
+            runtime.tracer.turned_away(raw, self.endpoint, error)
+        if runtime.call_lines:
+            lines.turned_away(raw, self.endpoint, error)
         if raw.principal is not None and raw.method == "POST":
-            raw.runtime.refusals.add(raw.principal, raw.request_id, self.endpoint, raw.model, error)
+            runtime.refusals.add(raw.principal, raw.request_id, self.endpoint, raw.model, error)
         return self.surface.error_reply(error, str(raw.request_id))
 
     async def _respond(self, raw: GatewayRequest, **path: str) -> Outcome:
@@ -132,10 +137,12 @@ class CallView(ProxyView):
             health=raw.runtime.health,
             accounts=accounts,
             inspection=inspection,
+            trace=raw.trace,
         )
         storing = principal.policy.storing is not None
         copy = await raw.runtime.contents.begin(principal) if storing else None
-        admission = await LimitThrottle().reserve(request, call, plan)
+        reserving = LimitThrottle().reserve(request, call, plan)
+        admission = await (reserving if raw.trace is None else raw.trace.reserving(reserving))
         admission.copy = copy
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome

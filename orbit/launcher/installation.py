@@ -38,6 +38,7 @@ class Options:
     demo: bool
     provider_port: int
     web_only: bool = False
+    log_format: str = "text"
     names: NamesPool | None = None
 
 
@@ -67,7 +68,8 @@ class Installation:
             web = stack.enter_context(self._address.listen("ORBIT_BIND"))
             if self._options.demo:
                 self._provider.ensure_free("ORBIT_DEMO_PROVIDER_PORT")
-            log = LogBook(directory / "logs", self._terminal)
+            as_json = self._options.log_format == "json"
+            log = LogBook(directory / "logs", self._terminal, as_json=as_json)
             stack.callback(log.close)
             self._supervise(stack, Supervisor(log, self._terminal, lock), directory, web, log.path)
         self._terminal.say("Stopped.")
@@ -96,6 +98,7 @@ class Installation:
         environ["ORBIT_DATA_DIR"] = str(directory)
         environ["ORBIT_BIND"] = self._options.bind
         environ["ORBIT_WORKERS"] = str(self._options.workers)
+        environ["ORBIT_LOG_FORMAT"] = self._options.log_format  # theirs are pipes, ours may be a terminal
         environ.setdefault("ORBIT_PUBLIC_URL", self._address.url)
         environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
         if self._options.demo:
@@ -107,7 +110,7 @@ class Installation:
         return {
             name: value
             for name, value in self._environment.items()
-            if name in names or name.startswith("ORBIT_")
+            if name in names or (name.startswith("ORBIT_") and name != "ORBIT_LOG_FORMAT")
         }
 
     def _start_servers(self, supervisor: Supervisor, directory: Path) -> None:
@@ -190,7 +193,7 @@ class Installation:
         return self._command(name, "manage.py", name, *arguments)
 
     def _celery(self, name: str, *arguments: str) -> Command:
-        argv = ("-m", "celery", "-A", "orbit.celery", name, "--loglevel", "WARNING", *arguments)
+        argv = ("-m", "celery", "-A", "orbit.celery", name, *arguments)
         return replace(self._command(name, *argv), stop_timeout_s=_WORKER_STOP_S)
 
     def _web(self, number: int, listening: socket.socket) -> Command:

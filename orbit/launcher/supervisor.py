@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from orbit.launcher import processes
 from orbit.launcher.processes import Command, Tether
 from orbit.launcher.state import LauncherError
-from orbit.launcher.terminal import LogBook, Terminal
+from orbit.launcher.terminal import LogBook, Terminal, readable
 
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
@@ -215,7 +215,7 @@ class Supervisor:
             pipe.child.output += chunk
         else:
             for line in pipe.lines(chunk):
-                pipe.child.tail.append(line)
+                pipe.child.tail.append(readable(line))
                 self._log.line(pipe.child.command.name, line, store=pipe.child.command.is_store)
         return bool(chunk)
 

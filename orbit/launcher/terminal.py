@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import re
@@ -9,7 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 _LOG_BYTES = 10_000_000
 _LOG_FILES = 5
@@ -56,12 +59,17 @@ class Terminal:
 
 
 class LogBook:
-    """All children's lines, each behind its child's name, in one file that cannot fill the disk."""
+    """All children's lines, each behind its child's name, in one file that cannot fill the disk.
 
-    def __init__(self, directory: Path, terminal: Terminal) -> None:
+    `as_json`: every line is an object, and so are those that reach the terminal; children that log in JSON have theirs
+    kept, under `child`.
+    """
+
+    def __init__(self, directory: Path, terminal: Terminal, *, as_json: bool = False) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
         self.path = directory / "orbit.log"
         self.quiet = False
+        self._as_json = as_json
         self._terminal = terminal
         self._handler = logging.handlers.RotatingFileHandler(
             self.path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
@@ -69,23 +77,59 @@ class LogBook:
         self._continues: dict[str, bool] = {}
 
     def line(self, source: str, text: str, *, store: bool = False) -> None:
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        message = f"{stamp} {source:<10} | {text}"
+        loud = self._is_loud(source, text, store)
+        if self._as_json:
+            message = shown = _as_record(source, text, loud)
+        else:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            message, shown = f"{stamp} {source:<10} | {text}", f"{source} | {text}"
         self._handler.emit(logging.LogRecord(source, logging.INFO, "", 0, message, None, None))
-        if self._is_loud(source, text, store) and not self.quiet:
-            self._terminal.say(f"{source} | {text}")
+        if loud and not self.quiet:
+            self._terminal.say(shown)
 
     def close(self) -> None:
         self._handler.close()
 
     def _is_loud(self, source: str, text: str, store: bool) -> bool:
         """A line without a level (a traceback's) belongs to the one before it."""
+        told = parsed(text)
+        if told is not None:
+            return told["level"] in _LOUD
         found = _LEVEL.search(text[:100])
         if found:
             self._continues[source] = found[1] in (_LOUD_OF_STORES if store else _LOUD)
         elif text.startswith("Traceback "):
             self._continues[source] = not store
         return self._continues.get(source, False)
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """A line that a process of ours logged in JSON; None for any other."""
+    if not text.startswith('{"time":'):
+        return None
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("level"), str) else None
+
+
+def readable(text: str) -> str:
+    """A child's line as a person reads it."""
+    told = parsed(text)
+    if told is None:
+        return text
+    rest = f"\n{told['exception']}" if told.get("exception") else ""
+    return f"{told['level']} {told.get('logger')}: {told.get('message')}{rest}"
+
+
+def _as_record(source: str, text: str, loud: bool) -> str:
+    told = parsed(text)
+    if told is None:
+        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        told = {"time": moment, "level": "WARNING" if loud else "INFO", "logger": source, "message": text}
+        told["process"] = source
+    return json.dumps({**told, "child": source}, ensure_ascii=False)
 
 
 def ask(question: str) -> str:

@@ -34,8 +34,8 @@ ORBIT_PUBLIC_URL = env.text("ORBIT_PUBLIC_URL", "http://127.0.0.1:8080").rstrip(
 ALLOWED_HOSTS = env.words("ORBIT_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 # Where the web workers listen.
 ORBIT_BIND = env.text("ORBIT_BIND", "127.0.0.1:8080")
-# What this process is: `web` looks up no prices by itself. orbit/asgi.py sets it.
-ORBIT_PROCESS = env.choice("ORBIT_PROCESS", ("command", "web"))
+# What this process is: `web` looks up no prices by itself. orbit/asgi.py and orbit/celery.py set it.
+ORBIT_PROCESS = env.choice("ORBIT_PROCESS", ("command", "web", "worker", "beat"))
 # Web worker processes.
 ORBIT_WORKERS = env.integer("ORBIT_WORKERS", 2, low=1, high=256)
 # Web workers of all hosts together: each has that part of a limit while Redis is away.
@@ -46,6 +46,7 @@ ORBIT_DRAIN_S = env.integer("ORBIT_DRAIN_S", 30, low=0, high=3600)
 ORBIT_DEMO_PROVIDER_PORT = env.integer("ORBIT_DEMO_PROVIDER_PORT", 8090, low=1, high=65535)
 # Hops in front of us that set X-Forwarded-For; 0 takes the peer's own address.
 ORBIT_TRUSTED_PROXIES = env.integer("ORBIT_TRUSTED_PROXIES", 0, high=10)
+ORBIT_TRUSTED_PROXIES_GIVEN = bool(env.text("ORBIT_TRUSTED_PROXIES"))
 # Who may read /metrics: whoever sends this token, and whoever comes from one of these networks without a proxy in between.
 ORBIT_METRICS_TOKEN = env.text("ORBIT_METRICS_TOKEN")
 ORBIT_METRICS_ADDRESSES = env.networks("ORBIT_METRICS_ADDRESSES", "127.0.0.0/8,::1/128")
@@ -181,6 +182,22 @@ ORBIT_RECONCILE_KEEP_DAYS = env.integer("ORBIT_RECONCILE_KEEP_DAYS", 400, low=31
 ORBIT_NAMES_WORKERS = env.integer("ORBIT_NAMES_WORKERS", 0, high=64)
 ORBIT_NAMES_QUEUE = env.integer("ORBIT_NAMES_QUEUE", 32, low=1, high=10_000)
 ORBIT_NAMES_SOCKET = Path(env.text("ORBIT_NAMES_SOCKET", str(ORBIT_DATA_DIR / "names.sock")))
+ORBIT_NAMES_SOCKET_GIVEN = bool(env.text("ORBIT_NAMES_SOCKET"))
+
+# How processes log: a JSON object a line, or text for people; which of them is the level, and whether each call has a line.
+ORBIT_LOG_FORMAT = env.choice(
+    "ORBIT_LOG_FORMAT", ("text", "json") if sys.stderr.isatty() else ("json", "text")
+)
+ORBIT_LOG_LEVEL = env.choice("ORBIT_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
+ORBIT_LOG_CALLS = env.flag("ORBIT_LOG_CALLS")
+# Traces of calls, by OTLP over HTTP: where they go (empty: nowhere) and with which headers, the authority that signed its
+# certificate, how many of a hundred traces are kept, spans that may wait in one worker, whether providers get a traceparent.
+ORBIT_TRACES_URL = env.text("ORBIT_TRACES_URL")
+ORBIT_TRACES_HEADERS = env.pairs("ORBIT_TRACES_HEADERS")
+ORBIT_TRACES_CA_FILE = env.text("ORBIT_TRACES_CA_FILE")
+ORBIT_TRACES_PERCENT = env.integer("ORBIT_TRACES_PERCENT", 100, high=100)
+ORBIT_TRACES_QUEUE = env.integer("ORBIT_TRACES_QUEUE", 8192, low=16, high=1_000_000)
+ORBIT_TRACES_TO_PROVIDERS = env.flag("ORBIT_TRACES_TO_PROVIDERS")
 
 # The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
 ORBIT_SINKS = env.text("ORBIT_SINKS")
@@ -393,14 +410,23 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
-    # What goes to and comes from secret stores, and clients' secrets, are no business of a log, whatever its level.
+    "formatters": {
+        "json": {"()": "orbit.lib.logs.JsonFormatter", "process": ORBIT_PROCESS},
+        "text": {"()": "orbit.lib.logs.TextFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": ORBIT_LOG_FORMAT, "stream": sys.stderr}
+    },
     "loggers": {
         name: {"level": "WARNING"}
-        for name in ("azure", "boto3", "botocore", "httpcore2", "httpx2", "msal", "oauthlib", "urllib3")
+        for name in (
+            # What goes to and comes from secret stores, and clients' secrets, are no business of a log, whatever its level.
+            *("azure", "boto3", "botocore", "httpcore2", "httpx2", "msal", "oauthlib", "urllib3"),
+            # Celery tells of each task that it takes, several a second.
+            *("celery", "django_celery_beat", "kombu"),
+        )
     },
-    "root": {"handlers": ["stderr"], "level": env.text("ORBIT_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": ORBIT_LOG_LEVEL},
 }
 AUTH_USER_MODEL = "tenants.Person"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

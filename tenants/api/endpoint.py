@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from orbit.lib import access
+from orbit.lib import access, logs
 from orbit.lib.ids import uuid7
 from tenants.api import etags, idempotency, problems
 from tenants.api.authentication import BearerAuthentication
@@ -71,6 +71,7 @@ class Endpoint(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's, with the handler inside the scope: what it raises undoes what it did."""
         self.args, self.kwargs, self.request_id = args, kwargs, str(uuid7())
+        logs.about(self.request_id)
         if request.method == "HEAD":
             request.method = "GET"  # the server leaves the body out
         self.request = asked = self.initialize_request(request, *args, **kwargs)

@@ -21,7 +21,7 @@ from audit.sinks.config import SinkConfig
 from audit.sinks.file import Faulty, parse
 from audit.sinks.registry import KINDS
 from orbit import startup
-from orbit.lib import clock
+from orbit.lib import clock, logs
 from orbit.lib.errors import InputError
 from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
 from tenants.schema import loading
@@ -68,6 +68,7 @@ class Command(OperatorCommand):
         actions[options["action"]](options)
 
     def _run(self, options: dict[str, Any]) -> None:
+        logs.call_process("sinks")
         problems = startup.problems()
         if problems:
             raise CommandError(" ".join(problems), returncode=UNREACHABLE)

@@ -39,6 +39,7 @@ class Command(BaseCommand):
             drain_s=settings.ORBIT_DRAIN_S,
             demo=given["demo"],
             web_only=given["web_only"],
+            log_format=settings.ORBIT_LOG_FORMAT,
             provider_port=settings.ORBIT_DEMO_PROVIDER_PORT,
             names=_names() if settings.ORBIT_NAMES_WORKERS else None,
         )
