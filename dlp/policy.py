@@ -16,12 +16,15 @@ from typing import Any
 from dlp.detectors.custom import Allowed, dictionary_rules, pattern_rule
 from dlp.detectors.rule import Rule as Detecting
 from dlp.findings import Finding, uncovered
+from dlp.kinds import Kind
 
 EVERY = "*"
 THRESHOLD = 0.5
 MAX_BYTES = 2_000_000  # UTF-8 of the texts of one request
 DEADLINE_MS = 5_000
 HOLD_BACK = 128  # characters of an answer
+NAMES_DEADLINE_MS = 2_000
+NAMED = frozenset({Kind.PERSON, Kind.ADDRESS})  # what the model finds
 
 
 class Action(StrEnum):
@@ -93,6 +96,19 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """Names and addresses are looked for by the model too. `refuses`: where it did not look, nothing goes on."""
+
+    requests: bool  # whether a rule about them would want to know
+    answers: bool
+    deadline_s: float
+    refuses: bool
+
+    def wanted(self, direction: Direction) -> bool:
+        return self.requests if direction is Direction.REQUEST else self.answers
+
+
+@dataclass(frozen=True, slots=True)
 class Inspecting:
     """`refuses`: what could not be inspected is refused rather than passed and marked."""
 
@@ -106,6 +122,7 @@ class Inspecting:
     deadline_s: float
     hold_back: int
     digest: bytes  # of all that is said
+    names: Naming | None = None
 
     def decided(self, findings: Iterable[Finding], text: str, direction: Direction) -> tuple[Decided, ...]:
         """In order of place. None overlaps another one, of those in force and of those in shadow; where findings do, the
@@ -152,6 +169,21 @@ def inspecting(documents: Iterable[Mapping[str, Any]]) -> Inspecting | None:
         deadline_s=max(one["deadline_ms"] for one in said) / 1000,
         hold_back=max(one["hold_back"] for one in said),
         digest=sha256(repr(said).encode()).digest(),
+        names=_naming(said, rules),
+    )
+
+
+def _naming(said: list[Mapping[str, Any]], rules: list[Rule]) -> Naming | None:
+    """One policy that asks for it is enough."""
+    asking = [names for one in said if (names := one.get("names") or {}).get("by") == "model"]
+    about = [rule for rule in rules if EVERY in rule.kinds or rule.kinds & NAMED]
+    if not asking or not about:
+        return None
+    return Naming(
+        requests=any(rule.direction is not Direction.ANSWER for rule in about),
+        answers=any(rule.direction is not Direction.REQUEST for rule in about),
+        deadline_s=max(one["deadline_ms"] for one in asking) / 1000,
+        refuses=any(one["when_uninspected"] == "refuse" for one in asking),
     )
 
 

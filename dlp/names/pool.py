@@ -1,7 +1,7 @@
 """The workers and their queue, behind a unix socket: `python -m dlp.names.pool --socket PATH --workers N --queue N`.
 
 A light process without a model: it takes questions from all web processes, lets a bounded number wait, hands each to the
-next free worker, and starts workers that ended anew. What cannot wait is refused at once.
+next free worker, turn by turn among organizations, and starts workers that ended anew. What cannot wait is refused at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ _STEADY_S = 10.0  # a worker that lived this long starts again at once
 @dataclass(eq=False)
 class Job:
     number: Any  # the client's own
+    who: str
     texts: list[str]
     until: float  # of time.monotonic()
     client: Client
@@ -65,8 +66,10 @@ class Client:
 
     def _job(self, question: dict[str, Any]) -> Job:
         try:
-            number, texts, deadline_ms = (question[name] for name in ("id", "texts", "deadline_ms"))
-            return Job(number, list(texts), time.monotonic() + deadline_ms / 1000, self)
+            number, who, texts, deadline_ms = (
+                question[name] for name in ("id", "who", "texts", "deadline_ms")
+            )
+            return Job(number, str(who), list(texts), time.monotonic() + deadline_ms / 1000, self)
         except (KeyError, TypeError):
             raise wire.BadFrame from None
 
@@ -76,23 +79,28 @@ class Client:
 
 
 class Queue:
-    """First come, first served."""
+    """Each organization has its own line; they take turns, and within one it is first come, first served. When all is full,
+    the last of the longest line gives way to one that waits less."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[Job] = deque()
+        self._lines: OrderedDict[str, deque[Job]] = OrderedDict()  # none is empty; the first is the next
+        self._count = 0
         self._arrived = asyncio.Event()
         self.free = 0  # workers that wait for a question
 
     def put(self, job: Job) -> None:
-        if len(self._waiting) >= self._limit + self.free:
+        if self._count >= self._limit + self.free and not self._makes_room(job):
             job.refuse(Reason.FULL)
             return
-        self._waiting.append(job)
+        self._lines.setdefault(job.who, deque()).append(job)
+        self._count += 1
         self._arrived.set()
 
     def put_back(self, job: Job) -> None:
-        self._waiting.appendleft(job)
+        self._lines.setdefault(job.who, deque()).appendleft(job)
+        self._lines.move_to_end(job.who, last=False)
+        self._count += 1
         self._arrived.set()
 
     async def get(self) -> Job:
@@ -100,8 +108,8 @@ class Queue:
         self.free += 1
         try:
             while True:
-                while self._waiting:
-                    job = self._waiting.popleft()
+                while self._lines:
+                    job = self._next()
                     if job.client.gone:
                         continue
                     if job.until > time.monotonic():
@@ -111,6 +119,24 @@ class Queue:
                 await self._arrived.wait()
         finally:
             self.free -= 1
+
+    def _next(self) -> Job:
+        who, line = next(iter(self._lines.items()))
+        job = line.popleft()
+        self._count -= 1
+        if line:
+            self._lines.move_to_end(who)
+        else:
+            del self._lines[who]
+        return job
+
+    def _makes_room(self, job: Job) -> bool:
+        longest = max(self._lines.values(), key=len, default=None)
+        if longest is None or len(longest) <= len(self._lines.get(job.who, ())) + 1:
+            return False
+        longest.pop().refuse(Reason.FULL)
+        self._count -= 1
+        return True
 
 
 class Worker:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dlp.findings import Finding
-from dlp.policy import Action, Direction, Inspecting, inspecting
+from dlp.policy import Action, Direction, Inspecting, Naming, inspecting
 from tenants.schema import policy_document
 
 TEXT = "write to anna@example.org"
@@ -73,3 +73,35 @@ def test_caps_of_several_policies_are_the_widest_and_one_refusal_is_enough() -> 
     made = of(small, {"rules": [rule("log")], "max_bytes": 9000, "hold_back": 40})
     assert made is not None
     assert (made.max_bytes, made.refuses, made.hold_back) == (9000, True, 40)
+
+
+def test_one_policy_that_asks_the_model_is_enough_and_its_words_are_the_widest() -> None:
+    made = of(
+        {"rules": [rule("mask", "*", direction="answer")], "names": {"by": "model", "deadline_ms": 900, "when_uninspected": "pass"}},
+        {"rules": [rule("log")], "names": {"by": "rules", "deadline_ms": 5_000}},
+        {"rules": [rule("log", "ADDRESS", direction="request")], "names": {"by": "model", "deadline_ms": 400}},
+    )  # fmt: skip
+    assert made is not None
+    assert made.names == Naming(requests=True, answers=True, deadline_s=0.9, refuses=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"rules": [rule("mask", "PERSON", direction="request")]}, (True, False)),
+        ({"rules": [rule("mask", "*", direction="answer")]}, (False, True)),
+        ({"rules": [rule("mask", "EMAIL_ADDRESS")]}, None),
+    ],
+)
+def test_model_is_asked_where_a_rule_wants_to_know(
+    said: dict[str, Any], wanted: tuple[bool, bool] | None
+) -> None:
+    made = of({**said, "names": {"by": "model"}})
+    assert made is not None
+    names = made.names
+    assert (
+        None if names is None else tuple(map(names.wanted, (Direction.REQUEST, Direction.ANSWER)))
+    ) == wanted
+    plain = of(said)
+    assert plain is not None
+    assert plain.names is None
