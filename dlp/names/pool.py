@@ -16,7 +16,8 @@ import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ _GRACE_S = 2.0  # a window of the model may be under way when the time is up
 _START_S = 60.0
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
+_TELLING = 100  # characters of a question, by whose time that of others is told
+_WEIGHT = 0.1
 _STEADY_S = 10.0  # a worker that lived this long starts again at once
 
 
@@ -38,6 +41,10 @@ class Job:
     texts: list[str]
     until: float  # of time.monotonic()
     client: Client
+    size: int = field(init=False)  # characters
+
+    def __post_init__(self) -> None:
+        self.size = sum(map(len, self.texts))
 
     def answer(self, said: dict[str, Any]) -> None:
         self.client.answer(self.number, said)
@@ -80,17 +87,22 @@ class Client:
 
 class Queue:
     """Each organization has its own line; they take turns, and within one it is first come, first served. When all is full,
-    the last of the longest line gives way to one that waits less."""
+    the last of the longest line gives way to one that waits less. What would be late is not let wait: its time at a worker
+    would be lost to those that can be answered."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, workers: int = 1) -> None:
         self._limit = limit
+        self._workers = workers
+        self._s_of_a_sign = 0.0  # that a worker takes, of late
         self._lines: OrderedDict[str, deque[Job]] = OrderedDict()  # none is empty; the first is the next
         self._count = 0
         self._arrived = asyncio.Event()
         self.free = 0  # workers that wait for a question
 
     def put(self, job: Job) -> None:
-        if self._count >= self._limit + self.free and not self._makes_room(job):
+        if not self._is_in_time(job) or (
+            self._count >= self._limit + self.free and not self._makes_room(job)
+        ):
             job.refuse(Reason.FULL)
             return
         self._lines.setdefault(job.who, deque()).append(job)
@@ -119,6 +131,19 @@ class Queue:
                 await self._arrived.wait()
         finally:
             self.free -= 1
+
+    def took(self, job: Job, seconds: float) -> None:
+        """What a worker took for it."""
+        if job.size >= _TELLING:
+            known, new = self._s_of_a_sign, seconds / job.size
+            self._s_of_a_sign = known + (new - known) * _WEIGHT if known else new
+
+    def _is_in_time(self, job: Job) -> bool:
+        """By how long those take whose turn comes before its own, and itself."""
+        turns = len(self._lines.get(job.who, ())) + 1
+        signs = sum(one.size for line in self._lines.values() for one in islice(line, turns))
+        expected_s = (signs / self._workers + job.size) * self._s_of_a_sign
+        return expected_s <= max(0.0, job.until - time.monotonic())
 
     def _next(self) -> Job:
         who, line = next(iter(self._lines.items()))
@@ -196,7 +221,10 @@ class Worker:
         if ended.done():
             self._queue.put_back(job)
         else:
+            began = time.monotonic()
             said = await _asked(process, job)
+            if said is not None and "found" in said:
+                self._queue.took(job, time.monotonic() - began)
             if said is None:
                 job.refuse(Reason.FAILED)
                 with contextlib.suppress(ProcessLookupError):
@@ -223,7 +251,7 @@ async def _asked(process: asyncio.subprocess.Process, job: Job) -> dict[str, Any
 
 async def run(path: Path, workers: int, limit: int, argv: Sequence[str] = WORKER) -> None:
     """Until cancelled. `limit` questions may wait beyond those that workers are at."""
-    queue = Queue(limit)
+    queue = Queue(limit, workers)
     serving: set[asyncio.Task[None]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -49,6 +49,21 @@ async def test_one_alone_has_the_whole_queue_and_no_more() -> None:
     assert await taken(queue, 3) == ["a1", "a2", "a3"]
 
 
+async def test_what_would_be_late_is_refused_at_once_by_what_others_took() -> None:
+    queue, client = Queue(99, workers=2), Asking()
+
+    def job(name: str, signs: int, left_s: float) -> Job:
+        return Job(name, name[0], ["x" * signs], time.monotonic() + left_s, cast("Client", client))
+
+    queue.took(job("a0", 1_000, 60), 1.0)
+    for one in (job("a1", 2_000, 60), job("a2", 2_000, 60), job("a3", 1_000, 2.5), job("a4", 1_000, 3.5)):
+        queue.put(one)
+    assert client.told == [("a3", "full")]
+    queue.put(job("b1", 500, 2.0))  # its turn is after the first of the others
+    assert client.told == [("a3", "full")]
+    assert await taken(queue, 4) == ["a1", "b1", "a2", "a4"]
+
+
 async def test_what_is_put_back_is_next_again() -> None:
     queue, client = Queue(9), Asking()
     put(queue, client, "a1", "a2", "b1")
