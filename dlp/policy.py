@@ -6,21 +6,25 @@ of all rules that fit a finding, the strictest holds.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from dlp.detectors.custom import Allowed, dictionary_rules, pattern_rule
 from dlp.detectors.rule import Rule as Detecting
-from dlp.findings import Finding
+from dlp.findings import Finding, uncovered
+from dlp.kinds import Kind
 
 EVERY = "*"
 THRESHOLD = 0.5
 MAX_BYTES = 2_000_000  # UTF-8 of the texts of one request
 DEADLINE_MS = 5_000
 HOLD_BACK = 128  # characters of an answer
+NAMES_DEADLINE_MS = 2_000
+NAMED = frozenset({Kind.PERSON, Kind.ADDRESS})  # what the model finds
 
 
 class Action(StrEnum):
@@ -92,6 +96,19 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """Names and addresses are looked for by the model too. `refuses`: where it did not look, nothing goes on."""
+
+    requests: bool  # whether a rule about them would want to know
+    answers: bool
+    deadline_s: float
+    refuses: bool
+
+    def wanted(self, direction: Direction) -> bool:
+        return self.requests if direction is Direction.REQUEST else self.answers
+
+
+@dataclass(frozen=True, slots=True)
 class Inspecting:
     """`refuses`: what could not be inspected is refused rather than passed and marked."""
 
@@ -105,16 +122,19 @@ class Inspecting:
     deadline_s: float
     hold_back: int
     digest: bytes  # of all that is said
+    names: Naming | None = None
 
     def decided(self, findings: Iterable[Finding], text: str, direction: Direction) -> tuple[Decided, ...]:
         """In order of place. None overlaps another one, of those in force and of those in shadow; where findings do, the
-        strictest action stays, then the better score, then the longer one."""
+        strictest action stays, then the better score, then the longer one; and of the others what stands out beyond it."""
         found = [one for finding in findings for one in self._about(finding, text, direction)]
         found.sort(key=_rank)
         kept: list[Decided] = []
+        taken: dict[bool, list[Finding]] = {False: [], True: []}
         for one in found:
-            if all(_apart(one, other) for other in kept if other.shadow == one.shadow):
-                kept.append(one)
+            for piece in uncovered(one.finding, taken[one.shadow], text):
+                insort(taken[one.shadow], piece)
+                kept.append(replace(one, finding=piece))
         return tuple(sorted(kept, key=lambda one: (one.finding.start, one.shadow)))
 
     def _about(self, finding: Finding, text: str, direction: Direction) -> list[Decided]:
@@ -149,6 +169,21 @@ def inspecting(documents: Iterable[Mapping[str, Any]]) -> Inspecting | None:
         deadline_s=max(one["deadline_ms"] for one in said) / 1000,
         hold_back=max(one["hold_back"] for one in said),
         digest=sha256(repr(said).encode()).digest(),
+        names=_naming(said, rules),
+    )
+
+
+def _naming(said: list[Mapping[str, Any]], rules: list[Rule]) -> Naming | None:
+    """One policy that asks for it is enough."""
+    asking = [names for one in said if (names := one.get("names") or {}).get("by") == "model"]
+    about = [rule for rule in rules if EVERY in rule.kinds or rule.kinds & NAMED]
+    if not asking or not about:
+        return None
+    return Naming(
+        requests=any(rule.direction is not Direction.ANSWER for rule in about),
+        answers=any(rule.direction is not Direction.REQUEST for rule in about),
+        deadline_s=max(one["deadline_ms"] for one in asking) / 1000,
+        refuses=any(one["when_uninspected"] == "refuse" for one in asking),
     )
 
 
@@ -177,7 +212,3 @@ def _own(said: list[Mapping[str, Any]]) -> Own | None:
 def _rank(one: Decided) -> tuple[float, ...]:
     finding = one.finding
     return -_SEVERITY[one.action], -finding.score, finding.start - finding.end, finding.start
-
-
-def _apart(one: Decided, other: Decided) -> bool:
-    return one.finding.end <= other.finding.start or other.finding.end <= one.finding.start

@@ -95,9 +95,15 @@ SPANS = Family(
     "Spans of traces, by outcome: exported, dropped for lack of room, failed: refused by the collector or given up.",
     ("outcome",),
 )
+UNINSPECTED = Family(
+    "orbit_uninspected_total",
+    Kind.COUNTER,
+    "Calls that went on although a policy has them inspected and something was not: `request` or `answer`; `all` or the `names` that the model finds; why (docs/personal-data.md).",
+    ("organization", "direction", "what", "reason"),
+)
 FAMILIES = (
     CALLS, ERRORS, TOKENS, COST, REFUSALS, DURATION, FIRST_TOKEN, ATTEMPTS, ATTEMPT_DURATION, IN_FLIGHT, LOOP_DELAY,
-    UNSETTLED, SPANS,
+    UNSETTLED, SPANS, UNINSPECTED,
 )  # fmt: skip
 
 
@@ -127,6 +133,9 @@ class Measures:
             book.observe(FIRST_TOKEN, (organization,), first_token_ms / 1000)
         if code is not None:
             book.add(ERRORS, (organization, code if code in CODES else "provider"))
+        if call.request.inspection is not None:
+            for missed in call.request.inspection.uninspected:
+                book.add(UNINSPECTED, (organization, missed.direction, missed.what or "all", missed.reason))
         model = names.within(organization, "model", call.model)
         if usage.input_tokens:
             book.add(TOKENS, (organization, model, "input"), usage.input_tokens)

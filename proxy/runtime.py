@@ -20,6 +20,7 @@ from proxy.admission import Admissions
 from proxy.health import Health
 from proxy.learning import Outputs
 from proxy.measures import FAMILIES, Measures
+from proxy.personal.asking import Asker, workers_path
 from proxy.personal.requests import Inspector
 from proxy.pipeline import Pipeline
 from proxy.refusals import EVERY_S as NOTE_S
@@ -148,7 +149,7 @@ def start() -> Runtime:
         refusals=refusals,
         measures=measures,
         telling=telling,
-        inspector=Inspector(settings.ORBIT_MAX_ANSWER_BYTES),
+        inspector=Inspector(settings.ORBIT_MAX_ANSWER_BYTES, asker=Asker(workers_path())),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,
@@ -175,6 +176,7 @@ async def stop(runtime: Runtime) -> None:
     runtime.snapshots.threads.shutdown(wait=False)
     runtime.contents.close()
     runtime.inspector.close()
+    await runtime.inspector.asker.close()
     await asyncio.to_thread(runtime.snapshots.credentials.close)
     runtime.link.close()
 

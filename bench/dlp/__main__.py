@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from bench.dlp import beside, presidio, times, timing
+from bench.dlp import beside, load, presidio, times, timing
 from bench.dlp.beside import Find
 from bench.dlp.documents import TEMPLATES, Document, generated, templates
 from bench.dlp.score import Counts, Score, scored
@@ -27,6 +27,10 @@ STRUCTURED = frozenset(
 
 def main() -> None:
     options = _options()
+    if options.load:
+        found = generated(templates(TEMPLATES / "development"), options.documents, options.seed)
+        _say("\n".join(load.lines([one.text for one in found], options.load)))
+        return
     detector = Detector(builtin.rules(), make=Re2Set if options.re2 else Hyperscan)
     _say(f"Seed {options.seed}, prefilter {'RE2' if options.re2 else 'hyperscan'}.\n")
     sets = {name: list(documents) for name, documents in _sets(options)}
@@ -48,7 +52,7 @@ def _systems(detector: Detector, stack: ExitStack) -> Iterator[tuple[str, Find]]
     model = Rampart(files.folder())
 
     def both(text: str) -> tuple[Finding, ...]:
-        return tuple(combined(detector.scan(text).findings, model.find(text, lambda: False)))
+        return tuple(combined(detector.scan(text).findings, model.find(text, lambda: False), text))
 
     yield "Rules and model", both
     other = beside.presidio()
@@ -65,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--misses", type=int, default=0, metavar="N", help="show so many of what was missed or wrong in each set")  # fmt: skip
     parser.add_argument("--times", action="store_true", help="only times and memory")
+    parser.add_argument("--load", type=int, default=0, metavar="WORKERS", help="only how many calls so many workers of the model keep up with")  # fmt: skip
     parser.add_argument("--re2", action="store_true", help="with RE2's prefilter in the place of hyperscan's")
     parser.add_argument("--hostile", type=int, default=1_000_000, metavar="BYTES", help="size of the texts made to be slow; 0: none")  # fmt: skip
     return parser.parse_args()

@@ -106,6 +106,7 @@ def call_page(request: HttpRequest, membership: Membership, event_id: UUID) -> H
         "timing": story.timing(call),
         "charge": charge.charged(call),
         "policies": story.policies(call),
+        "personal": story.personal(call),
         "sections": story.sections(call),
         "tags": (call.detail.get("tags") or {}).items(),
         "corrections": later,

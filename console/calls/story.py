@@ -52,6 +52,35 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """What was not inspected. `what` is empty where it was not looked at by anything."""
+
+    where: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What became of personal data and secrets in a call; findings as the event has them."""
+
+    missed: list[Missed]
+    findings: list[dict[str, Any]]
+
+
+_WHY = {
+    ("", "deadline"): "looking took longer than the policy allows",
+    ("", "cap"): "it was longer than the policy has inspected",
+    ("", "format"): "it came in a format that is not read",
+    ("names", "deadline"): "the model did not answer in time",
+    ("names", "full"): "too many waited for the model",
+    ("names", "away"): "no worker of the model answered",
+    ("names", "cap"): "it was longer than the model is given",
+    ("names", "failed"): "the model failed over it",
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     name: str
     number: str
@@ -141,6 +170,22 @@ def _asked(call: Event) -> list[Row]:
         ("From", call.detail.get("client_ip")),
         ("Client", call.detail.get("user_agent")),
     ]
+
+
+def personal(call: Event) -> Personal | None:
+    """None where nothing was looked for, or there is nothing to tell."""
+    told: dict[str, Any] = call.detail.get("dlp") or {}
+    if not told:
+        return None
+    missed = [
+        Missed(
+            "the request" if one.get("direction") == "request" else "the answer",
+            "names" if one.get("what") == "names" else "",
+            _WHY.get((one.get("what", ""), one.get("reason", "")), str(one.get("reason", "unknown"))),
+        )
+        for one in told.get("uninspected") or []
+    ]
+    return Personal(missed, told.get("findings") or [])
 
 
 def _ended(call: Event) -> list[Row]:

@@ -40,6 +40,9 @@ _FIELDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("max_bytes", ("dlp", "max_bytes"), "whole"),
     ("deadline_ms", ("dlp", "deadline_ms"), "whole"),
     ("hold_back", ("dlp", "hold_back"), "whole"),
+    ("names_by", ("dlp", "names", "by"), "text"),
+    ("names_deadline_ms", ("dlp", "names", "deadline_ms"), "whole"),
+    ("names_uninspected", ("dlp", "names", "when_uninspected"), "text"),
 )
 _RULE_FIELDS = (
     ("types", "words"),
@@ -64,6 +67,8 @@ _DEFAULTS: dict[str, Any] = {
     "on_store_failure": "closed",
     "of": "self",
     "when_uninspected": "refuse",
+    "names_by": "rules",
+    "names_uninspected": "refuse",
     "direction": "both",
 }
 # Fields that hold a word, or a mapping with fields of its own.
@@ -152,6 +157,8 @@ def merged(
     for name in ("allow", "caps", "limits"):
         if made.get(name, ()) is None:
             del made[name]
+    if isinstance(made.get("dlp"), dict) and made["dlp"].get("names", ()) is None:
+        del made["dlp"]["names"]
     if not made.get("dlp", True):  # which is written as a list when nothing is said
         del made["dlp"]
     if shown is not None and SHOWN in given and _shaped(made):
@@ -295,13 +302,15 @@ def _set(
 ) -> None:
     """What is as it would be by itself is left out, so that the text stays short."""
     *above, last = path
-    inside = content
+    inside, way = content, []
     for part in above:
+        way.append((inside, part))
         inside = inside.setdefault(part, {})
     if value == default or (value in (None, []) and default is None and not keep):
         inside.pop(last, None)
-        if above and not inside:
-            content.pop(above[0])
+        for outside, part in reversed(way):
+            if not outside[part]:
+                del outside[part]
     else:
         inside[last] = value if value is not None else ""
 
@@ -311,6 +320,8 @@ def _shaped(content: Mapping[str, Any]) -> bool:
     if not isinstance(limits, list) or not all(isinstance(one, dict) for one in limits):
         return False
     if not all(isinstance(content.get(name) or {}, dict) for name in ("allow", "caps", "dlp")):
+        return False
+    if not isinstance((content.get("dlp") or {}).get("names") or {}, dict):
         return False
     rules = _rules(content)
     return isinstance(rules, list) and all(isinstance(one, dict) for one in rules)

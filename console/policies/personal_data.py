@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
+
 _WHERE = {"both": "in requests and answers", "request": "in requests", "answer": "in answers"}
 _DONE = {
     "log": "told of and left as it is",
@@ -35,8 +37,18 @@ def personal_data_words(said: Mapping[str, Any]) -> Iterator[str]:
     held = "is refused" if said["when_uninspected"] == "refuse" else "passes, and is marked as not inspected"
     most = f"{said['max_bytes']:,} bytes of text or longer than {said['deadline_ms'] / 1000:g} seconds"
     yield f"A request that takes more than {most} to look through {held}."
+    yield from _names(said.get("names") or {})
     if any(rule["direction"] != "request" for rule in said["rules"]):
         yield f"Streams are held back by up to {said['hold_back']:,} characters, so that a value is seen whole."
+
+
+def _names(said: Mapping[str, Any]) -> Iterator[str]:
+    if said.get("by") != "model":
+        return
+    held = "is refused" if said["when_uninspected"] == "refuse" else "passes, and is marked as not inspected"
+    yield f"Names and addresses in running text are looked for by the model too. A call that it does not look at within {said['deadline_ms'] / 1000:g} seconds {held}."
+    if not settings.ORBIT_NAMES_WORKERS:
+        yield f"This installation has no workers for that (ORBIT_NAMES_WORKERS), so each such call {held}."
 
 
 def _rule(rule: Mapping[str, Any]) -> str:

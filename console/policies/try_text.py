@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from console.policies import reading
 from console.policies.draft import whole
 from dlp.detectors import builtin
 from dlp.detectors.scan import Detector
+from dlp.findings import resolved, uncovered
 from dlp.placeholders import Placeholders, Taken
 from dlp.policy import Action, Decided, Direction, Inspecting, inspecting
+from proxy.personal.asking import Asker, Said, workers_path
 from tenants.models import Membership
 from tenants.rights import Right
 
 MOST = 20_000  # characters
+LONGEST_S = 10.0  # that the page waits for the model
 DIRECTIONS = (("request", "a request"), ("answer", "an answer"))
 _KEY = b"a page's own, of one text alone"
 
@@ -64,23 +68,38 @@ def try_text(request: HttpRequest, membership: Membership, policy: str) -> HttpR
         "most": MOST,
     }
     if request.method == "POST" and text and rules is not None and not wrong:
-        shown |= _tried(rules, text, Direction(direction))
+        shown |= _tried(rules, text, Direction(direction), str(membership.organization.pk))
     with timezone.override(zoneinfo.ZoneInfo(membership.organization.time_zone)):
         return render(request, "console/policies/try_text.html", shown)
 
 
-def _tried(rules: Inspecting, text: str, direction: Direction) -> Mapping[str, Any]:
+def _tried(rules: Inspecting, text: str, direction: Direction, organization_id: str) -> Mapping[str, Any]:
     detectors = [builtin.detector()] + ([] if rules.own is None else [Detector(rules.own.rules())])
     findings = [
         one for detector in detectors for one in detector.scan(text, threshold=rules.threshold).findings
     ]
+    names = rules.names
+    said = Said({})
+    if names is not None and names.wanted(direction):
+        said = asyncio.run(_asked(organization_id, text, min(names.deadline_s, LONGEST_S)))
+        by_rules = resolved(findings, text)
+        findings += [piece for one in said.found.get(text, ()) for piece in uncovered(one, by_rules, text)]
     decided = rules.decided(findings, text, direction)
     return {
         "tried": True,
+        "unnamed": said.missed,
         "rows": decided,
         "stretches": list(_stretches(text, [one for one in decided if not one.shadow], direction)),
         "blocked": any(one.action is Action.BLOCK and not one.shadow for one in decided),
     }
+
+
+async def _asked(organization_id: str, text: str, deadline_s: float) -> Said:
+    asker = Asker(workers_path())
+    try:
+        return await asker.find(organization_id, [text], deadline_s)
+    finally:
+        await asker.close()
 
 
 def _stretches(text: str, decided: list[Decided], direction: Direction) -> list[Shown]:

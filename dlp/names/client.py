@@ -33,15 +33,18 @@ class Names:
         self._connecting = asyncio.Lock()
         self._link: _Link | None = None
 
-    async def find(self, texts: Sequence[str], deadline_s: float) -> list[tuple[Finding, ...]] | Unavailable:
+    async def find(
+        self, texts: Sequence[str], deadline_s: float, who: str = ""
+    ) -> list[tuple[Finding, ...]] | Unavailable:
         """For each text its findings, in order of place and without overlaps: PERSON and ADDRESS. `deadline_s` is how long the
-        answer may take from now on. Raises nothing but what cancels the caller."""
+        answer may take from now on. The queue is shared evenly among those that `who` tells apart. Raises nothing but what
+        cancels the caller."""
         if sum(map(len, texts)) > MAX_CHARACTERS:
             return Unavailable(Reason.LONG)
         try:
             async with asyncio.timeout(deadline_s):
                 link = await self._connected()
-                return await link.ask(texts, deadline_s)
+                return await link.ask(texts, deadline_s, who)
         except TimeoutError:
             return Unavailable(Reason.LATE)
         except (OSError, EOFError):
@@ -73,11 +76,14 @@ class _Link:
     def lost(self) -> bool:
         return self._reading.done()
 
-    async def ask(self, texts: Sequence[str], deadline_s: float) -> list[tuple[Finding, ...]] | Unavailable:
+    async def ask(
+        self, texts: Sequence[str], deadline_s: float, who: str
+    ) -> list[tuple[Finding, ...]] | Unavailable:
         if len(self._pending) >= MAX_PENDING:
             return Unavailable(Reason.FULL)
         number = next(self._numbers)
-        question = {"id": number, "deadline_ms": round(deadline_s * 1000), "texts": list(map(_clean, texts))}
+        deadline_ms = round(deadline_s * 1000)
+        question = {"id": number, "who": who, "deadline_ms": deadline_ms, "texts": list(map(_clean, texts))}
         self._pending[number] = answer = asyncio.get_running_loop().create_future()
         try:
             self._writer.write(wire.packed(question))

@@ -1,7 +1,7 @@
 """The workers and their queue, behind a unix socket: `python -m dlp.names.pool --socket PATH --workers N --queue N`.
 
 A light process without a model: it takes questions from all web processes, lets a bounded number wait, hands each to the
-next free worker, and starts workers that ended anew. What cannot wait is refused at once.
+next free worker, turn by turn among organizations, and starts workers that ended anew. What cannot wait is refused at once.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,22 @@ _GRACE_S = 2.0  # a window of the model may be under way when the time is up
 _START_S = 60.0
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
+_TELLING = 100  # characters of a question, by whose time that of others is told
+_WEIGHT = 0.1
 _STEADY_S = 10.0  # a worker that lived this long starts again at once
 
 
 @dataclass(eq=False)
 class Job:
     number: Any  # the client's own
+    who: str
     texts: list[str]
     until: float  # of time.monotonic()
     client: Client
+    size: int = field(init=False)  # characters
+
+    def __post_init__(self) -> None:
+        self.size = sum(map(len, self.texts))
 
     def answer(self, said: dict[str, Any]) -> None:
         self.client.answer(self.number, said)
@@ -65,8 +73,10 @@ class Client:
 
     def _job(self, question: dict[str, Any]) -> Job:
         try:
-            number, texts, deadline_ms = (question[name] for name in ("id", "texts", "deadline_ms"))
-            return Job(number, list(texts), time.monotonic() + deadline_ms / 1000, self)
+            number, who, texts, deadline_ms = (
+                question[name] for name in ("id", "who", "texts", "deadline_ms")
+            )
+            return Job(number, str(who), list(texts), time.monotonic() + deadline_ms / 1000, self)
         except (KeyError, TypeError):
             raise wire.BadFrame from None
 
@@ -76,23 +86,33 @@ class Client:
 
 
 class Queue:
-    """First come, first served."""
+    """Each organization has its own line; they take turns, and within one it is first come, first served. When all is full,
+    the last of the longest line gives way to one that waits less. What would be late is not let wait: its time at a worker
+    would be lost to those that can be answered."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, workers: int = 1) -> None:
         self._limit = limit
-        self._waiting: deque[Job] = deque()
+        self._workers = workers
+        self._s_of_a_sign = 0.0  # that a worker takes, of late
+        self._lines: OrderedDict[str, deque[Job]] = OrderedDict()  # none is empty; the first is the next
+        self._count = 0
         self._arrived = asyncio.Event()
         self.free = 0  # workers that wait for a question
 
     def put(self, job: Job) -> None:
-        if len(self._waiting) >= self._limit + self.free:
+        if not self._is_in_time(job) or (
+            self._count >= self._limit + self.free and not self._makes_room(job)
+        ):
             job.refuse(Reason.FULL)
             return
-        self._waiting.append(job)
+        self._lines.setdefault(job.who, deque()).append(job)
+        self._count += 1
         self._arrived.set()
 
     def put_back(self, job: Job) -> None:
-        self._waiting.appendleft(job)
+        self._lines.setdefault(job.who, deque()).appendleft(job)
+        self._lines.move_to_end(job.who, last=False)
+        self._count += 1
         self._arrived.set()
 
     async def get(self) -> Job:
@@ -100,8 +120,8 @@ class Queue:
         self.free += 1
         try:
             while True:
-                while self._waiting:
-                    job = self._waiting.popleft()
+                while self._lines:
+                    job = self._next()
                     if job.client.gone:
                         continue
                     if job.until > time.monotonic():
@@ -111,6 +131,37 @@ class Queue:
                 await self._arrived.wait()
         finally:
             self.free -= 1
+
+    def took(self, job: Job, seconds: float) -> None:
+        """What a worker took for it."""
+        if job.size >= _TELLING:
+            known, new = self._s_of_a_sign, seconds / job.size
+            self._s_of_a_sign = known + (new - known) * _WEIGHT if known else new
+
+    def _is_in_time(self, job: Job) -> bool:
+        """By how long those take whose turn comes before its own, and itself."""
+        turns = len(self._lines.get(job.who, ())) + 1
+        signs = sum(one.size for line in self._lines.values() for one in islice(line, turns))
+        expected_s = (signs / self._workers + job.size) * self._s_of_a_sign
+        return expected_s <= max(0.0, job.until - time.monotonic())
+
+    def _next(self) -> Job:
+        who, line = next(iter(self._lines.items()))
+        job = line.popleft()
+        self._count -= 1
+        if line:
+            self._lines.move_to_end(who)
+        else:
+            del self._lines[who]
+        return job
+
+    def _makes_room(self, job: Job) -> bool:
+        longest = max(self._lines.values(), key=len, default=None)
+        if longest is None or len(longest) <= len(self._lines.get(job.who, ())) + 1:
+            return False
+        longest.pop().refuse(Reason.FULL)
+        self._count -= 1
+        return True
 
 
 class Worker:
@@ -170,7 +221,10 @@ class Worker:
         if ended.done():
             self._queue.put_back(job)
         else:
+            began = time.monotonic()
             said = await _asked(process, job)
+            if said is not None and "found" in said:
+                self._queue.took(job, time.monotonic() - began)
             if said is None:
                 job.refuse(Reason.FAILED)
                 with contextlib.suppress(ProcessLookupError):
@@ -197,7 +251,7 @@ async def _asked(process: asyncio.subprocess.Process, job: Job) -> dict[str, Any
 
 async def run(path: Path, workers: int, limit: int, argv: Sequence[str] = WORKER) -> None:
     """Until cancelled. `limit` questions may wait beyond those that workers are at."""
-    queue = Queue(limit)
+    queue = Queue(limit, workers)
     serving: set[asyncio.Task[None]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
 """How web processes, pool and workers speak: frames of JSON behind four bytes of length.
 
-A question is `{"id", "deadline_ms", "texts"}`. The answer has its `id` and either `found`, for each text a list of
+A question is `{"id", "who", "deadline_ms", "texts"}`, to a worker one without `id` and `who`. The answer has its `id` and either `found`, for each text a list of
 `[start, end, kind, score, rule]`, or `unavailable`, a Reason.
 """
 

@@ -166,7 +166,15 @@ TENANT = Board(
                 "{{account}} {{outcome}}",
             ),
             unit="reqps",
-            width=24,
+            width=16,
+        ),
+        chart(
+            "Calls that were not inspected",
+            (
+                f"sum by (direction, what, reason) (rate(orbit_uninspected_total{OWN}[5m]))",
+                "{{direction}} {{what}} {{reason}}",
+            ),
+            unit="reqps",
         ),
     ),
     by_organization=True,

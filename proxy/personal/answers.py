@@ -30,6 +30,7 @@ STREAM, JSON = "text/event-stream", "application/json"
 FORMAT = "format"
 AT_ONCE = 4_096  # bytes that are looked through in the event loop
 AT_ONCE_RESTORED = 65_536
+NEVER_AT_ONCE = -1  # where the model is asked, which blocks
 WORKED = range(200, 300)
 
 
@@ -37,9 +38,10 @@ def masked(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
     """With what the policy finds in answers replaced."""
     if not inspection.policy.answers or answer.status not in WORKED:
         return answer
-    made = _on(answer, spoken, Masking(inspection), inspection, AT_ONCE)
+    way = Masking(inspection)
+    made = _on(answer, spoken, way, inspection, NEVER_AT_ONCE if way.names else AT_ONCE)
     if made is None:
-        inspection.uninspected.add((Direction.ANSWER.value, FORMAT))
+        inspection.miss(Direction.ANSWER, FORMAT)
         return answer
     return made
 
@@ -57,6 +59,14 @@ def masked_object(inspection: Inspection, answer: Mapping[str, Any], spoken: str
     if not inspection.policy.answers:
         return answer
     return _rewritten(dict(answer), spoken, Masking(inspection))
+
+
+async def masked_later(inspection: Inspection, answer: Mapping[str, Any], spoken: str) -> Mapping[str, Any]:
+    """The same where the model may be asked."""
+    if inspection.wait is None:
+        return masked_object(inspection, answer, spoken)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(inspection.waiting, masked_object, inspection, answer, spoken)
 
 
 def _on(answer: Answer, spoken: str, way: Way, inspection: Inspection, at_once: int) -> Answer | None:
@@ -141,18 +151,19 @@ class Streaming(_Changed):
     async def read(self) -> bytes:
         while not self.rewriter.over:
             piece = await self.answer.read()
-            if len(piece) <= self.at_once:
-                out = self.rewriter.feed(piece)
-            else:
-                out = await _beside(self.inspection, self.rewriter.feed, piece)
-            if out:
+            if out := await self._fed(piece):
                 return out
         return b""
 
     async def hang_up(self) -> AsyncIterator[bytes]:
         async for piece in self.answer.hang_up():
-            if out := self.rewriter.feed(piece):
+            if out := await self._fed(piece):
                 yield out
+
+    async def _fed(self, piece: bytes) -> bytes:
+        if len(piece) <= self.at_once:
+            return self.rewriter.feed(piece)
+        return await _beside(self.inspection, self.at_once, self.rewriter.feed, piece)
 
 
 @dataclass
@@ -178,15 +189,18 @@ class Whole(_Changed):
         content = b"".join(pieces)
         if len(content) <= self.at_once:
             return self.change(content)
-        return await _beside(self.inspection, self.change, content)
+        return await _beside(self.inspection, self.at_once, self.change, content)
 
     async def hang_up(self) -> AsyncIterator[bytes]:
         async for _ in self.answer.hang_up():
             yield b""  # half an answer is none
 
 
-async def _beside(inspection: Inspection, work: Callable[[bytes], bytes], content: bytes) -> bytes:
-    return await asyncio.get_running_loop().run_in_executor(inspection.threads, work, content)
+async def _beside(
+    inspection: Inspection, at_once: int, work: Callable[[bytes], bytes], content: bytes
+) -> bytes:
+    threads = inspection.waiting if at_once == NEVER_AT_ONCE else inspection.threads
+    return await asyncio.get_running_loop().run_in_executor(threads, work, content)
 
 
 def _written_anew(content: bytes, spoken: str, way: Way) -> bytes:

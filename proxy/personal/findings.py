@@ -1,4 +1,4 @@
-"""What is in a text, by the rules of a policy: looked for once, and remembered for the next turn of a conversation."""
+"""What is in a text, by the rules of a policy, and by the model where it asks that: looked for once, and remembered for the next turn of a conversation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from hashlib import blake2b
 
 from dlp.detectors import builtin
 from dlp.detectors.scan import Detector
-from dlp.findings import Finding
+from dlp.findings import Finding, resolved, uncovered
 from dlp.policy import Decided, Direction, Inspecting, Own
 
 REMEMBERED = 20_000  # texts
 MOST_FINDINGS = 200  # of a text that is remembered
 OWN = 100  # detectors of organizations that are kept
+
+
+Found = tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,22 @@ class Findings:
         self._detectors(policy)
 
     def of(
-        self, policy: Inspecting, organization_id: str, text: str, label: str, direction: Direction
+        self,
+        policy: Inspecting,
+        organization_id: str,
+        text: str,
+        label: str,
+        direction: Direction,
+        named: Found | None = None,
     ) -> Looked:
-        name = self._name(policy, organization_id, text, label, direction)
+        """`named` is what the model found; None where it was not asked, or did not answer."""
+        name = self._name(policy, organization_id, text, label, direction, named is not None)
         with self.lock:
             found = self.known.get(name)
             if found is not None:
                 self.known.move_to_end(name)
                 return found
-        found = self._look(policy, text, label, direction)
+        found = self._look(policy, text, label, direction, named or ())
         if len(found.decided) <= MOST_FINDINGS:
             with self.lock:
                 self.known[name] = found
@@ -66,11 +76,11 @@ class Findings:
                     self.known.popitem(last=False)
         return found
 
-    def unremembered(self, policy: Inspecting, text: str, direction: Direction) -> Looked:
+    def unremembered(self, policy: Inspecting, text: str, direction: Direction, named: Found = ()) -> Looked:
         """The same of a piece that does not come again."""
-        return self._look(policy, text, "", direction)
+        return self._look(policy, text, "", direction, named)
 
-    def _look(self, policy: Inspecting, text: str, label: str, direction: Direction) -> Looked:
+    def _look(self, policy: Inspecting, text: str, label: str, direction: Direction, named: Found) -> Looked:
         self.looked_for += 1
         found: list[Finding] = []
         capped = False
@@ -78,6 +88,9 @@ class Findings:
             scan = detector.scan(text, label=label, threshold=policy.threshold)
             found += scan.findings
             capped = capped or scan.capped
+        if named:
+            by_rules = resolved(found, text)
+            found += [piece for one in named for piece in uncovered(one, by_rules, text)]
         if not found and not capped:
             return NOTHING
         return Looked(policy.decided(found, text, direction), capped)
@@ -104,13 +117,20 @@ class Findings:
             return found
 
     def _name(
-        self, policy: Inspecting, organization_id: str, text: str, label: str, direction: Direction
+        self,
+        policy: Inspecting,
+        organization_id: str,
+        text: str,
+        label: str,
+        direction: Direction,
+        named: bool,
     ) -> bytes:
         digest = blake2b(key=self.key, digest_size=20)
         for part in (
             policy.digest,
             organization_id.encode(),
             direction.encode(),
+            b"named" if named else b"",
             label.encode("utf-8", "replace"),
         ):
             digest.update(len(part).to_bytes(4, "big") + part)

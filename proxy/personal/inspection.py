@@ -5,22 +5,36 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from dlp.names.wire import Reason
 from dlp.placeholders import Placeholders, Taken
 from dlp.policy import Action, Decided, Direction, Inspecting
 from dlp.walk import Place, Text
 from orbit.lib.errors import Code, OrbitError
-from proxy.personal.findings import Findings, Looked
+from proxy.personal.asking import Said
+from proxy.personal.findings import Findings, Found, Looked
 
 MOST_ROWS = 100  # of an event
 DIGEST = 12  # signs
 KEPT = frozenset({Action.LOG})
 
+NAMES = "names"
+# Why the model did not look, in the words of events.
+WHY = {Reason.LATE: "deadline", Reason.LONG: "cap"}
+
 Row = tuple[str, str, str, str, bool]  # type, direction, place, action, shadow
+
+
+class Missed(NamedTuple):
+    """What should have been inspected and was not: all, or the `names` that the model finds."""
+
+    direction: str
+    reason: str
+    what: str = ""
 
 
 @dataclass
@@ -35,10 +49,19 @@ class Inspection:
     threads: ThreadPoolExecutor  # for what is too long for the event loop
     most_bytes: int  # of a plain answer
     found: Counter[Row] = field(default_factory=Counter)
-    uninspected: set[tuple[str, str]] = field(default_factory=set)  # direction, reason
+    uninspected: set[Missed] = field(default_factory=set)
+    wait: Callable[[Sequence[str]], Said] | None = None  # asks the model and blocks, for threads alone
+    waiting: ThreadPoolExecutor | None = None  # the threads that may
 
-    def look(self, text: Text, direction: Direction) -> Looked:
-        return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction)
+    def look(self, text: Text, direction: Direction, named: Found | None = None) -> Looked:
+        return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction, named)
+
+    def miss(self, direction: Direction, reason: str) -> None:
+        self.uninspected.add(Missed(direction.value, reason))
+
+    def miss_names(self, direction: Direction, reason: Reason) -> None:
+        """Rules looked, the model did not."""
+        self.uninspected.add(Missed(direction.value, WHY.get(reason, reason.value), NAMES))
 
     def note(self, decided: Iterable[Decided], place: Place, direction: Direction) -> None:
         for one in decided:
@@ -69,7 +92,10 @@ class Inspection:
             }
             for (kind, direction, place, action, shadow), count in sorted(self.found.items())[:MOST_ROWS]
         ]
-        missed = [{"direction": one, "reason": why} for one, why in sorted(self.uninspected)]
+        missed = [
+            {"direction": one.direction, "reason": one.reason, **({"what": one.what} if one.what else {})}
+            for one in sorted(self.uninspected)
+        ]
         return ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
 
     def _instead(self, one: Decided, text: Text, direction: Direction, taken: Taken) -> str:

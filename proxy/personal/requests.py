@@ -16,16 +16,18 @@ from typing import Any
 import orjson
 from django.utils.crypto import salted_hmac
 
+from dlp.names.wire import Reason
 from dlp.placeholders import Placeholders
-from dlp.policy import Direction, Inspecting
-from dlp.walk import Shape, Text, walked
+from dlp.policy import Direction, Inspecting, Naming
+from dlp.walk import Change, Shape, Text, walked
 from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
 from proxy.calls import SESSIONS
 from proxy.context import Principal
 from proxy.forms import Form
-from proxy.personal.findings import Findings
-from proxy.personal.inspection import Inspection, blocked, refusal
+from proxy.personal.asking import Asker
+from proxy.personal.findings import Findings, Found
+from proxy.personal.inspection import WHY, Inspection, blocked, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Inspector:
 
     most_bytes: int
     findings: Findings = field(default_factory=Findings)
+    asker: Asker = field(default_factory=Asker)
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="inspect")
     )
@@ -78,16 +81,18 @@ class Inspector:
             return Given(inspection, body, None, form)
         if not self.findings.ready(policy):  # which is nothing that the request takes
             await asyncio.get_running_loop().run_in_executor(self.threads, self.findings.prepare, policy)
-        pass_ = _Pass(
-            inspection, SHAPES.get(endpoint, Shape.EMBEDDINGS), time.monotonic() + policy.deadline_s
-        )
+        shape = SHAPES.get(endpoint, Shape.EMBEDDINGS)
+        named = None
+        if policy.names is not None and policy.names.requests:
+            named = await self._named(inspection, policy.names, shape, body, size)
+        pass_ = _Pass(inspection, shape, time.monotonic() + policy.deadline_s, named)
         if size <= AT_ONCE:
             made = pass_.through(body)
         else:
             found = await self._beside(pass_, body)
             if found is None:  # the thread may still be at it: what it notes is not this call's
                 inspection = self.begin(principal, policy, b"")
-                inspection.uninspected.add((Direction.REQUEST.value, LATE))
+                inspection.miss(Direction.REQUEST, LATE)
                 _judge(inspection)
                 return Given(inspection, body, None, form)
             made = found
@@ -104,9 +109,31 @@ class Inspector:
         organization_id = principal.organization.id
         key = salted_hmac("proxy.personal", organization_id, algorithm="sha256").digest()
         placeholders = Placeholders(hmac.digest(key, conversation, hashlib.sha256))
-        return Inspection(
+        inspection = Inspection(
             policy, self.findings, organization_id, key, placeholders, self.threads, self.most_bytes
         )
+        names = policy.names
+        if names is not None and names.answers:
+            loop, deadline_s = asyncio.get_running_loop(), names.deadline_s
+            inspection.wait = lambda texts: self.asker.wait(loop, organization_id, texts, deadline_s)
+            inspection.waiting = self.asker.threads
+        return inspection
+
+    async def _named(
+        self, inspection: Inspection, names: Naming, shape: Shape, body: dict[str, Any], size: int
+    ) -> Mapping[str, Found]:
+        """What the model finds in the request's texts, as far as it looked; notes why not, if it did not."""
+        listing = _Listing(shape, inspection.policy.max_bytes)
+        if size <= AT_ONCE:
+            listing.through(body)
+        else:
+            await asyncio.get_running_loop().run_in_executor(self.threads, listing.through, body)
+        said = await self.asker.find(inspection.organization_id, listing.texts, names.deadline_s)
+        if said.missed is not None:
+            inspection.miss_names(Direction.REQUEST, said.missed)
+            if names.refuses:
+                raise _unnamed(said.missed)
+        return said.found
 
     async def _beside(self, pass_: _Pass, body: dict[str, Any]) -> Any:
         """None when it was not through in time."""
@@ -123,32 +150,48 @@ class Inspector:
 
 
 @dataclass
+class _Listing:
+    """The texts of a body that are inspected, whatever of them is remembered."""
+
+    shape: Shape
+    most_bytes: int
+    size: int = 0
+    texts: list[str] = field(default_factory=list)
+
+    def through(self, body: dict[str, Any]) -> None:
+        _through(body, self.shape, self._listed)
+
+    def _listed(self, text: Text) -> str:
+        self.size += _bytes(text.value)
+        if self.size <= self.most_bytes:
+            self.texts.append(text.value)
+        return text.value
+
+
+@dataclass
 class _Pass:
-    """One walk over a body. `refused` counts what it is refused for, by type and place."""
+    """One walk over a body. `named`: what the model found, None if it is not asked. `refused` counts what it is refused for,
+    by type and place."""
 
     inspection: Inspection
     shape: Shape
     deadline: float
+    named: Mapping[str, Found] | None = None
     size: int = 0
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def through(self, body: dict[str, Any]) -> Any:
-        try:
-            return walked(body, self.shape, self._change)
-        except ValueError:
-            raise OrbitError(
-                Code.INVALID_REQUEST,
-                "The request body, or a tool's JSON in it, is nested too deep to be inspected.",
-            ) from None
+        return _through(body, self.shape, self._change)
 
     def _change(self, text: Text) -> str:
         inspection = self.inspection
-        self.size += len(text.value) if text.value.isascii() else len(text.value.encode("utf-8", "replace"))
+        self.size += _bytes(text.value)
         if self.size > inspection.policy.max_bytes:
             return self._missed(text, CAPPED)
         if time.monotonic() > self.deadline:
             return self._missed(text, LATE)
-        looked = inspection.look(text, Direction.REQUEST)
+        named = None if self.named is None else self.named.get(text.value)
+        looked = inspection.look(text, Direction.REQUEST, named)
         if looked.capped:
             self._missed(text, CAPPED)
         if not looked.decided:
@@ -159,13 +202,42 @@ class _Pass:
         return inspection.replaced(text, looked.decided, Direction.REQUEST)
 
     def _missed(self, text: Text, why: str) -> str:
-        self.inspection.uninspected.add((Direction.REQUEST.value, why))
+        self.inspection.miss(Direction.REQUEST, why)
         return text.value
+
+
+def _through(body: dict[str, Any], shape: Shape, change: Change) -> Any:
+    try:
+        return walked(body, shape, change)
+    except ValueError:
+        raise OrbitError(
+            Code.INVALID_REQUEST,
+            "The request body, or a tool's JSON in it, is nested too deep to be inspected.",
+        ) from None
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def _unnamed(why: Reason) -> OrbitError:
+    because = {
+        Reason.AWAY: "this installation's workers that find them do not answer",
+        Reason.FULL: "too many wait for that at the moment",
+        Reason.LATE: "there was no time left for it",
+    }.get(why, "what finds them failed")
+    return OrbitError(
+        Code.NOT_INSPECTED,
+        f"The policy of this key has names looked for in requests, and {because}. Nothing was sent. Try again, or with less text.",
+        data={"what": "names", "reason": WHY.get(why, why.value)},
+        retry_after_s=1,
+    )
 
 
 def _judge(inspection: Inspection) -> None:
     """Refuses what was not inspected where the policy says so, else takes note of it."""
-    reasons = {why for direction, why in inspection.uninspected if direction == Direction.REQUEST}
+    missed = inspection.uninspected
+    reasons = {one.reason for one in missed if one.direction == Direction.REQUEST and not one.what}
     if not reasons:
         return
     if not inspection.policy.refuses:

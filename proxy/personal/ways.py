@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,14 +11,20 @@ from typing import Any, Protocol
 import orjson
 
 from dlp.findings import Finding
+from dlp.names.wire import Reason
 from dlp.policy import Decided, Direction
 from dlp.restore import Patterns, Restorer, restored
 from dlp.walk import Place, Shape, Text, walked
 from orbit.lib import numbers
+from proxy.personal.asking import Said
+from proxy.personal.findings import Found
 from proxy.personal.inspection import Inspection, blocked
 
 STEP = 64  # characters that come together before they are looked at
 BEFORE = 80  # characters that are passed on already, and tell what follows them
+SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？\n]")
+MOST_OF_A_SENTENCE = 400  # characters, after which the model looks at what there is of it
+MOST_LATE = 3
 MOST_HELD = 20_000  # characters of one finding that does not end, or of what waits
 CAPPED, LATE, DEEP = "cap", "deadline", "format"
 # Where answers of any shape have what was written; the rest repeats the request.
@@ -78,8 +85,15 @@ class Masking:
     size: int = 0
     deadline: float = 0.0  # of a whole answer
     told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
+    named: Mapping[str, Found] = field(default_factory=dict)  # by the model, of what is looked at as a whole
+    late: int = 0  # questions to the model that were not answered in time
     thinks = True
     hides = True
+
+    @property
+    def names(self) -> bool:
+        """Whether the model is asked, which blocks."""
+        return self.inspection.wait is not None
 
     def pieces(self, *, in_json: bool) -> Pieces:
         return _Arguments(self) if in_json else _Window(self)
@@ -94,23 +108,28 @@ class Masking:
 
     def whole(self, value: Any, shape: Shape) -> Any:
         written = {name: value[name] for name in _WRITTEN if name in value}
-        self.deadline = time.monotonic() + self.inspection.policy.deadline_s
         try:
+            if self.names:
+                self.named = self._named_in(written, shape)
+            self.deadline = time.monotonic() + self.inspection.policy.deadline_s
             made = walked(written, shape, self._told_or_replaced)
         except ValueError:
             self.missed(DEEP)
             return value
         finally:
-            self.deadline = 0.0  # what comes later in the same stream has its own time
+            self.deadline, self.named = 0.0, {}  # what comes later in the same stream has its own time
         return value if made is written else {**value, **made}
 
     def replaced(self, text: Text) -> str:
         if not self.grows(text.value):
-            return text.value
+            return self.unseen(text.value)
         if self.deadline and time.monotonic() > self.deadline:
             self.missed(LATE)
-            return text.value
-        looked = self.inspection.look(text, Direction.ANSWER)
+            return self.unseen(text.value)
+        named = self.named_in(text.value)
+        if self.stopped:
+            return ""
+        looked = self.inspection.look(text, Direction.ANSWER, named)
         if looked.capped:
             self.missed(CAPPED)
         decided = self.foreign(looked.decided, text.value)
@@ -129,8 +148,46 @@ class Masking:
         return False
 
     def missed(self, why: str) -> None:
-        self.inspection.uninspected.add((Direction.ANSWER.value, why))
+        self.inspection.miss(Direction.ANSWER, why)
         self.stopped = self.stopped or self.inspection.policy.refuses
+
+    def unseen(self, text: str) -> str:
+        """What becomes of what was not looked at."""
+        return "" if self.stopped else text
+
+    def named_in(self, text: str) -> Found | None:
+        """What the model finds; None where it is not asked, or did not look, which is noted."""
+        if not self.names:
+            return None
+        known = self.named.get(text)
+        return self._ask([text]).get(text) if known is None else known
+
+    def _named_in(self, written: dict[str, Any], shape: Shape) -> Mapping[str, Found]:
+        """All texts of a whole answer in one go."""
+        texts: list[str] = []
+        left = self.inspection.policy.max_bytes - self.size
+
+        def listed(text: Text) -> str:
+            nonlocal left
+            left -= len(text.value)
+            if left >= 0 and text.value not in self.told:
+                texts.append(text.value)
+            return text.value
+
+        walked(written, shape, listed)
+        return self._ask(texts) if texts else {}
+
+    def _ask(self, texts: Sequence[str]) -> Mapping[str, Found]:
+        """After a few that came late the rest of an answer is not kept waiting any more."""
+        inspection, names = self.inspection, self.inspection.policy.names
+        assert inspection.wait is not None
+        assert names is not None
+        said = inspection.wait(texts) if self.late < MOST_LATE else Said({}, Reason.LATE)
+        if said.missed is not None:
+            self.late += said.missed is Reason.LATE
+            inspection.miss_names(Direction.ANSWER, said.missed)
+            self.stopped = self.stopped or names.refuses
+        return said.found
 
     def foreign(self, decided: Sequence[Decided], text: str) -> list[Decided]:
         """Without those in which a placeholder of ours stands."""
@@ -174,21 +231,21 @@ class _Arguments:
 
 
 class _Window:
-    """The last characters wait until it is seen what they belong to."""
+    """The last characters wait until it is seen what they belong to; where names are looked for, until their sentence ends."""
 
     def __init__(self, way: Masking) -> None:
         self._way = way
         self._hold_back = way.inspection.policy.hold_back
         self._before = self._held = ""
+        self._tried = 0  # characters that are held, up to which the model has looked
         self._said: list[str] = []
         self._made: list[str] = []
 
     def feed(self, piece: str) -> str:
         self._said.append(piece)
         self._held += piece
-        if len(self._held) < self._hold_back + min(STEP, self._hold_back):
-            return ""
-        return self._released(len(self._held) - self._hold_back, last=False)
+        count = self._due()
+        return self._released(count, last=False) if count > 0 else ""
 
     def finish(self) -> str:
         made = self._released(len(self._held), last=True) if self._held else ""
@@ -196,17 +253,34 @@ class _Window:
             self._way.told["".join(self._said)] = "".join(self._made)
         return made
 
+    def _due(self) -> int:
+        """How much may be looked at by now."""
+        ready = len(self._held) - self._hold_back
+        if not self._way.names:
+            return ready if ready >= min(STEP, self._hold_back) else 0
+        ends = [found.end() for found in SENTENCE.finditer(self._held, self._tried, max(ready, self._tried))]
+        if ends:
+            return ends[-1]
+        return ready if ready - self._tried >= MOST_OF_A_SENTENCE else 0
+
     def _released(self, count: int, *, last: bool) -> str:
         way, offset = self._way, len(self._before)
         text = self._before + self._held
         if not way.grows(self._held[:count]):
-            return self._passed(text, len(text), text[offset:])
-        looked = way.inspection.findings.unremembered(way.inspection.policy, text, Direction.ANSWER)
+            return self._passed(text, len(text), way.unseen(text[offset:]))
+        named = way.named_in(text)
+        if way.stopped:
+            return self._passed(text, len(text), "")
+        looked = way.inspection.findings.unremembered(
+            way.inspection.policy, text, Direction.ANSWER, named or ()
+        )
         decided = [one for one in way.foreign(looked.decided, text) if one.finding.end > offset]
         cut = offset + count
         if not last and len(self._held) < MOST_HELD:
             cut = _before_findings(cut, decided)
-        return self._passed(text, cut, self._replaced(text, offset, cut, decided))
+        made = self._passed(text, cut, self._replaced(text, offset, cut, decided))
+        self._tried = offset + count - cut
+        return made
 
     def _replaced(self, text: str, offset: int, cut: int, decided: list[Decided]) -> str:
         """What stands between offset and cut. It ends with the first thing that is blocked."""
@@ -223,7 +297,7 @@ class _Window:
         return way.inspection.replaced(piece, inside, Direction.ANSWER)
 
     def _passed(self, text: str, cut: int, made: str) -> str:
-        self._before, self._held = text[max(0, cut - BEFORE) : cut], text[cut:]
+        self._before, self._held, self._tried = text[max(0, cut - BEFORE) : cut], text[cut:], 0
         self._made.append(made)
         return made
 

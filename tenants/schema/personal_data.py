@@ -9,7 +9,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from dlp.detectors.custom import MAX_TERMS, dictionary_fault, pattern_fault
 from dlp.kinds import Kind
-from dlp.policy import DEADLINE_MS, EVERY, HOLD_BACK, MAX_BYTES, THRESHOLD, Action, Direction
+from dlp.policy import (
+    DEADLINE_MS,
+    EVERY,
+    HOLD_BACK,
+    MAX_BYTES,
+    NAMES_DEADLINE_MS,
+    THRESHOLD,
+    Action,
+    Direction,
+)
 from orbit.lib.errors import InputError
 from tenants.schema import values
 
@@ -113,6 +122,14 @@ class Rule(_Strict):
         return value
 
 
+class Names(_Strict):
+    """Whether names and addresses in running text are looked for, by what, and how long a call waits for it."""
+
+    by: Annotated[str, _word("rules", "model")] = "rules"
+    deadline_ms: Annotated[int, Field(ge=20, le=60_000)] = NAMES_DEADLINE_MS
+    when_uninspected: Annotated[str, _word("refuse", "pass")] = "refuse"
+
+
 class PersonalData(_Strict):
     patterns: Annotated[list[Pattern], Field(max_length=MOST)] = []
     dictionaries: Annotated[list[Dictionary], Field(max_length=MOST)] = []
@@ -122,6 +139,7 @@ class PersonalData(_Strict):
     max_bytes: Annotated[int, Field(ge=1_000, le=10_000_000)] = MAX_BYTES
     deadline_ms: Annotated[int, Field(ge=50, le=60_000)] = DEADLINE_MS
     hold_back: Annotated[int, Field(ge=0, le=4_000)] = HOLD_BACK
+    names: Names | None = None
 
     @field_validator("rules", mode="after")
     @classmethod
@@ -140,8 +158,10 @@ class PersonalData(_Strict):
         return allow
 
     def document(self) -> dict[str, Any]:
-        made = self.model_dump(exclude={"patterns"})
-        return {"patterns": [one.document() for one in self.patterns], **made}
+        """Without `names` where nothing is said of them, as revisions were stored before there were any."""
+        made = self.model_dump(exclude={"patterns", "names"})
+        named = {} if self.names is None else {"names": self.names.model_dump()}
+        return {"patterns": [one.document() for one in self.patterns], **made, **named}
 
 
 def personal_data(value: object) -> object:

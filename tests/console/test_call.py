@@ -188,3 +188,22 @@ def test_other_organizations_and_strangers_meet_nothing(tenant: Tenant, other: T
     assert other.client().get(f"{other.path}calls/{call.event_id}/").status_code == 404
     assert outsider.get(f"{tenant.path}calls/").status_code == 404
     assert outsider.get(f"{tenant.path}calls/{call.event_id}/").status_code == 404
+
+
+def test_what_was_not_inspected_is_told_with_what_was_found(tenant: Tenant) -> None:
+    told = {
+        "findings": [
+            {"type": "EMAIL_ADDRESS", "direction": "request", "place": "user", "action": "mask", "count": 3},
+            {"type": "PERSON", "direction": "answer", "place": "assistant", "action": "block", "count": 1, "shadow": True},
+        ],
+        "uninspected": [
+            {"direction": "request", "reason": "cap"},
+            {"direction": "answer", "reason": "full", "what": "names"},
+        ],
+    }  # fmt: skip
+    page = shown(tenant, detail={"dlp": told}).content.decode()
+    assert "A part of the request was not looked at: it was longer than the policy has inspected." in page
+    assert "Names in the answer were not looked for by the model: too many waited for the model." in page
+    assert "EMAIL_ADDRESS" in page
+    assert '<span class="badge">shadow</span>' in page
+    assert "Personal data and secrets" not in shown(tenant, detail={}).content.decode()

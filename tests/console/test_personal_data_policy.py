@@ -51,6 +51,7 @@ def test_form_that_was_not_touched_changes_nothing() -> None:
         {},
         {"dlp": []},
         {"dlp": {"rules": [RULE], "allow": [{"value": "a@b.example"}]}},
+        {"dlp": {"rules": [RULE], "names": {"by": "model", "deadline_ms": 900}}},
     ]
     for content in some:
         expected = {name: value for name, value in content.items() if value}
@@ -71,6 +72,27 @@ def test_what_the_form_changes_is_put_into_the_text() -> None:
         "patterns": [{"name": "EMP", "pattern": "EMP-1+"}],
         "when_uninspected": "pass",
     }
+
+
+def test_model_for_names_is_switched_on_and_off_in_the_form() -> None:
+    content = {"dlp": {"rules": [RULE]}}
+    on = form.merged(content, content, given_of(content) | {"names_by": "model", "names_deadline_ms": "900"})
+    assert on["dlp"] == {"rules": [RULE], "names": {"by": "model", "deadline_ms": 900}}
+    policy_document(on)
+    off = form.merged(on, on, given_of(on) | {"names_by": "rules", "names_deadline_ms": ""})
+    assert off == content
+    assert form.form_of({"dlp": {"names": "model"}}) is None
+
+
+@pytest.mark.parametrize(("workers", "told"), [(0, True), (1, False)])
+def test_model_for_names_reads_as_a_sentence(settings: Any, workers: int, told: bool) -> None:
+    settings.ORBIT_NAMES_WORKERS = workers
+    words = said(rules=[RULE], names={"by": "model", "deadline_ms": 900, "when_uninspected": "pass"})
+    assert (
+        "by the model too. A call that it does not look at within 0.9 seconds passes, and is marked" in words
+    )
+    assert ("This installation has no workers for that" in words) is told
+    assert "by the model" not in said(rules=[RULE], names={"by": "rules"})
 
 
 def test_rules_are_added_and_taken_out() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dlp.findings import Finding
+from proxy.personal.asking import Asker, Said
 from tenants import services
 from tenants.schema import policy_document
 from tests.console.conftest import Tenant
@@ -20,8 +22,8 @@ def client(tenant: Tenant) -> Client:
     return tenant.client()
 
 
-def looking(tenant: Tenant, *rules: dict[str, Any], name: str = "looking") -> str:
-    dlp = {"patterns": [{"name": "EMPLOYEE", "pattern": r"EMP-\d{6}"}], "rules": list(rules)}
+def looking(tenant: Tenant, *rules: dict[str, Any], name: str = "looking", **more: Any) -> str:
+    dlp = {"patterns": [{"name": "EMPLOYEE", "pattern": r"EMP-\d{6}"}], "rules": list(rules), **more}
     document = policy_document({"dlp": dlp})
     services.save_policy(organization_id=tenant.organization.pk, name=name, document=document, actor="test")
     return f"{tenant.path}policies/{name}/try/"
@@ -86,3 +88,20 @@ def test_it_is_for_members_alone(tenant: Tenant, outsider: Client) -> None:
     assert outsider.get(path).status_code == 404
     assert outsider.post(path, {"text": TEXT}).status_code == 404
     assert Client().get(path).status_code == 302
+
+
+def test_names_are_asked_of_the_model_and_it_is_told_where_nobody_answers(
+    tenant: Tenant, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "My colleague Alex Rivera was there."
+    path = looking(tenant, rule("mask"), names={"by": "model"})
+    assert "did not look (away)" in tried(client, path, text)
+
+    async def find(self: Asker, organization_id: str, texts: list[str], deadline_s: float) -> Said:
+        assert organization_id == str(tenant.organization.pk)
+        return Said({text: (Finding(13, 24, "PERSON", 0.9, "model.person"),)})
+
+    monkeypatch.setattr(Asker, "find", find)
+    shown = tried(client, path, text)
+    assert "My colleague <mark>[PERSON]</mark> was there." in shown
+    assert "did not look" not in shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dlp.findings import Finding
-from dlp.policy import Action, Direction, Inspecting, inspecting
+from dlp.policy import Action, Direction, Inspecting, Naming, inspecting
 from tenants.schema import policy_document
 
 TEXT = "write to anna@example.org"
@@ -64,7 +64,8 @@ def test_where_findings_overlap_the_stricter_action_stays() -> None:
     assert made is not None
     secret = Finding(4, 12, "SECRET", 0.6, "secret")
     found = made.decided([Finding(0, 8, "PERSON", 0.99, "name"), secret], "x" * 20, Direction.REQUEST)
-    assert [(one.finding, one.action) for one in found] == [(secret, Action.BLOCK)]
+    rest = Finding(0, 4, "PERSON", 0.99, "name")
+    assert [(one.finding, one.action) for one in found] == [(rest, Action.LOG), (secret, Action.BLOCK)]
 
 
 def test_caps_of_several_policies_are_the_widest_and_one_refusal_is_enough() -> None:
@@ -72,3 +73,35 @@ def test_caps_of_several_policies_are_the_widest_and_one_refusal_is_enough() -> 
     made = of(small, {"rules": [rule("log")], "max_bytes": 9000, "hold_back": 40})
     assert made is not None
     assert (made.max_bytes, made.refuses, made.hold_back) == (9000, True, 40)
+
+
+def test_one_policy_that_asks_the_model_is_enough_and_its_words_are_the_widest() -> None:
+    made = of(
+        {"rules": [rule("mask", "*", direction="answer")], "names": {"by": "model", "deadline_ms": 900, "when_uninspected": "pass"}},
+        {"rules": [rule("log")], "names": {"by": "rules", "deadline_ms": 5_000}},
+        {"rules": [rule("log", "ADDRESS", direction="request")], "names": {"by": "model", "deadline_ms": 400}},
+    )  # fmt: skip
+    assert made is not None
+    assert made.names == Naming(requests=True, answers=True, deadline_s=0.9, refuses=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"rules": [rule("mask", "PERSON", direction="request")]}, (True, False)),
+        ({"rules": [rule("mask", "*", direction="answer")]}, (False, True)),
+        ({"rules": [rule("mask", "EMAIL_ADDRESS")]}, None),
+    ],
+)
+def test_model_is_asked_where_a_rule_wants_to_know(
+    said: dict[str, Any], wanted: tuple[bool, bool] | None
+) -> None:
+    made = of({**said, "names": {"by": "model"}})
+    assert made is not None
+    names = made.names
+    assert (
+        None if names is None else tuple(map(names.wanted, (Direction.REQUEST, Direction.ANSWER)))
+    ) == wanted
+    plain = of(said)
+    assert plain is not None
+    assert plain.names is None

@@ -122,6 +122,7 @@ def work(gateway: Gateway, tenant: Tenant) -> None:
             assert api.chat(messages=hello("tokens=7")).status_code == 200
             api.chat(messages=hello("tokens=7"), stream=True)
             api.chat(messages=hello("status=500"))
+            api.chat(messages=[{"role": "user", "content": "word " * 300}])
             api.chat(model="gpt-4o")
 
 
@@ -131,7 +132,12 @@ def test_every_panel_has_data_of_a_running_gateway(
     make_tenant: MakeTenant, tmp_path: Path, settings: Any
 ) -> None:
     settings.ORBIT_DATA_DIR = tmp_path / "orbit"
-    tenant = make_tenant(limits=LIMITS)
+    uninspected = {
+        "rules": [{"types": ["*"], "action": "log"}],
+        "max_bytes": 1000,
+        "when_uninspected": "pass",
+    }
+    tenant = make_tenant(limits=LIMITS, dlp=uninspected)
     # bills are compared up to yesterday
     plant(tenant.id, datetime.now(UTC) - timedelta(days=2), uuid7(), uuid7(), cost_nano=5_000_000)
     own = {"ORBIT_DATA_DIR": str(settings.ORBIT_DATA_DIR)}

@@ -80,3 +80,20 @@ def test_limits_of_the_organization_are_told(make_tenant: MakeTenant, api_of: Ap
     assert (told["orbit_limit_spent", "daily"], told["orbit_limit_free", "daily"]) == (1, 9)
     assert told["orbit_limit_allowed", "budget"] == 5
     assert 0 < told["orbit_limit_spent", "budget"] < 0.1
+
+
+def test_calls_that_went_on_uninspected_are_counted_once_for_each_reason(
+    make_tenant: MakeTenant, api_of: ApiOf, scrape: Scrape
+) -> None:
+    names = {"by": "model", "when_uninspected": "pass"}
+    looking = {
+        "rules": [{"types": ["*"], "action": "mask", "direction": "request"}],
+        "max_bytes": 1000,
+        "when_uninspected": "pass",
+    }
+    tenant = make_tenant(dlp={**looking, "names": names})
+    for words in ("hello", "word " * 300):
+        assert api_of(tenant).chat(messages=[{"role": "user", "content": words}]).status_code == 200
+    found, own = scrape(), {"organization": tenant.slug, "direction": "request"}
+    assert found("orbit_uninspected_total", **own, what="names", reason="away") == 1
+    assert found("orbit_uninspected_total", **own, what="all", reason="cap") == 1

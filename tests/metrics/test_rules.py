@@ -34,6 +34,7 @@ HEALTHY = {
     'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="credential"}': "0x200",
     'orbit_call_errors_total{organization="acme",code="internal_error"}': "0x200",
     'orbit_refusals_total{organization="(nobody)",code="internal_error"}': "0x200",
+    'orbit_uninspected_total{organization="acme",direction="request",what="names",reason="full"}': "0x200",
     'orbit_limit_allowed{organization="acme",limit="budget",meter="cost",per="month"}': "100x200",
     'orbit_limit_spent{organization="acme",limit="budget",meter="cost",per="month"}': "60x200",
     'orbit_limit_held{organization="acme",limit="budget",meter="cost",per="month"}': "1x200",
@@ -62,6 +63,9 @@ AILING: dict[str, dict[str, str]] = {
         'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="credential"}': "0+1x200"
     },
     "OrbitInternalErrors": {'orbit_refusals_total{organization="(nobody)",code="internal_error"}': "0+1x200"},
+    "OrbitUninspected": {
+        'orbit_uninspected_total{organization="acme",direction="request",what="names",reason="full"}': "0+1x200"
+    },
     "OrbitLimitNearlyUsed": {
         'orbit_limit_held{organization="acme",limit="budget",meter="cost",per="month"}': "35x200"
     },

@@ -30,6 +30,13 @@ def test_a_rule_is_stored_with_all_its_defaults() -> None:
     assert policy_document({"dlp": stored})["dlp"] == stored
 
 
+def test_what_says_nothing_of_names_is_stored_as_it_was_before_there_were_any() -> None:
+    assert "names" not in document(rules=[RULE])
+    stored = document(rules=[RULE], names={"by": "model"})
+    assert stored["names"] == {"by": "model", "deadline_ms": 2000, "when_uninspected": "refuse"}
+    assert policy_document({"dlp": stored})["dlp"] == stored
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_type_can_be_named(kind: Kind) -> None:
     assert document(rules=[{**RULE, "types": [kind.value]}])
@@ -65,6 +72,10 @@ def test_types_of_ones_own_can_be_named() -> None:
         ({"allow": [{"value": "x", "type": "NOTHING"}]}, "allow[0].type", "is not known"),
         ({"when_uninspected": "ignore"}, "when_uninspected", "one of: refuse, pass"),
         ({"hold_back": -1}, "hold_back", "must be at least 0"),
+        ({"names": {"by": "modell"}}, "names.by", "did you mean 'model'?"),
+        ({"names": {"deadline_ms": 1}}, "names.deadline_ms", "must be at least 20"),
+        ({"names": {"when_uninspected": "ignore"}}, "names.when_uninspected", "one of: refuse, pass"),
+        ({"names": {"on": True}}, "names.on", ""),
         ({"max_bytes": 10}, "max_bytes", "must be at least 1000"),
     ],
 )  # fmt: skip
