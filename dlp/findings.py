@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dlp.kinds import Kind
+
+_SEPARATORS = frozenset(" \t\r\n,.;:()[]<>|\"'")
 
 
 @dataclass(frozen=True, order=True)
@@ -29,25 +33,50 @@ class Scan:
     capped: bool = False
 
 
-def resolved(findings: Iterable[Finding]) -> list[Finding]:
-    """In order of place, without overlaps: the higher score stays, then the longer one, then the earlier one."""
+def resolved(findings: Iterable[Finding], text: str) -> list[Finding]:
+    """In order of place, without overlaps: the higher score stays, then the longer one, then the earlier one. What of the
+    others stands out beyond those that stay is a finding of its own type still."""
     best = sorted(findings, key=lambda one: (-one.score, one.start - one.end, one.start, one.kind, one.rule))
-    kept: list[Finding] = []  # ordered by start, so its ends are in order too
-    for one in best:
-        at = bisect_left(kept, one.start, key=lambda other: other.start)
-        before_is_free = at == 0 or kept[at - 1].end <= one.start
-        if before_is_free and (at == len(kept) or one.end <= kept[at].start):
-            kept.insert(at, one)
+    return _kept([], best, text)
+
+
+def combined(rules: Iterable[Finding], model: Iterable[Finding], text: str) -> list[Finding]:
+    """Both without overlaps, in order of place. Where a rule found something it stays whole, whatever the model's score:
+    what a rule says was checked. What a model's finding has beyond it stays."""
+    return _kept(sorted(rules), model, text)
+
+
+def uncovered(one: Finding, kept: Sequence[Finding], text: str) -> list[Finding]:
+    """What of a finding stands outside of those that are kept, which are in order and do not overlap; separators at the
+    edges are no part of it. The finding itself where nothing is in its way."""
+    place, pieces = one.start, []
+    for other in kept[bisect_right(kept, one.start, key=_end) :]:
+        if other.start >= one.end:
+            break
+        pieces.append((place, other.start))
+        place = other.end
+    if not pieces:
+        return [one]
+    return [made for start, end in (*pieces, (place, one.end)) if (made := _piece(one, start, end, text))]
+
+
+def _kept(kept: list[Finding], more: Iterable[Finding], text: str) -> list[Finding]:
+    """`kept` is ordered by start and without overlaps, so its ends are in order too."""
+    for one in more:
+        for piece in uncovered(one, kept, text):
+            insort(kept, piece)
     return kept
 
 
-def combined(rules: Iterable[Finding], model: Iterable[Finding]) -> list[Finding]:
-    """Both without overlaps, in order of place. Where a rule found something a model's finding is left out, whatever its
-    score: what a rule says was checked."""
-    kept = sorted(rules)
-    by_rules = list(kept)
-    for one in model:
-        at = bisect_left(by_rules, one.end, key=lambda other: other.start)
-        if at == 0 or by_rules[at - 1].end <= one.start:
-            kept.append(one)
-    return sorted(kept)
+def _piece(one: Finding, start: int, end: int, text: str) -> Finding | None:
+    while start < end and text[start] in _SEPARATORS:
+        start += 1
+    while start < end and text[end - 1] in _SEPARATORS:
+        end -= 1
+    if one.kind == Kind.EMAIL and text[start : start + 1] == "@":
+        return None  # a host's name is nobody's
+    return replace(one, start=start, end=end) if any(map(str.isalnum, text[start:end])) else None
+
+
+def _end(one: Finding) -> int:
+    return one.end

@@ -6,15 +6,16 @@ of all rules that fit a finding, the strictest holds.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from dlp.detectors.custom import Allowed, dictionary_rules, pattern_rule
 from dlp.detectors.rule import Rule as Detecting
-from dlp.findings import Finding
+from dlp.findings import Finding, uncovered
 
 EVERY = "*"
 THRESHOLD = 0.5
@@ -108,13 +109,15 @@ class Inspecting:
 
     def decided(self, findings: Iterable[Finding], text: str, direction: Direction) -> tuple[Decided, ...]:
         """In order of place. None overlaps another one, of those in force and of those in shadow; where findings do, the
-        strictest action stays, then the better score, then the longer one."""
+        strictest action stays, then the better score, then the longer one; and of the others what stands out beyond it."""
         found = [one for finding in findings for one in self._about(finding, text, direction)]
         found.sort(key=_rank)
         kept: list[Decided] = []
+        taken: dict[bool, list[Finding]] = {False: [], True: []}
         for one in found:
-            if all(_apart(one, other) for other in kept if other.shadow == one.shadow):
-                kept.append(one)
+            for piece in uncovered(one.finding, taken[one.shadow], text):
+                insort(taken[one.shadow], piece)
+                kept.append(replace(one, finding=piece))
         return tuple(sorted(kept, key=lambda one: (one.finding.start, one.shadow)))
 
     def _about(self, finding: Finding, text: str, direction: Direction) -> list[Decided]:
@@ -177,7 +180,3 @@ def _own(said: list[Mapping[str, Any]]) -> Own | None:
 def _rank(one: Decided) -> tuple[float, ...]:
     finding = one.finding
     return -_SEVERITY[one.action], -finding.score, finding.start - finding.end, finding.start
-
-
-def _apart(one: Decided, other: Decided) -> bool:
-    return one.finding.end <= other.finding.start or other.finding.end <= one.finding.start

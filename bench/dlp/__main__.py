@@ -48,7 +48,7 @@ def _systems(detector: Detector, stack: ExitStack) -> Iterator[tuple[str, Find]]
     model = Rampart(files.folder())
 
     def both(text: str) -> tuple[Finding, ...]:
-        return tuple(combined(detector.scan(text).findings, model.find(text, lambda: False)))
+        return tuple(combined(detector.scan(text).findings, model.find(text, lambda: False), text))
 
     yield "Rules and model", both
     other = beside.presidio()

@@ -42,7 +42,7 @@ class Presidio:
             for start, end, kind, score in rows
             if kind in _OURS and score >= _THRESHOLD
         ]
-        return tuple(resolved(known))
+        return tuple(resolved(known, text))
 
     def close(self) -> None:
         self._process.terminate()

@@ -51,7 +51,7 @@ async def _measured(detector: Detector, names: Names, texts: Sequence[str]) -> l
             began, used = time.perf_counter(), _cpu_s(worker)
             said = await names.find([text], _DEADLINE_S)
             assert isinstance(said, list), said
-            combined(detector.scan(text).findings, said[0])
+            combined(detector.scan(text).findings, said[0], text)
             wall.append((time.perf_counter() - began) * 1000)
             cpu.append((_cpu_s(worker) - used) * 1000)
         made.append(

@@ -96,7 +96,7 @@ class Detector:
                     capped = True
                     break
                 found.extend(_judged(group.rules, asked, start, end, threshold))
-        return Scan(tuple(resolved(found)), capped or asked.purse.left < 0)
+        return Scan(tuple(resolved(found, text)), capped or asked.purse.left < 0)
 
     def _may_match(self, data: bytes) -> Iterator[_Group]:
         for place in sorted(self._prefilter.may_occur(data)):

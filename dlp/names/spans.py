@@ -66,7 +66,7 @@ def findings(text: str, words: Iterable[Word]) -> list[Finding]:
         made = _name(text, run) if _is_name(run[0]) else _address(text, run)
         if made is not None:
             found.append(made)
-    return combined(found, _again(text, found))
+    return combined(found, _again(text, found), text)
 
 
 def _again(text: str, found: Iterable[Finding]) -> Iterator[Finding]:

@@ -64,7 +64,8 @@ def test_where_findings_overlap_the_stricter_action_stays() -> None:
     assert made is not None
     secret = Finding(4, 12, "SECRET", 0.6, "secret")
     found = made.decided([Finding(0, 8, "PERSON", 0.99, "name"), secret], "x" * 20, Direction.REQUEST)
-    assert [(one.finding, one.action) for one in found] == [(secret, Action.BLOCK)]
+    rest = Finding(0, 4, "PERSON", 0.99, "name")
+    assert [(one.finding, one.action) for one in found] == [(rest, Action.LOG), (secret, Action.BLOCK)]
 
 
 def test_caps_of_several_policies_are_the_widest_and_one_refusal_is_enough() -> None:

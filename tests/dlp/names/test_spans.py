@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from dlp.findings import Finding, combined
 from dlp.names.spans import Part, Word, findings
@@ -84,5 +85,7 @@ def test_rules_win_every_overlap() -> None:
         Finding(0, 40, "ADDRESS", 1.0, "m"),
     )
     before = Finding(0, 5, "PERSON", 1.0, "m")
-    assert combined([rule], [before, touching]) == [before, rule, touching]
-    assert combined([rule], [inside]) == combined([rule], [around]) == [rule]
+    text = "x" * 60
+    assert combined([rule], [before, touching], text) == [before, rule, touching]
+    assert combined([rule], [inside], text) == [rule]
+    assert combined([rule], [around], text) == [replace(around, end=5), rule, replace(around, start=10)]
