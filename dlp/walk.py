@@ -132,6 +132,12 @@ class _Walk:
             variables = _with(variables, filled)
         return _with(value, {"variables": variables})
 
+    def picture(self, value: Any) -> Any:
+        """One that was made: the words that it was made from."""
+        if not isinstance(value, dict) or "revised_prompt" not in value:
+            return value
+        return _with(value, {"revised_prompt": self._content(value["revised_prompt"], Place.ASSISTANT, 0)})
+
     def plain(self, value: Any) -> Any:
         return self._content(value, Place.INPUT, 0)
 
@@ -264,6 +270,7 @@ _FIELDS: dict[Shape, _Fields] = {
         "input": walk.messages,
         "output": lambda value: walk.messages(value, Place.ASSISTANT),
         "output_text": walk.answer,
+        "data": walk.messages,
     },
     Shape.MESSAGES: lambda walk: {
         "system": walk.system,
@@ -285,6 +292,8 @@ _FIELDS: dict[Shape, _Fields] = {
         "suffix": walk.plain,
         "choices": walk.answer,
         "text": walk.answer,
+        "segments": walk.answer,
+        "data": lambda value: _each(value, walk.picture) if isinstance(value, list) else value,
     },
 }
 

@@ -55,7 +55,7 @@ class Background:
                 answer = await self._over(admission, response_id, cancel=cancel)
             call = admission.call
             if call.request.inspection is not None:
-                answer = answers.masked_object(call.request.inspection, answer, call.spoken)
+                answer = await answers.masked_later(call.request.inspection, answer, call.spoken)
             if admission.copy is not None:
                 admission.copy.followed(numbers.write(answer))
             spoken = PROVIDERS[call.target.account.kind].formats[call.spoken]

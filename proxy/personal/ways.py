@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ BEFORE = 80  # characters that are passed on already, and tell what follows them
 MOST_HELD = 20_000  # characters of one finding that does not end, or of what waits
 CAPPED, LATE, DEEP = "cap", "deadline", "format"
 # Where answers of any shape have what was written; the rest repeats the request.
-_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
+_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text", "segments", "data")
 
 
 class Pieces(Protocol):
@@ -33,10 +34,11 @@ class Pieces(Protocol):
 
 
 class Way(Protocol):
-    """`stopped`: the answer ends here. `thinks`: thinking is changed too, whose signature then does not fit any more.
+    """`stopped`: the answer ends here. `waiting`: characters that are looked at when more has come. `thinks`: thinking is changed too, whose signature then does not fit any more.
     `hides`: what repeats the text otherwise, such as its tokens with their probabilities, is taken out."""
 
     stopped: bool
+    waiting: int
     thinks: bool
     hides: bool
 
@@ -50,11 +52,16 @@ class Way(Protocol):
         """A body, or a part of one in its place in a body. The same object where nothing changed."""
         ...
 
+    def missed(self, why: str) -> None:
+        """Takes note of what cannot be looked at."""
+        ...
+
 
 class Restoring:
     """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back."""
 
     stopped = thinks = hides = False
+    waiting = 0
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._patterns = Patterns(values)
@@ -66,7 +73,15 @@ class Restoring:
         return restored(value, self._patterns, in_json=in_json)
 
     def whole(self, value: Any, shape: Shape) -> Any:
-        return walked(value, shape, lambda text: self.text(text.value, in_json=text.raw), raw_arguments=True)
+        try:
+            return walked(
+                value, shape, lambda text: self.text(text.value, in_json=text.raw), raw_arguments=True
+            )
+        except ValueError:  # nested deeper than we go
+            return value
+
+    def missed(self, why: str) -> None:
+        """Placeholders stay where they are."""
 
 
 @dataclass
@@ -75,6 +90,7 @@ class Masking:
 
     inspection: Inspection
     stopped: bool = False
+    waiting: int = 0
     size: int = 0
     deadline: float = 0.0  # of a whole answer
     told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
@@ -165,10 +181,12 @@ class _Arguments:
 
     def feed(self, piece: str) -> str:
         self._said.append(piece)
+        self._way.waiting += len(piece)
         return ""
 
     def finish(self) -> str:
         said = "".join(self._said)
+        self._way.waiting -= len(said)
         self._said.clear()
         return self._way.text(said, in_json=True) if said else ""
 
@@ -260,9 +278,24 @@ def without_logprobs(value: Any) -> Any:
 
 
 def read(data: bytes) -> dict[str, Any] | None:
-    """A JSON object with all its digits; None for anything else."""
+    """A JSON object with all its digits; None for anything else. Also what only lenient readers take, since a client may be
+    one: half a pair of surrogates, NaN, a line end in a text."""
     try:
         found = numbers.read(data)
     except orjson.JSONDecodeError:
-        return None
+        try:
+            found = json.loads(data.decode("utf-8", "replace"), strict=False)
+        except (ValueError, RecursionError):
+            return None
     return found if isinstance(found, dict) else None
+
+
+def written(value: Any) -> bytes:
+    """JSONEncodeError for what is nested deeper than anything can write."""
+    try:
+        return numbers.write(value)
+    except orjson.JSONEncodeError as error:
+        try:
+            return json.dumps(value, separators=(",", ":")).encode()
+        except (ValueError, RecursionError):
+            raise error from None
