@@ -44,12 +44,14 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Text:
-    """`label` is the key that it stands under in arguments and results, else empty. `raw` texts are JSON themselves."""
+    """`label` is the key that it stands under in arguments and results, else empty. `raw` texts are JSON themselves. `signed`
+    is thinking that its provider takes back only as it wrote it."""
 
     place: Place
     value: str
     label: str = ""
     raw: bool = False
+    signed: bool = False
 
 
 Change = Callable[[Text], str]
@@ -64,7 +66,7 @@ _ARGUMENTS = frozenset({"arguments", "input", "args", "partial_json"})
 _RESULTS = frozenset({"output", "response", "result", "results", "logs", "code", "outcome", "stdout", "stderr", "query", "queries", "command", "diff"})  # fmt: skip
 _INNER = frozenset(
     {"content", "parts", "tool_calls", "function_call", "function", "custom", "summary", "delta", "message", "source", "file", "functionCall", "functionResponse", "citations", "annotations",
-     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio"}
+     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio", "reasoning_details"}
 )  # fmt: skip
 _USERS = ("user", "safety_identifier")
 _DESCRIBING = frozenset({"description", "title"})
@@ -163,8 +165,10 @@ class _Walk:
         return _with(value, changed)
 
     def _field(self, owner: Mapping[str, Any], name: str, value: Any, place: Place, depth: int) -> Any:
-        if name == "thinking" and self._raw:
-            return value  # signed as it is: with values in it, it would not be taken back
+        if isinstance(value, str) and _is_thinking(owner, name):
+            if self._raw:
+                return value  # with values in it, it would not be taken back
+            return self._text(value, place, signed=bool(owner.get("signature")))
         if name in _ARGUMENTS:
             return self._arguments(name, value, depth)
         if name in ("file_data", "data"):
@@ -252,8 +256,10 @@ class _Walk:
         changed = self._text(file.text, Place.FILE)
         return value if changed == file.text else value[:start] + file.written(changed)
 
-    def _text(self, value: str, place: Place, label: str = "", *, raw: bool = False) -> str:
-        return self._change(Text(place, value, label, raw)) if value else value
+    def _text(
+        self, value: str, place: Place, label: str = "", *, raw: bool = False, signed: bool = False
+    ) -> str:
+        return self._change(Text(place, value, label, raw, signed)) if value else value
 
 
 _Fields = Callable[[_Walk], dict[str, Callable[[Any], Any]]]
@@ -310,6 +316,13 @@ def _part_place(part: Mapping[str, Any], place: Place) -> Place:
     if kind == "document":
         return Place.FILE
     return place
+
+
+def _is_thinking(owner: Mapping[str, Any], name: str) -> bool:
+    """What may be signed: blocks of Messages, and details of reasoning as OpenRouter has them."""
+    if name == "thinking":
+        return True
+    return name in ("text", "summary") and str(owner.get("type")).startswith("reasoning.")
 
 
 def _is_parts(value: Any) -> bool:

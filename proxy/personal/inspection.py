@@ -7,7 +7,7 @@ import hmac
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlp.placeholders import Placeholders, Taken
@@ -91,6 +91,11 @@ class Inspection:
 
 def blocked(decided: Iterable[Decided]) -> list[Decided]:
     return [one for one in decided if one.action is Action.BLOCK and not one.shadow]
+
+
+def only_told(one: Decided) -> Decided:
+    """Left as it is."""
+    return one if one.shadow else replace(one, action=Action.LOG)
 
 
 def refusal(found: Counter[tuple[str, str]]) -> OrbitError:
