@@ -94,6 +94,9 @@ class Masking:
     size: int = 0
     deadline: float = 0.0  # of a whole answer
     told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
+    inner: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # values by key and text that came in objects
     thinks = True
     hides = True
 
@@ -112,7 +115,7 @@ class Masking:
         written = {name: value[name] for name in _WRITTEN if name in value}
         self.deadline = time.monotonic() + self.inspection.policy.deadline_s
         try:
-            made = walked(written, shape, self._told_or_replaced)
+            made = self._walked(written, shape)
         except ValueError:
             self.missed(DEEP)
             return value
@@ -156,15 +159,29 @@ class Masking:
         values = [(one, one.finding.value(text).upper()) for one in decided]
         return [one for one, value in values if not any(core in value for core in cores)]
 
-    def _told_or_replaced(self, text: Text) -> str:
-        known = self.told.get(text.value)
-        return self.replaced(text) if known is None else known
+    def _walked(self, value: Any, shape: Shape) -> Any:
+        """What a stream tells again, as Responses do with every item, is looked at and counted once."""
+        fresh: dict[tuple[str, str], str] = {}
+
+        def change(text: Text) -> str:
+            name = text.label, text.value
+            known = self.inner.get(name)
+            if known is None and not text.label:
+                known = self.told.get(text.value)
+            if known is None:
+                known = fresh[name] = self.replaced(text)
+            return known
+
+        try:
+            return walked(value, shape, change)
+        finally:
+            self.inner.update(fresh)
 
     def _in_json(self, value: str) -> str:
         """The values in a tool call's arguments."""
         call = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": value}}]}}]}
         try:
-            made = walked(call, Shape.CHAT, self.replaced)
+            made = self._walked(call, Shape.CHAT)
         except ValueError:
             self.missed(DEEP)
             return value
@@ -224,6 +241,8 @@ class _Window:
         cut = offset + count
         if not last and len(self._held) < MOST_HELD:
             cut = _before_findings(cut, decided)
+            if cut <= offset:  # it began in what is passed on already
+                return self._passed(text, offset, "")
         return self._passed(text, cut, self._replaced(text, offset, cut, decided))
 
     def _replaced(self, text: str, offset: int, cut: int, decided: list[Decided]) -> str:

@@ -94,3 +94,19 @@ def test_thinking_in_parts_and_in_details_is_inspected_and_keeps_its_order() -> 
     found = [next(at for at, one in enumerate(deltas) if text in one) for text in ("for [EMAIL_ADDRESS]", "of [EMAIL_ADDRESS]", "Hi")]  # fmt: skip
     assert found == sorted(found)
     assert MAIL not in str(deltas)
+
+
+@pytest.mark.parametrize("more", [{"action": "log"}, {"shadow": True}, {"action": "mask"}])
+def test_finding_that_began_in_what_is_passed_on_is_sent_once(more: dict[str, Any]) -> None:
+    claims = "".join(f"{n:03}abCD" for n in range(30))
+    token = f"eyJhbGciOiJIUzI1NiJ9.eyJ{claims[:170]}.{claims[:40]}"
+    action, shadow = more.pop("action", "block"), bool(more)
+    made = way(types=["SECRET"], action=action, shadow=shadow)
+    said = f"It is {token} and so on. " + "word " * 60
+    stream = written("chat/completions", [*(chunk(content=said[at : at + 4]) for at in range(0, len(said), 4)), chunk("stop")])  # fmt: skip
+    out = text_of(read(through(made, "chat/completions", [stream])))
+    if action != "mask":
+        assert out == said
+    else:
+        assert out.count("word ") == 60
+    assert sum(one["count"] for one in made.inspection.told()["findings"]) == 1
