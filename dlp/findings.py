@@ -50,7 +50,8 @@ def uncovered(one: Finding, kept: Sequence[Finding], text: str) -> list[Finding]
     """What of a finding stands outside of those that are kept, which are in order and do not overlap; separators at the
     edges are no part of it. The finding itself where nothing is in its way."""
     place, pieces = one.start, []
-    for other in kept[bisect_right(kept, one.start, key=_end) :]:
+    for at in range(bisect_right(kept, one.start, key=_end), len(kept)):
+        other = kept[at]
         if other.start >= one.end:
             break
         pieces.append((place, other.start))

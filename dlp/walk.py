@@ -44,12 +44,14 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Text:
-    """`label` is the key that it stands under in arguments and results, else empty. `raw` texts are JSON themselves."""
+    """`label` is the key that it stands under in arguments and results, else empty. `raw` texts are JSON themselves. `signed`
+    is thinking that its provider takes back only as it wrote it."""
 
     place: Place
     value: str
     label: str = ""
     raw: bool = False
+    signed: bool = False
 
 
 Change = Callable[[Text], str]
@@ -64,7 +66,7 @@ _ARGUMENTS = frozenset({"arguments", "input", "args", "partial_json"})
 _RESULTS = frozenset({"output", "response", "result", "results", "logs", "code", "outcome", "stdout", "stderr", "query", "queries", "command", "diff"})  # fmt: skip
 _INNER = frozenset(
     {"content", "parts", "tool_calls", "function_call", "function", "custom", "summary", "delta", "message", "source", "file", "functionCall", "functionResponse", "citations", "annotations",
-     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio"}
+     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio", "reasoning_details"}
 )  # fmt: skip
 _USERS = ("user", "safety_identifier")
 _DESCRIBING = frozenset({"description", "title"})
@@ -132,6 +134,12 @@ class _Walk:
             variables = _with(variables, filled)
         return _with(value, {"variables": variables})
 
+    def picture(self, value: Any) -> Any:
+        """One that was made: the words that it was made from."""
+        if not isinstance(value, dict) or "revised_prompt" not in value:
+            return value
+        return _with(value, {"revised_prompt": self._content(value["revised_prompt"], Place.ASSISTANT, 0)})
+
     def plain(self, value: Any) -> Any:
         return self._content(value, Place.INPUT, 0)
 
@@ -157,8 +165,10 @@ class _Walk:
         return _with(value, changed)
 
     def _field(self, owner: Mapping[str, Any], name: str, value: Any, place: Place, depth: int) -> Any:
-        if name == "thinking" and self._raw:
-            return value  # signed as it is: with values in it, it would not be taken back
+        if isinstance(value, str) and _is_thinking(owner, name):
+            if self._raw:
+                return value  # with values in it, it would not be taken back
+            return self._text(value, place, signed=bool(owner.get("signature")))
         if name in _ARGUMENTS:
             return self._arguments(name, value, depth)
         if name in ("file_data", "data"):
@@ -246,8 +256,10 @@ class _Walk:
         changed = self._text(file.text, Place.FILE)
         return value if changed == file.text else value[:start] + file.written(changed)
 
-    def _text(self, value: str, place: Place, label: str = "", *, raw: bool = False) -> str:
-        return self._change(Text(place, value, label, raw)) if value else value
+    def _text(
+        self, value: str, place: Place, label: str = "", *, raw: bool = False, signed: bool = False
+    ) -> str:
+        return self._change(Text(place, value, label, raw, signed)) if value else value
 
 
 _Fields = Callable[[_Walk], dict[str, Callable[[Any], Any]]]
@@ -264,6 +276,7 @@ _FIELDS: dict[Shape, _Fields] = {
         "input": walk.messages,
         "output": lambda value: walk.messages(value, Place.ASSISTANT),
         "output_text": walk.answer,
+        "data": walk.messages,
     },
     Shape.MESSAGES: lambda walk: {
         "system": walk.system,
@@ -285,6 +298,8 @@ _FIELDS: dict[Shape, _Fields] = {
         "suffix": walk.plain,
         "choices": walk.answer,
         "text": walk.answer,
+        "segments": walk.answer,
+        "data": lambda value: _each(value, walk.picture) if isinstance(value, list) else value,
     },
 }
 
@@ -301,6 +316,13 @@ def _part_place(part: Mapping[str, Any], place: Place) -> Place:
     if kind == "document":
         return Place.FILE
     return place
+
+
+def _is_thinking(owner: Mapping[str, Any], name: str) -> bool:
+    """What may be signed: blocks of Messages, and details of reasoning as OpenRouter has them."""
+    if name == "thinking":
+        return True
+    return name in ("text", "summary") and str(owner.get("type")).startswith("reasoning.")
 
 
 def _is_parts(value: Any) -> bool:

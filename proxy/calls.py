@@ -7,8 +7,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 from uuid import UUID
 
-import orjson
-
+from orbit.lib import numbers
 from orbit.lib.errors import Code, OrbitError
 from proxy import asked as asking
 from proxy.call import Call, Request
@@ -155,4 +154,4 @@ def _beginning(body: Mapping[str, Any]) -> str:
     first: Any = messages
     if isinstance(messages, list):
         first = next((one for one in messages if isinstance(one, dict) and one.get("role") == "user"), None)
-    return orjson.dumps([body.get("system") or body.get("instructions"), first]).decode()
+    return numbers.write([body.get("system") or body.get("instructions"), first]).decode()

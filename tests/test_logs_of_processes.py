@@ -97,7 +97,7 @@ logging.getLogger("orbit").info("from us")
     # a test before this one may have made its process a web worker
     environ = {name: value for name, value in os.environ.items() if name != "ORBIT_PROCESS"}
     ended = subprocess.run(
-        argv, env=os.environ, cwd=state.PROJECT, capture_output=True, text=True, check=True
+        argv, env=environ, cwd=state.PROJECT, capture_output=True, text=True, check=True
     )
     found = [json.loads(line) for line in ended.stderr.splitlines()]
     assert [(one["message"], one["process"], one["task"], one["request_id"]) for one in found] == [

@@ -76,7 +76,9 @@ def try_text(request: HttpRequest, membership: Membership, policy: str) -> HttpR
 def _tried(rules: Inspecting, text: str, direction: Direction, organization_id: str) -> Mapping[str, Any]:
     detectors = [builtin.detector()] + ([] if rules.own is None else [Detector(rules.own.rules())])
     findings = [
-        one for detector in detectors for one in detector.scan(text, threshold=rules.threshold).findings
+        one
+        for detector in detectors
+        for one in detector.scan(text, threshold=rules.threshold, overlaps=True).findings
     ]
     names = rules.names
     said = Said({})

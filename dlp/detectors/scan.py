@@ -73,9 +73,11 @@ class Detector:
         self._cues = list(self._cued)
         self._prefilter: Prefilter = make(self._cues)
 
-    def scan(self, text: str, *, label: str = "", threshold: float = THRESHOLD) -> Scan:
+    def scan(
+        self, text: str, *, label: str = "", threshold: float = THRESHOLD, overlaps: bool = False
+    ) -> Scan:
         """`label` is what the text stands under, such as the key of a JSON value. Findings below the threshold are left
-        out before overlaps are resolved."""
+        out before overlaps are resolved. With `overlaps` they are not, and findings come in no order."""
         whole = len(text)
         text = plain(text[:MAX_CHARACTERS])
         data = text.encode("utf-8", "replace")
@@ -96,7 +98,7 @@ class Detector:
                     capped = True
                     break
                 found.extend(_judged(group.rules, asked, start, end, threshold))
-        return Scan(tuple(resolved(found, text)), capped or asked.purse.left < 0)
+        return Scan(tuple(found if overlaps else resolved(found, text)), capped or asked.purse.left < 0)
 
     def _may_match(self, data: bytes) -> Iterator[_Group]:
         for place in sorted(self._prefilter.may_occur(data)):

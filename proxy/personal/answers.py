@@ -16,22 +16,24 @@ import orjson
 
 from dlp.policy import Direction
 from dlp.walk import Shape
-from orbit.lib import numbers
 from orbit.lib.exchange import Answer, TooLarge
 from proxy.formats.media import kind_of
 from proxy.personal.inspection import Inspection
 from proxy.personal.requests import SHAPES
 from proxy.personal.streams import STREAMS
 from proxy.personal.streams.base import Event, Stream
-from proxy.personal.ways import Masking, Restoring, Way, read, without_logprobs
+from proxy.personal.ways import Masking, Restoring, Way, read, without_logprobs, written
 from proxy.sse import Decoder
 
 STREAM, JSON = "text/event-stream", "application/json"
 FORMAT = "format"
+ENDS = (b"", b"[DONE]")  # what is no JSON and holds no text
 AT_ONCE = 4_096  # bytes that are looked through in the event loop
 AT_ONCE_RESTORED = 65_536
 NEVER_AT_ONCE = -1  # where the model is asked, which blocks
 WORKED = range(200, 300)
+PROSE = frozenset({"text/plain", "text/srt", "text/vtt", "application/x-subrip"})  # JSON at times
+WRITTEN = PROSE | {JSON, "text/json", ""}
 
 
 def masked(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
@@ -62,11 +64,10 @@ def masked_object(inspection: Inspection, answer: Mapping[str, Any], spoken: str
 
 
 async def masked_later(inspection: Inspection, answer: Mapping[str, Any], spoken: str) -> Mapping[str, Any]:
-    """The same where the model may be asked."""
-    if inspection.wait is None:
-        return masked_object(inspection, answer, spoken)
+    """The same beside the event loop, where the model may be asked, too."""
+    threads = inspection.threads if inspection.wait is None else inspection.waiting
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(inspection.waiting, masked_object, inspection, answer, spoken)
+    return await loop.run_in_executor(threads, masked_object, inspection, answer, spoken)
 
 
 def _on(answer: Answer, spoken: str, way: Way, inspection: Inspection, at_once: int) -> Answer | None:
@@ -75,9 +76,9 @@ def _on(answer: Answer, spoken: str, way: Way, inspection: Inspection, at_once: 
     if kind == STREAM:
         made = STREAMS.get(spoken)
         return None if made is None else Streaming(answer, Rewriter(made(way)), inspection, at_once)
-    if kind != JSON:
+    if kind not in WRITTEN and not kind.endswith("+json"):
         return None
-    return Whole(answer, lambda content: _written_anew(content, spoken, way), inspection, at_once)
+    return Whole(answer, lambda content: _written_anew(content, kind, spoken, way), inspection, at_once)
 
 
 class Rewriter:
@@ -88,6 +89,11 @@ class Rewriter:
         self.decoder = Decoder()
         self.over = False
         self.lock = threading.Lock()  # a thread may be at work yet when its waiter is gone
+
+    @property
+    def waiting(self) -> int:
+        """Characters that are looked at together when they are complete."""
+        return self.stream.way.waiting
 
     def feed(self, piece: bytes) -> bytes:
         """b"" for the end."""
@@ -112,16 +118,26 @@ class Rewriter:
         if data is None:
             return raw
         event = read(data)
-        if event is None:  # the mark of the end, or what nobody can read
-            return self._written(self.stream.rest()) + raw
-        made = self.stream.changed(event)
-        return raw if made is None else self._written(made)
+        if event is None:
+            return self._unread(raw, data)
+        try:
+            made = self.stream.changed(event)
+            return raw if made is None else self._written(made)
+        except (RecursionError, orjson.JSONEncodeError):  # nested deeper than we go
+            return self._unread(raw, data)
+
+    def _unread(self, raw: bytes, data: bytes) -> bytes:
+        """The mark of the end, or what nobody can read."""
+        rest = self._written(self.stream.rest())
+        if data.strip() not in ENDS:
+            self.stream.way.missed(FORMAT)
+        return rest if self.stream.way.stopped else rest + raw
 
     def _written(self, events: list[Event]) -> bytes:
         return b"".join(self._one(event) for event in events)
 
     def _one(self, event: Event) -> bytes:
-        data = b"data: " + numbers.write(event) + b"\n\n"
+        data = b"data: " + written(event) + b"\n\n"
         return b"event: " + str(event.get("type")).encode() + b"\n" + data if self.stream.named else data
 
 
@@ -150,8 +166,7 @@ class Streaming(_Changed):
 
     async def read(self) -> bytes:
         while not self.rewriter.over:
-            piece = await self.answer.read()
-            if out := await self._fed(piece):
+            if out := await self._fed(await self.answer.read()):
                 return out
         return b""
 
@@ -161,9 +176,10 @@ class Streaming(_Changed):
                 yield out
 
     async def _fed(self, piece: bytes) -> bytes:
-        if len(piece) <= self.at_once:
-            return self.rewriter.feed(piece)
-        return await _beside(self.inspection, self.at_once, self.rewriter.feed, piece)
+        rewriter = self.rewriter
+        if len(piece) + rewriter.waiting <= self.at_once and not rewriter.lock.locked():
+            return rewriter.feed(piece)
+        return await _beside(self.inspection, self.at_once, rewriter.feed, piece)
 
 
 @dataclass
@@ -203,25 +219,55 @@ async def _beside(
     return await asyncio.get_running_loop().run_in_executor(threads, work, content)
 
 
-def _written_anew(content: bytes, spoken: str, way: Way) -> bytes:
+def _written_anew(content: bytes, kind: str, spoken: str, way: Way) -> bytes:
     found = read(content)
     if found is None:
-        return content
-    made = _rewritten(found, spoken, way)
-    if made is found:
-        return content
+        return _prose_anew(content, way) if kind in PROSE else _unread(content, spoken, way)
     try:
-        return numbers.write(made)
-    except orjson.JSONEncodeError:  # deeper than can be written
-        return content
+        made = _rewritten(found, spoken, way)
+        return content if made is found else written(made)
+    except (RecursionError, orjson.JSONEncodeError):  # nested deeper than we go
+        return _unread(content, spoken, way)
+
+
+def _prose_anew(content: bytes, way: Way) -> bytes:
+    said = content.decode("utf-8", "replace")
+    made = way.text(said, in_json=False)
+    if way.stopped:
+        return b""
+    return content if made == said else made.encode("utf-8", "replace")
+
+
+def _unread(content: bytes, spoken: str, way: Way) -> bytes:
+    if content.strip():
+        way.missed(FORMAT)
+    return written(_emptied({}, _shape(spoken))) if way.stopped else content
 
 
 def _rewritten(found: dict[str, Any], spoken: str, way: Way) -> dict[str, Any]:
-    shape = SHAPES.get(spoken, Shape.EMBEDDINGS)
+    shape = _shape(spoken)
     made: dict[str, Any] = way.whole(found, shape)
     if way.hides:
         made = without_logprobs(made)
+        if made.get("text") != found.get("text"):
+            made = _told_once(made)
     return _emptied(made, shape) if way.stopped else made
+
+
+def _shape(spoken: str) -> Shape:
+    return SHAPES.get(spoken, Shape.EMBEDDINGS)
+
+
+def _told_once(transcript: dict[str, Any]) -> dict[str, Any]:
+    """Without what else tells the text of a transcript as it was: word by word, in tokens, or in segments between which a
+    value was divided."""
+    made = {**transcript, "words": []} if transcript.get("words") else transcript
+    segments = made.get("segments")
+    if not isinstance(segments, list) or not all(isinstance(one, dict) for one in segments):
+        return made
+    if "".join(str(one.get("text")) for one in segments).split() != str(made.get("text")).split():
+        return {**made, "segments": []}
+    return {**made, "segments": [{**one, "tokens": []} if "tokens" in one else one for one in segments]}
 
 
 def _emptied(answer: dict[str, Any], shape: Shape) -> dict[str, Any]:

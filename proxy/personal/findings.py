@@ -15,6 +15,7 @@ from dlp.policy import Decided, Direction, Inspecting, Own
 
 REMEMBERED = 20_000  # texts
 MOST_FINDINGS = 200  # of a text that is remembered
+MOST_IN_ALL = 50_000  # of one text
 OWN = 100  # detectors of organizations that are kept
 
 
@@ -85,14 +86,16 @@ class Findings:
         found: list[Finding] = []
         capped = False
         for detector in self._detectors(policy):
-            scan = detector.scan(text, label=label, threshold=policy.threshold)
-            found += scan.findings
+            scan = detector.scan(text, label=label, threshold=policy.threshold, overlaps=True)
+            found += scan.findings  # of those that overlap the policy may want either
             capped = capped or scan.capped
         if named:
             by_rules = resolved(found, text)
             found += [piece for one in named for piece in uncovered(one, by_rules, text)]
         if not found and not capped:
             return NOTHING
+        if len(found) > MOST_IN_ALL:
+            found, capped = found[:MOST_IN_ALL], True
         return Looked(policy.decided(found, text, direction), capped)
 
     def _detectors(self, policy: Inspecting) -> list[Detector]:

@@ -7,7 +7,7 @@ import hmac
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from dlp.names.wire import Reason
@@ -117,6 +117,11 @@ class Inspection:
 
 def blocked(decided: Iterable[Decided]) -> list[Decided]:
     return [one for one in decided if one.action is Action.BLOCK and not one.shadow]
+
+
+def only_told(one: Decided) -> Decided:
+    """Left as it is."""
+    return one if one.shadow else replace(one, action=Action.LOG)
 
 
 def refusal(found: Counter[tuple[str, str]]) -> OrbitError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 import logging
 import time
 from collections import Counter
@@ -13,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 from django.utils.crypto import salted_hmac
 
 from dlp.names.wire import Reason
@@ -27,7 +27,7 @@ from proxy.context import Principal
 from proxy.forms import Form
 from proxy.personal.asking import Asker
 from proxy.personal.findings import Findings, Found
-from proxy.personal.inspection import WHY, Inspection, blocked, refusal
+from proxy.personal.inspection import WHY, Inspection, blocked, only_told, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -196,6 +196,9 @@ class _Pass:
             self._missed(text, CAPPED)
         if not looked.decided:
             return text.value
+        if text.signed and not blocked(looked.decided):
+            inspection.note(map(only_told, looked.decided), text.place, Direction.REQUEST)
+            return text.value
         inspection.note(looked.decided, text.place, Direction.REQUEST)
         for one in blocked(looked.decided):
             self.refused[one.finding.kind, text.place.value] += 1
@@ -260,7 +263,7 @@ def _conversation(principal: Principal, body: Mapping[str, Any], headers: Mappin
     named = next((headers[name] for name in SESSIONS if headers.get(name)), b"").decode("latin-1")
     named = named or _text(body.get("prompt_cache_key")) or _text(body.get("conversation"))
     start = named or [body.get("system") or body.get("instructions"), _first(body)]
-    return orjson.dumps([principal.key.id, start], default=str, option=orjson.OPT_NON_STR_KEYS)
+    return json.dumps([principal.key.id, start], default=str).encode()
 
 
 def _first(body: Mapping[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ MOST_LATE = 3
 MOST_HELD = 20_000  # characters of one finding that does not end, or of what waits
 CAPPED, LATE, DEEP = "cap", "deadline", "format"
 # Where answers of any shape have what was written; the rest repeats the request.
-_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
+_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text", "segments", "data")
 
 
 class Pieces(Protocol):
@@ -40,10 +41,11 @@ class Pieces(Protocol):
 
 
 class Way(Protocol):
-    """`stopped`: the answer ends here. `thinks`: thinking is changed too, whose signature then does not fit any more.
+    """`stopped`: the answer ends here. `waiting`: characters that are looked at when more has come. `thinks`: thinking is changed too, whose signature then does not fit any more.
     `hides`: what repeats the text otherwise, such as its tokens with their probabilities, is taken out."""
 
     stopped: bool
+    waiting: int
     thinks: bool
     hides: bool
 
@@ -57,11 +59,16 @@ class Way(Protocol):
         """A body, or a part of one in its place in a body. The same object where nothing changed."""
         ...
 
+    def missed(self, why: str) -> None:
+        """Takes note of what cannot be looked at."""
+        ...
+
 
 class Restoring:
     """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back."""
 
     stopped = thinks = hides = False
+    waiting = 0
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._patterns = Patterns(values)
@@ -73,7 +80,15 @@ class Restoring:
         return restored(value, self._patterns, in_json=in_json)
 
     def whole(self, value: Any, shape: Shape) -> Any:
-        return walked(value, shape, lambda text: self.text(text.value, in_json=text.raw), raw_arguments=True)
+        try:
+            return walked(
+                value, shape, lambda text: self.text(text.value, in_json=text.raw), raw_arguments=True
+            )
+        except ValueError:  # nested deeper than we go
+            return value
+
+    def missed(self, why: str) -> None:
+        """Placeholders stay where they are."""
 
 
 @dataclass
@@ -82,11 +97,15 @@ class Masking:
 
     inspection: Inspection
     stopped: bool = False
+    waiting: int = 0
     size: int = 0
     deadline: float = 0.0  # of a whole answer
     told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
     named: Mapping[str, Found] = field(default_factory=dict)  # by the model, of what is looked at as a whole
     late: int = 0  # questions to the model that were not answered in time
+    inner: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # values by key and text that came in objects
     thinks = True
     hides = True
 
@@ -112,7 +131,7 @@ class Masking:
             if self.names:
                 self.named = self._named_in(written, shape)
             self.deadline = time.monotonic() + self.inspection.policy.deadline_s
-            made = walked(written, shape, self._told_or_replaced)
+            made = self._walked(written, shape)
         except ValueError:
             self.missed(DEEP)
             return value
@@ -197,15 +216,29 @@ class Masking:
         values = [(one, one.finding.value(text).upper()) for one in decided]
         return [one for one, value in values if not any(core in value for core in cores)]
 
-    def _told_or_replaced(self, text: Text) -> str:
-        known = self.told.get(text.value)
-        return self.replaced(text) if known is None else known
+    def _walked(self, value: Any, shape: Shape) -> Any:
+        """What a stream tells again, as Responses do with every item, is looked at and counted once."""
+        fresh: dict[tuple[str, str], str] = {}
+
+        def change(text: Text) -> str:
+            name = text.label, text.value
+            known = self.inner.get(name)
+            if known is None and not text.label:
+                known = self.told.get(text.value)
+            if known is None:
+                known = fresh[name] = self.replaced(text)
+            return known
+
+        try:
+            return walked(value, shape, change)
+        finally:
+            self.inner.update(fresh)
 
     def _in_json(self, value: str) -> str:
         """The values in a tool call's arguments."""
         call = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": value}}]}}]}
         try:
-            made = walked(call, Shape.CHAT, self.replaced)
+            made = self._walked(call, Shape.CHAT)
         except ValueError:
             self.missed(DEEP)
             return value
@@ -222,10 +255,12 @@ class _Arguments:
 
     def feed(self, piece: str) -> str:
         self._said.append(piece)
+        self._way.waiting += len(piece)
         return ""
 
     def finish(self) -> str:
         said = "".join(self._said)
+        self._way.waiting -= len(said)
         self._said.clear()
         return self._way.text(said, in_json=True) if said else ""
 
@@ -277,8 +312,8 @@ class _Window:
         decided = [one for one in way.foreign(looked.decided, text) if one.finding.end > offset]
         cut = offset + count
         if not last and len(self._held) < MOST_HELD:
-            cut = _before_findings(cut, decided)
-        made = self._passed(text, cut, self._replaced(text, offset, cut, decided))
+            cut = max(offset, _before_findings(cut, decided))  # some began in what is passed on already
+        made = self._passed(text, cut, self._replaced(text, offset, cut, decided) if cut > offset else "")
         self._tried = offset + count - cut
         return made
 
@@ -334,9 +369,24 @@ def without_logprobs(value: Any) -> Any:
 
 
 def read(data: bytes) -> dict[str, Any] | None:
-    """A JSON object with all its digits; None for anything else."""
+    """A JSON object with all its digits; None for anything else. Also what only lenient readers take, since a client may be
+    one: half a pair of surrogates, NaN, a line end in a text."""
     try:
         found = numbers.read(data)
     except orjson.JSONDecodeError:
-        return None
+        try:
+            found = json.loads(data.decode("utf-8", "replace"), strict=False)
+        except (ValueError, RecursionError):
+            return None
     return found if isinstance(found, dict) else None
+
+
+def written(value: Any) -> bytes:
+    """JSONEncodeError for what is nested deeper than anything can write."""
+    try:
+        return numbers.write(value)
+    except orjson.JSONEncodeError as error:
+        try:
+            return json.dumps(value, separators=(",", ":")).encode()
+        except (ValueError, RecursionError):
+            raise error from None

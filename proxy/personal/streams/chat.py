@@ -9,6 +9,7 @@ from proxy.personal.streams.base import Event, Name, Stream
 from proxy.personal.ways import without_logprobs
 
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
+DETAILS, THOUGHT = "reasoning_details", "thinking"
 ENVELOPE = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 
 
@@ -20,6 +21,7 @@ class ChatTexts(Stream):
         super().__init__(*given)
         self._envelope: Event = {}
         self._open: set[Any] = set()
+        self._calls: set[Name] = set()  # that have begun
         self._plain = False  # whether these are completions without messages
 
     def changed(self, event: Event) -> list[Event] | None:
@@ -31,13 +33,48 @@ class ChatTexts(Stream):
         touched = False
         for choice in choices:
             if isinstance(choice, dict):
+                before += self._before(choice)
                 touched = self._choice(choice) or touched
                 if choice.get("finish_reason"):
                     self._open.discard(choice.get("index"))
-                    before += self._flushed(partial(_of_choice, choice.get("index")))
+                    before += self._ended(choice)
         if self.way.hides and (bare := without_logprobs(event)) is not event:
             event, touched = bare, True
         return [*before, event] if touched or before else None
+
+    def _before(self, choice: dict[str, Any]) -> list[Event]:
+        """What was written in front of what a chunk goes on with: clients keep the order in which things come."""
+        index, delta = choice.get("index"), choice.get("delta")
+        if not isinstance(delta, dict):
+            return []
+        texts = {name for name in (*TEXTS, DETAILS, "function_call") if delta.get(name)}
+        if "content" in texts and any(map(_thought, _parts(delta["content"]))):
+            texts = texts - {"content"} | {THOUGHT}
+        calls: set[Name] = {(index, "tool", _number(one)) for one in _parts(delta.get("tool_calls"))}
+        if not texts and not calls:
+            return []
+        new = bool(calls - self._calls)  # several that take turns are left to come to their ends
+        self._calls |= calls
+
+        def over(name: Name) -> bool:
+            if name[1] == "tool":
+                return (new or bool(texts)) and name not in calls
+            return name[1] not in texts
+
+        return self._flushed(lambda name: name[0] == index and over(name))
+
+    def _ended(self, choice: dict[str, Any]) -> list[Event]:
+        """What the chunk that ends a choice says goes before what waited behind it."""
+        rest = self._flushed(partial(_of_choice, choice.get("index")))
+        if not rest:
+            return []
+        inner = {name: choice.pop(name) for name in ("text", "delta") if choice.get(name)}
+        if "text" in inner:
+            choice["text"] = ""
+        elif inner:
+            choice["delta"] = {}
+        said = inner.get("text") or any(inner.get("delta", {}).values())
+        return [self._chunk(choice.get("index"), inner), *rest] if said else rest
 
     def stopped(self) -> list[Event]:
         inner: Event = {"text": ""} if self._plain else {"delta": {}}
@@ -59,22 +96,40 @@ class ChatTexts(Stream):
             if isinstance(value, str) and value:
                 again = partial(self._field, index, name)
                 touched = self._fed((index, name), delta, name, again) or touched
-            elif isinstance(value, list):  # parts, as some servers write them
-                for part in value:
-                    if isinstance(part, dict) and isinstance(part.get("text"), str):
-                        again = partial(self._field, index, name)
-                        touched = self._fed((index, name), part, "text", again) or touched
+            for part in _parts(value):  # as some servers write them
+                touched = self._part(index, name, part) or touched
+        for part in _parts(delta.get(DETAILS)) if self.way.thinks else ():
+            touched = self._detail(index, part) or touched
         called = delta.get("function_call")
         if isinstance(called, dict) and isinstance(called.get("arguments"), str):
             again = partial(self._called, index)
-            touched = self._fed((index, "call"), called, "arguments", again, in_json=True) or touched
-        calls = delta.get("tool_calls")
-        for call in calls if isinstance(calls, list) else ():
-            touched = (isinstance(call, dict) and self._call(index, call)) or touched
+            touched = self._fed((index, "function_call"), called, "arguments", again, in_json=True) or touched
+        for call in _parts(delta.get("tool_calls")):
+            touched = self._call(index, call) or touched
+        return touched
+
+    def _part(self, index: Any, name: str, part: dict[str, Any]) -> bool:
+        touched = False
+        for inner in _thought(part):
+            if isinstance(inner.get("text"), str):
+                touched = self._fed((index, THOUGHT), inner, "text", partial(self._thought, index)) or touched
+        if isinstance(part.get("text"), str):
+            touched = self._fed((index, name), part, "text", partial(self._field, index, name)) or touched
+        return touched
+
+    def _detail(self, index: Any, part: dict[str, Any]) -> bool:
+        """Reasoning as OpenRouter tells it, beside `reasoning`. It may be signed, so no value is put back."""
+        touched = False
+        for field in ("text", "summary"):
+            if isinstance(part.get(field), str):
+                known = {name: part[name] for name in ("type", "index", "format", "id") if name in part}
+                again = partial(self._detailed, index, known, field)
+                name = (index, DETAILS, part.get("index"), field)
+                touched = self._fed(name, part, field, again) or touched
         return touched
 
     def _call(self, index: Any, call: dict[str, Any]) -> bool:
-        number = call.get("index", call.get("id"))
+        number = _number(call)
         for kind, field in (("function", "arguments"), ("custom", "input")):
             inner = call.get(kind)
             if isinstance(inner, dict) and isinstance(inner.get(field), str):
@@ -92,11 +147,31 @@ class ChatTexts(Stream):
     def _field(self, index: Any, name: str, held: str) -> Event:
         return self._chunk(index, {"delta": {name: held}})
 
+    def _thought(self, index: Any, held: str) -> Event:
+        part = {"type": "thinking", "thinking": [{"type": "text", "text": held}]}
+        return self._chunk(index, {"delta": {"content": [part]}})
+
+    def _detailed(self, index: Any, known: dict[str, Any], field: str, held: str) -> Event:
+        return self._chunk(index, {"delta": {DETAILS: [{**known, field: held}]}})
+
     def _called(self, index: Any, held: str) -> Event:
         return self._chunk(index, {"delta": {"function_call": {"arguments": held}}})
 
     def _tool(self, index: Any, number: Any, kind: str, field: str, held: str) -> Event:
         return self._chunk(index, {"delta": {"tool_calls": [{"index": number, kind: {field: held}}]}})
+
+
+def _parts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _thought(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Thinking as Mistral streams it."""
+    return _parts(part.get("thinking"))
+
+
+def _number(call: dict[str, Any]) -> Any:
+    return call.get("index", call.get("id"))
 
 
 def _of_choice(index: Any, name: Name) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -47,8 +48,10 @@ places = st.lists(st.integers(0, 400), max_size=8)
 END = {"messages": "refusal"}
 
 
-def way(action: str = "mask", **more: Any) -> Masking:
-    rules = [{"types": ["EMAIL_ADDRESS", "CREDIT_CARD"], "action": action}]
+def way(
+    action: str = "mask", types: Sequence[str] = ("EMAIL_ADDRESS", "CREDIT_CARD"), shadow: bool = False, **more: Any
+) -> Masking:  # fmt: skip
+    rules = [{"types": list(types), "action": action, "shadow": shadow}]
     policy = inspecting([policy_document({"dlp": {"rules": rules, **more}})])
     assert policy is not None
     key = b"k" * 32
@@ -174,3 +177,12 @@ def at(value: Any, path: list[Any]) -> Any:
     for part in path:
         value = value[part]
     return value
+
+
+def test_what_responses_tell_again_is_counted_once() -> None:
+    arguments = json.dumps({"to": "anna.smith@example.org", "cards": ["4111 1111 1111 1111"] * 2})
+    made = way()
+    out = read(through(made, "responses", [written("responses", events("responses", ["Hi"], [arguments]))]))
+    assert "example.org" not in str(out)
+    counts = {one["type"]: one["count"] for one in made.inspection.told()["findings"]}
+    assert counts == {"EMAIL_ADDRESS": 1, "CREDIT_CARD": 2}

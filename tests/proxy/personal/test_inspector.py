@@ -13,6 +13,7 @@ from dlp.policy import Direction, Inspecting, inspecting
 from dlp.walk import Place, Text
 from orbit.lib.errors import Code, OrbitError
 from proxy.context import Principal
+from proxy.forms import Form
 from proxy.personal import findings as findings_module
 from proxy.personal.findings import Findings, Looked
 from proxy.personal.requests import Given, Inspector
@@ -27,8 +28,9 @@ LONG = "x " * 2_000  # too long for the event loop
 
 
 def policy(**more: Any) -> Inspecting:
-    rules = [{"types": ["*"], "action": "tokenize"}]
-    found = inspecting([policy_document({"dlp": {"rules": rules, **more}})])
+    found = inspecting(
+        [policy_document({"dlp": {"rules": [{"types": ["*"], "action": "tokenize"}], **more}})]
+    )
     assert found is not None
     return found
 
@@ -41,10 +43,23 @@ def findings() -> Findings:
 
 def inspected(inspector: Inspector, said: Inspecting, *texts: str, headers: Any = None) -> Given:
     body = {"messages": [{"role": "user", "content": one} for one in texts]}
-    size = sum(map(len, texts))
+    return inspected_body(
+        inspector, said, "chat/completions", body, size=sum(map(len, texts)), headers=headers
+    )
+
+
+def inspected_body(
+    inspector: Inspector,
+    said: Inspecting,
+    endpoint: str,
+    body: dict[str, Any],
+    size: int = 0,
+    headers: Any = None,
+    form: Form | None = None,
+) -> Given:
     return asyncio.run(
         inspector.request(
-            principal=PRINCIPAL, policy=said, endpoint="chat/completions", body=body, size=size, headers=headers or {}
+            principal=PRINCIPAL, policy=said, endpoint=endpoint, body=body, size=size, headers=headers or {}, form=form
         )
     )  # fmt: skip
 
