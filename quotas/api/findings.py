@@ -76,7 +76,7 @@ class FindingsAsked(Strict):
 
 
 class Findings(OrganizationEndpoint):
-    """How often personal data and secrets were found in a span of at most 400 days, in all and by what `by` names. Never what was found."""
+    """How often personal data and secrets were found in a span of at most 400 days, in all and by what `by` names."""
 
     scopes = {"GET": Right.ORGANIZATION_READ}
     shown, filters = FindingsShown, FindingsAsked
