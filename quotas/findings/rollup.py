@@ -18,9 +18,9 @@ from orbit.lib import arrays
 from quotas import facets
 from quotas.facets import OTHER, Day
 from quotas.rollups import bucket_start, day_start
+from tenants.services.false_positives import FALSE_POSITIVE
 
 FACET = "finding"  # under which the types that are told apart are kept
-FALSE_POSITIVE = "policy.false_positive"  # the act by which a person says that a finding was none
 KEY = ("organization_id", "starts_at", "project_id", "kind", "direction", "action", "shadow")
 FIGURES = ("findings", "false_positives")
 QUARTERS, DAYS = "quotas_findingbucket", "quotas_findingday"
