@@ -37,7 +37,7 @@ TEXTS = {
     "finding": ("Finding", 256),
 }
 # Refusals, being counted by the minute, have none of these.
-OF_CALLS = ("account", "status", "end_user", "tag", "finding")
+OF_CALLS = ("account", "status", "end_user", "tag")
 ANY = "*"  # finding
 LABELS = {name: label for name, (label, _) in TEXTS.items()} | {
     "last": "When", "since": "From", "until": "Until", "status": "Status", "request_id": "Request id",

@@ -20,6 +20,7 @@ from quotas.findings.report import narrowed as kept_by
 WORDS = ("range", "from", "to", "project", "type", "direction", "action")
 NARROWED = ("project", "type", "direction", "action")
 DIRECTIONS = {"request": "Requests", "answer": "Answers"}
+REFUSED = {"direction": "request", "action": "block"}  # what never became a call
 _KNOWN = {"direction": tuple(DIRECTIONS), "action": tuple(str(one) for one in Action)}
 
 
@@ -63,11 +64,13 @@ class Links:
         return f"{reverse('findings_csv', args=[self.slug])}?{urlencode({**self.query, 'of': of})}"
 
     def calls(self, since: datetime, until: datetime, **found_by: str) -> str:
-        """Empty where one may not see them. Calls are found by project and type, not by what was done."""
+        """Empty where one may not see them. They are found by project and type, and those that were refused apart."""
         words = {**self.asked.narrowed, **found_by}
-        if not self.sees_calls or not {"direction", "action"}.isdisjoint(words):
+        how = {name: words[name] for name in ("direction", "action") if name in words}
+        if not self.sees_calls or how not in ({}, REFUSED):
             return ""
-        found = {"since": rfc3339(since), "until": rfc3339(until), "finding": words.get("type", "*")}
+        found = {"kind": "refusal"} if how else {}
+        found |= {"since": rfc3339(since), "until": rfc3339(until), "finding": words.get("type", "*")}
         if "project" in words:
             found["project"] = words["project"]
         return f"{reverse('calls', args=[self.slug])}?{urlencode(found)}"

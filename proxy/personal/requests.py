@@ -26,6 +26,7 @@ from proxy.context import Principal
 from proxy.forms import Form
 from proxy.personal.findings import Findings
 from proxy.personal.inspection import Inspection, blocked, refusal
+from proxy.personal.refused import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Inspector:
 
     most_bytes: int
     findings: Findings = field(default_factory=Findings)
+    refused: Refused = field(default_factory=Refused)
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="inspect")
     )
