@@ -253,8 +253,8 @@ FIELDS = (
     ),
     Field(
         "dlp",
-        CALLS,
-        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at although the policy says so, and the `reason` (`deadline`, `cap` or `format`); with `what: names`, rules looked and the [model that finds names](personal-data.md#names-and-addresses-by-a-model) did not (`deadline`, `full`, `away`, `cap` or `failed`). Never what was found.",
+        COUNTED,
+        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at although the policy says so, and the `reason` (`deadline`, `cap` or `format`); with `what: names`, rules looked and the [model that finds names](personal-data.md#names-and-addresses-by-a-model) did not (`deadline`, `full`, `away`, `cap` or `failed`). Of a refusal what each of its requests was refused for, each `type` and `place` once. Never what was found.",
         PERSONAL,
     ),
     Field("tags", CALLS, "The client's own, from `x-orbit-tags` or `metadata`.", TAGS),

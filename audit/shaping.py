@@ -100,10 +100,19 @@ def _refusal(sent: str, count: int) -> Row:
                 "since": rfc3339(from_us(since)),
                 "until": rfc3339(from_us(since + 60_000_000)),
                 "shadow": True if shadow else None,
+                "dlp": _blocked(told.get("blocked")),
             },
         }
     )
     return fit(row, told)
+
+
+def _blocked(found: Any) -> dict[str, Any] | None:
+    """Types and places for which each of the requests was refused, as calls tell of findings."""
+    if not found:
+        return None
+    how = {"direction": "request", "action": "block", "count": 1}
+    return {"findings": [{"type": kind, "place": place, **how} for kind, place in found]}
 
 
 def new(shaped: Sequence[Shaped]) -> list[Row]:

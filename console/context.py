@@ -38,6 +38,7 @@ GROUPS = {
         ("models", "Models", Right.ORGANIZATION_READ),
         ("accounts", "Providers", Right.ORGANIZATION_READ),
         ("policies", "Policies", Right.ORGANIZATION_READ),
+        ("findings", "Findings", Right.ORGANIZATION_READ),
         ("requests", "Requests", Right.ORGANIZATION_READ),
     ),
     "Organization": (

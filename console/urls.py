@@ -31,6 +31,7 @@ from console.calls import pages as calls
 from console.explorer import files as ledger_files
 from console.explorer import pages as explorer
 from console.figures import pages as figures
+from console.findings import pages as findings
 from console.installation import pages as installation
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
@@ -181,6 +182,8 @@ urlpatterns = [
     path("o/<slug:slug>/keys/<uuid:key_id>/suspend/", keys.suspend, name="suspend_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/resume/", keys.resume, name="resume_key"),
     path("o/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke_key"),
+    path("o/<slug:slug>/findings/", findings.findings_page, name="findings"),
+    path("o/<slug:slug>/findings/csv/", findings.findings_csv, name="findings_csv"),
     path("o/<slug:slug>/policies/", policies.policies_page, name="policies"),
     path("o/<slug:slug>/policies-new/", policy_editor.new_policy, name="new_policy"),
     path("o/<slug:slug>/policies-check/", policy_editor.check_policy, name="check_policy"),

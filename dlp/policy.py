@@ -151,10 +151,13 @@ class Inspecting:
         return [Decided(finding, action, shadow) for shadow, action in made.items()]
 
 
-def inspecting(documents: Iterable[Mapping[str, Any]]) -> Inspecting | None:
-    """Of the policies over a key, as revisions store them. None when no rule is in any of them."""
+def inspecting(documents: Iterable[Mapping[str, Any]], allow_key: bytes = b"") -> Inspecting | None:
+    """Of the policies over a key, as revisions store them. None when no rule is in any of them.
+
+    `allow_key` is the organization's, of the digests in allow-lists; without it they spare nothing.
+    """
     said = [document["dlp"] for document in documents if document.get("dlp")]
-    layers = tuple(_layer(one) for one in said if one["rules"])
+    layers = tuple(_layer(one, allow_key) for one in said if one["rules"])
     rules = [rule for layer in layers for rule in layer.rules]
     if not rules:
         return None
@@ -187,7 +190,7 @@ def _naming(said: list[Mapping[str, Any]], rules: list[Rule]) -> Naming | None:
     )
 
 
-def _layer(said: Mapping[str, Any]) -> Layer:
+def _layer(said: Mapping[str, Any], allow_key: bytes) -> Layer:
     rules = [
         Rule(
             frozenset(one["types"]),
@@ -198,7 +201,10 @@ def _layer(said: Mapping[str, Any]) -> Layer:
         )
         for one in said["rules"]
     ]
-    return Layer(tuple(rules), Allowed((one["value"], one["type"]) for one in said["allow"]))
+    allow = said["allow"]
+    values = [(one["value"], one["type"]) for one in allow if "value" in one]
+    digests = [(one["digest"], one["type"]) for one in allow if "digest" in one]
+    return Layer(tuple(rules), Allowed(values, digests, allow_key))
 
 
 def _own(said: list[Mapping[str, Any]]) -> Own | None:

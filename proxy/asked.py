@@ -33,6 +33,8 @@ STEERING = frozenset(
 )
 TAGS = 16
 TAG = re.compile(r"^[\w.:/ -]{1,64}$")
+REPLACED = re.compile(r"\[[A-Z][A-Z0-9_]+(#[0-9a-f]+)?\]")  # what stands in the place of personal data
+REPLACED_TAG = re.compile(r"^[\w.:/ \[\]#-]{1,256}$")
 
 
 def asked(endpoint: str, body: Mapping[str, Any]) -> Asked:
@@ -135,20 +137,38 @@ def header_user(headers: Mapping[bytes, bytes]) -> str | None:
         return given.decode("latin-1")[:256]
 
 
-def tags(body: Mapping[str, Any], headers: Mapping[bytes, bytes], endpoint: str) -> dict[str, str]:
+def tags(
+    body: Mapping[str, Any], headers: Mapping[bytes, bytes], endpoint: str, *, replaced: bool = False
+) -> dict[str, str]:
+    """`replaced` says that something may stand in the place of personal data."""
+    found = header_tags(headers, replaced=replaced)
+    metadata = body.get("metadata") if not endpoint.startswith("messages") else None
+    if isinstance(metadata, dict):
+        found.update(
+            {
+                name: value
+                for name, value in metadata.items()
+                if isinstance(value, str) and TAG.match(name) and _is_tag(value, replaced)
+            }
+        )
+    if len(found) > TAGS:
+        raise bad("x-orbit-tags", f"may hold at most {TAGS} tags")
+    return found
+
+
+def header_tags(headers: Mapping[bytes, bytes], *, replaced: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     given = headers.get(b"x-orbit-tags", b"").decode("latin-1")
     if given:
         for pair in given.split(","):
             name, separator, value = pair.strip().partition("=")
-            if not separator or not TAG.match(name) or not TAG.match(value):
+            if not separator or not _is_tag(name, replaced) or not _is_tag(value, replaced):
                 raise bad("x-orbit-tags", "must read name=value,name=value")
             found[name] = value
-    metadata = body.get("metadata") if not endpoint.startswith("messages") else None
-    if isinstance(metadata, dict):
-        found.update(
-            {k: v for k, v in metadata.items() if isinstance(v, str) and TAG.match(k) and TAG.match(v)}
-        )
     if len(found) > TAGS:
         raise bad("x-orbit-tags", f"may hold at most {TAGS} tags")
     return found
+
+
+def _is_tag(text: str, replaced: bool) -> bool:
+    return bool(TAG.match(text) or (replaced and REPLACED.search(text) and REPLACED_TAG.match(text)))

@@ -66,7 +66,7 @@ async def make_call(
         output=asked.output,
         choices=asked.choices,
         end_user=asking.end_user(body, headers, endpoint),
-        tags=asking.tags(body, headers, endpoint),
+        tags=asking.tags(body, headers, endpoint, replaced=inspection is not None),
         form=form,
         carried=carried(headers) if surface is ANTHROPIC else NOTHING,
         client_ip=client_ip,

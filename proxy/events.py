@@ -27,13 +27,15 @@ def caller(principal: Principal) -> dict[str, Any]:
     }
 
 
-def refusal(principal: Principal, model: str | None) -> bytes:
-    """What the count of refusals is kept by."""
+def refusal(principal: Principal, model: str | None, blocked: Sequence[tuple[str, str]] = ()) -> bytes:
+    """What the count of refusals is kept by. `blocked` are types and places of what a policy refused a request for."""
     found = caller(principal)
     if principal.policy is not None and principal.policy.retention is not None:
         found["retention"] = principal.policy.retention
     if model:
         found["model"] = model
+    if blocked:
+        found["blocked"] = blocked
     return orjson.dumps(found)
 
 

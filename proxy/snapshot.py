@@ -41,6 +41,7 @@ from quotas import calibration, catalogue, keys, prices
 from quotas.engine import Engine
 from quotas.limits import Limit
 from quotas.policies import calendar_of, limits_of, strictest
+from tenants.allowing import allow_key
 from tenants.found_keys import find_key
 from tenants.models import (
     ApiKey,
@@ -387,7 +388,7 @@ def effective_policy(
         drop=dropping(documents),
         storing=storing(documents, settings.ORBIT_CONTENT_DAYS),
         audit_required=any(audit_of(document).get("required") for document in documents),
-        personal=inspecting(documents),
+        personal=inspecting(documents, allow_key(organization.id)),
         retention=_retention(documents),
     )
 

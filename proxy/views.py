@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from proxy.context import Headers, Principal, Reply
 from proxy.credentials import IssuedKeyAuthentication
 from proxy.forms import Form
 from proxy.permissions import PolicyPermission
+from proxy.personal import naming
+from proxy.personal.inspection import Inspection
 from proxy.personal.requests import Given
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
@@ -117,11 +120,13 @@ class CallView(ProxyView):
         body, sent, form = self.decoded(raw)
         raw.model = named if isinstance(named := body.get("model"), str) else None
         inspection = None
+        headers: Mapping[bytes, bytes] = raw.header_map
         if principal.policy.personal is not None:
             check_size(principal.policy, sent)
             given = await inspected(raw, principal, principal.policy.personal, self.endpoint, body, form)
             inspection, body, form = given.inspection, given.body, given.form
             sent = sent if given.raw is None else given.raw
+            headers = await _named(raw, principal, inspection, body)
         accounts = await objects.named_by(raw, principal, self.endpoint, body)
         call, plan = await make_call(
             request_id=raw.request_id,
@@ -132,7 +137,7 @@ class CallView(ProxyView):
             body=body,
             raw=sent,
             form=form,
-            headers=raw.header_map,
+            headers=headers,
             client_ip=raw.client_ip,
             health=raw.runtime.health,
             accounts=accounts,
@@ -218,7 +223,11 @@ class OwnLimits(ReadView):
     permission_classes = []
 
     async def read(self, principal: Principal, raw: GatewayRequest, **path: str) -> dict[str, Any]:
-        found = await reads.limits(principal, raw.runtime, reads.named_user(raw))
+        user = reads.named_user(raw)
+        if user is not None and principal.policy is not None and principal.policy.personal is not None:
+            inspection = raw.runtime.inspector.begin(principal, principal.policy.personal, b"")
+            user = naming.end_user(inspection, user)
+        found = await reads.limits(principal, raw.runtime, user)
         return {"object": "list", "data": found}
 
 
@@ -264,13 +273,26 @@ async def inspected(
     return found
 
 
+async def _named(
+    raw: GatewayRequest, principal: Principal, inspection: Inspection, body: Mapping[str, Any]
+) -> Mapping[bytes, bytes]:
+    """The headers, with who is named in them as the policy lets it be known."""
+    try:
+        return naming.inspected(inspection, raw.header_map)
+    except OrbitError as error:
+        if error.code is Code.CONTENT_BLOCKED:
+            await _count_refusal(raw.runtime, principal, body.get("model"), error)
+        raise
+
+
 async def _count_refusal(runtime: Any, principal: Principal, model: Any, error: OrbitError) -> None:
     """Told by the ledger like those of limits. Names of models are counted that the organization has, no others."""
     organization = principal.organization
     known = model if isinstance(model, str) and model in organization.models else None
+    kind = runtime.inspector.refused.kind(organization.id, error)
     try:
         await runtime.engine.count_refusal(
-            organization.shard, error.code.value, events.refusal(principal, known)
+            organization.shard, error.code.value, events.refusal(principal, known, kind)
         )
     except (StoreUnavailable, StoreError) as away:
         logger.warning("a refusal is not counted: %s", away)

@@ -152,6 +152,66 @@ class FacetValue(models.Model):
         return f"{self.facet} {self.day}"
 
 
+class FindingSums(models.Model):
+    """How often a type was found in calls, by direction and what was done; `quotas.findings.rollup`.
+
+    `project_id` null: all projects together. What people said to be false alarms is of no project, direction and action.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization_id = models.UUIDField()
+    starts_at = models.DateTimeField()
+    project_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=256)
+    direction = models.CharField(max_length=10)
+    action = models.CharField(max_length=10)
+    shadow = models.BooleanField()
+    findings = models.BigIntegerField(default=0, db_default=0)
+    false_positives = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
+
+
+_FINDING = ["organization_id", "starts_at", "project_id", "kind", "direction", "action", "shadow"]
+
+
+class FindingBucket(FindingSums):
+    """Of a quarter of an hour (UTC)."""
+
+    objects = ScopedManager["FindingBucket"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=_FINDING, name="finding_bucket", nulls_distinct=False),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization_id", "project_id", "starts_at"], name="findings_of_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_at:%F %H:%M}"
+
+
+class FindingDay(FindingSums):
+    """Of a day (UTC)."""
+
+    objects = ScopedManager["FindingDay"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=_FINDING, name="finding_day", nulls_distinct=False),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization_id", "project_id", "starts_at"], name="finding_days_of_project"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_at:%F}"
+
+
 class DirtyBucket(models.Model):
     """A quarter of an hour whose sums must be made again: `manage.py rollups rebuild`."""
 

@@ -19,6 +19,7 @@ from orbit.lib import arrays
 END_USER, TAG, TAGGED, CODE, LIMIT = "end_user", "tag", "tagged", "code", "limit"
 ALL = (END_USER, TAG, TAGGED, CODE, LIMIT)
 ENDLESS = (END_USER, TAG)
+APART = (*ENDLESS, "finding")  # of which a day tells only so many apart; the last is of `quotas.findings`
 OTHER = "(other)"
 
 Pair = tuple[str, str]  # facet, value
@@ -67,7 +68,7 @@ def not_told_apart(days: Mapping[Day, Iterable[Pair]]) -> dict[Day, set[Pair]]:
         (organization_id, day, facet, value)
         for (organization_id, day), pairs in days.items()
         for facet, value in pairs
-        if facet in ENDLESS
+        if facet in APART
     ]
     known = _admitted(wanted) if wanted else set()
     hidden: dict[Day, set[Pair]] = {}

@@ -13,13 +13,24 @@ from django.db.models.functions import Now
 
 from orbit.lib.access import ScopedManager
 from quotas import rates
-from quotas.buckets import DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal
+from quotas.buckets import (
+    DirtyBucket,
+    FacetValue,
+    FindingBucket,
+    FindingDay,
+    UsageBucket,
+    UsageDay,
+    UsageFacet,
+    UsageTotal,
+)
 from tenants.models import Organization
 
 __all__ = [
     "ContractPrice",
     "DirtyBucket",
     "FacetValue",
+    "FindingBucket",
+    "FindingDay",
     "ModelFacts",
     "Price",
     "TokenPadding",

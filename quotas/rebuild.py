@@ -15,7 +15,17 @@ from audit.ledger import LOCK
 from audit.models import ChainHead, Event
 from orbit.lib import access
 from quotas import rollups
-from quotas.models import DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal
+from quotas.findings import rollup as findings
+from quotas.models import (
+    DirtyBucket,
+    FacetValue,
+    FindingBucket,
+    FindingDay,
+    UsageBucket,
+    UsageDay,
+    UsageFacet,
+    UsageTotal,
+)
 from quotas.rollups import KEY, QUARTER, SUMS
 
 DAY = timedelta(days=1)
@@ -43,6 +53,10 @@ def _sum_up(table: str, keys: Sequence[str], start: str) -> sql.Composed:
 
 SUM_DAY = _sum_up(rollups.DAYS.name, KEY, "date_trunc('day', starts_at, 'UTC')")
 SUM_TOTALS = _sum_up(rollups.TOTALS.name, rollups.TOTALS.key, "starts_at")
+SUM_FINDINGS = """
+INSERT INTO quotas_findingday (organization_id, starts_at, project_id, kind, direction, action, shadow, findings, false_positives)
+SELECT organization_id, date_trunc('day', starts_at, 'UTC'), project_id, kind, direction, action, shadow, sum(findings), sum(false_positives)
+FROM quotas_findingbucket WHERE organization_id = %s AND starts_at >= %s AND starts_at < %s GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 
 
 def rebuild() -> int:
@@ -105,14 +119,16 @@ def _rebuild(
             FacetValue.objects.filter(organization_id=organization_id, day=day.date()).delete()
         for since, until in spans:
             _quarters(organization_id, since, until)
-        UsageDay.objects.filter(organization_id=organization_id, starts_at=day).delete()
+        for table in (UsageDay, FindingDay):
+            table.objects.filter(organization_id=organization_id, starts_at=day).delete()
         with connections["ledger"].cursor() as cursor:
             cursor.execute(SUM_DAY, [organization_id, day, day + DAY])
+            cursor.execute(SUM_FINDINGS, [organization_id, day, day + DAY])
 
 
 def _quarters(organization_id: UUID, since: datetime, until: datetime) -> None:
     where = {"organization_id": organization_id, "starts_at__gte": since, "starts_at__lt": until}
-    for table in (UsageBucket, UsageTotal, UsageFacet, DirtyBucket):
+    for table in (UsageBucket, UsageTotal, UsageFacet, FindingBucket, DirtyBucket):
         table.objects.filter(**where).delete()
     events = Event.objects.filter(
         organization_id=organization_id, admitted_at__gte=since, admitted_at__lt=until
@@ -131,6 +147,7 @@ def _quarters(organization_id: UUID, since: datetime, until: datetime) -> None:
 def _add(rows: Sequence[Row]) -> None:
     rollups.QUARTERS.add(rollups.sums(rows))
     rollups.FACETS.add(rollups.by_facet(rows))
+    findings.add(findings.QUARTERS, findings.sums(rows))
 
 
 def _lock(organization_id: UUID) -> None:

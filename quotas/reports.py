@@ -35,8 +35,8 @@ def usage_report(
     when it names what there is not, when the span is longer than `longest`, and when there were more than `most_rows`.
     """
     now = datetime.now(UTC)
-    since = bucket_start(since or _month_start(now, organization.time_zone))
-    until = _round_up(until or now)
+    since = bucket_start(since or month_start(now, organization.time_zone))
+    until = round_up(until or now)
     if longest is not None and until - since > longest + 2 * QUARTER:
         raise InputError(
             "since", f"is more than {longest.days} days before the end", "ask for less at a time"
@@ -62,12 +62,14 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     return counted | {"cost": money.amount(row["cost_nano"])} | totals.times(dict(row))
 
 
-def _month_start(now: datetime, time_zone: str) -> datetime:
+def month_start(now: datetime, time_zone: str) -> datetime:
+    """Of the calendar month of the time zone."""
     local = now.astimezone(ZoneInfo(time_zone))
     return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
-def _round_up(moment: datetime) -> datetime:
+def round_up(moment: datetime) -> datetime:
+    """To a quarter of an hour."""
     start = bucket_start(moment)
     return start if start == moment else start + QUARTER
 

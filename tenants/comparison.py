@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+ALLOWED = "dlp.allow"
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
@@ -43,8 +44,19 @@ def _fields(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> I
         old, new, here = before.get(name), after.get(name), f"{path}{name}"
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _fields(f"{here}.", old, new)
+        elif here == ALLOWED and isinstance(old, list) and isinstance(new, list):
+            yield from _entries(here, old, new)
         elif old != new:
             yield Difference("changed", here, old, new)
+
+
+def _entries(
+    here: str, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> Iterator[Difference]:
+    """Of a long list without an order."""
+    old, new = ({frozenset(one.items()): one for one in entries} for entries in (before, after))
+    yield from (Difference("removed", here, entry, None) for one, entry in old.items() if one not in new)
+    yield from (Difference("added", here, None, entry) for one, entry in new.items() if one not in old)
 
 
 def _limits(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:

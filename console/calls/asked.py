@@ -34,9 +34,11 @@ TEXTS = {
     "code": ("Code", 40),
     "end_user": ("End user", 256),
     "tag": ("Tag", 200),
+    "finding": ("Finding", 256),
 }
 # Refusals, being counted by the minute, have none of these.
 OF_CALLS = ("account", "status", "end_user", "tag")
+ANY = "*"  # finding
 LABELS = {name: label for name, (label, _) in TEXTS.items()} | {
     "last": "When", "since": "From", "until": "Until", "status": "Status", "request_id": "Request id",
 }  # fmt: skip
@@ -56,7 +58,7 @@ class Asked(Filters):
 
     USUAL: ClassVar = CALL
     LABELS: ClassVar = LABELS
-    WORDS: ClassVar = {"status": STATUSES}
+    WORDS: ClassVar = {"status": STATUSES, "finding": {ANY: "any"}}
 
     @classmethod
     def read(cls, query: Mapping[str, str], time_zone: str, now: datetime | None = None) -> Asked:
@@ -81,10 +83,20 @@ class Asked(Filters):
         found: dict[str, Any] = {name: self.given[name] for name in names if name in self.given}
         if "key" in self.given:
             found["key_id__in"] = keys_named(self.given["key"])
+        if detail := self._detail():
+            found["detail__contains"] = detail
+        if self.given.get("finding") == ANY:
+            found["detail__dlp__has_key"] = "findings"
+        return {"kind": self.kind, **found}
+
+    def _detail(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         if "tag" in self.given:
             name, _, value = self.given["tag"].partition("=")
-            found["detail__contains"] = {"tags": {name: value}}
-        return {"kind": self.kind, **found}
+            found["tags"] = {name: value}
+        if self.given.get("finding", ANY) != ANY:
+            found["dlp"] = {"findings": [{"type": self.given["finding"]}]}
+        return found
 
 
 def _readers(zone: ZoneInfo, now: datetime) -> dict[str, Reader]:

@@ -28,7 +28,7 @@ from tenants.models import Membership, ModelAlias, Project, ProviderAccount
 from tenants.rights import Right, may
 
 CHOICES = 200  # of a list to choose from; others are typed
-TYPED = ("key", "code", "end_user", "tag")
+TYPED = ("key", "code", "end_user", "tag", "finding")
 COLUMNS = (
     "admitted_at", "request_id", "project", "key", "end_user", "model", "account", "upstream_model", "endpoint", "stream",
     "status", "code", "http_status", "finish_reason", "usage_source", "input_tokens", "cached_input_tokens", "output_tokens",

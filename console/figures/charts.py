@@ -114,11 +114,23 @@ LINES = {"latency", "first-token"}
 
 
 def drawn(name: str, moments: Sequence[Moment], step: str, currency: str) -> Chart:
-    """In the time zone that is active."""
+    """One of KINDS, in the time zone that is active."""
     title, layers = KINDS[name]
-    shown = _reader(name, currency)
+    return chart(name, title, layers, moments, step, _reader(name, currency), is_lines=name in LINES)
+
+
+def chart(
+    name: str,
+    title: str,
+    layers: Sequence[Layer],
+    moments: Sequence[Moment],
+    step: str,
+    shown: Callable[[int], str],
+    *,
+    is_lines: bool = False,
+) -> Chart:
+    """In the time zone that is active. `shown` writes a figure."""
     values = [[layer.figure(moment) for layer in layers] for moment in moments]
-    is_lines = name in LINES
     heights = [value for row in values for value in (row if is_lines else [sum(v or 0 for v in row)])]
     before = [None if is_lines or one.before is None else earlier(one, layers) for one in moments]
     top = max((value for value in (*heights, *before) if value is not None), default=0)

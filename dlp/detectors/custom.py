@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +17,7 @@ from dlp.findings import Finding
 MAX_TERMS = 5_000
 MAX_TERM = 200  # characters
 MAX_PATTERN = 500
+ALLOWED_SIGNS = 32  # of a digest in an allow-list
 MAX_TRIED = 10_000  # characters of a text that a pattern is tried on
 _TOGETHER = 250  # terms in one pattern
 _PATTERN_BYTES = 1 << 20
@@ -93,22 +96,44 @@ def _escaped(word: str) -> str:
 class Allowed:
     """Values that are never findings, of every kind or of one. Case, blanks and hyphens make no difference."""
 
-    def __init__(self, entries: Iterable[tuple[str, str | None]]) -> None:
-        """Each a value, and the kind that it is allowed for, None for all."""
+    def __init__(
+        self,
+        entries: Iterable[tuple[str, str | None]],
+        digests: Iterable[tuple[str, str | None]] = (),
+        key: bytes = b"",
+    ) -> None:
+        """Each a value, or its `allowed_digest` under the key, and the kind that it is allowed for, None for all."""
         self._entries = frozenset((folded(value), kind) for value, kind in entries)
+        self._digests = frozenset(digests)
+        self._key = key
 
     def spares(self, finding: Finding, text: str) -> bool:
         value = folded(finding.value(text))
-        return (value, None) in self._entries or (value, finding.kind) in self._entries
+        if self._has(self._entries, value, finding.kind):
+            return True
+        return bool(self._digests) and self._has(self._digests, _keyed(value, self._key), finding.kind)
+
+    @staticmethod
+    def _has(known: frozenset[tuple[str, str | None]], value: str, kind: str) -> bool:
+        return (value, None) in known or (value, kind) in known
 
     def left(self, findings: Iterable[Finding], text: str) -> list[Finding]:
-        if not self._entries:
+        if not self._entries and not self._digests:
             return list(findings)
         return [finding for finding in findings if not self.spares(finding, text)]
 
 
 def folded(value: str) -> str:
     return re.sub(r"[\s\-‐-―]+", "", unicodedata.normalize("NFKC", value)).casefold()
+
+
+def allowed_digest(value: str, key: bytes) -> str:
+    """What stands for a value in an allow-list that must not show it: the same for all spellings that are one value."""
+    return _keyed(folded(value), key)
+
+
+def _keyed(value: str, key: bytes) -> str:
+    return hmac.digest(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:ALLOWED_SIGNS]
 
 
 def _finds(made: Any, text: str) -> bool:

@@ -144,5 +144,5 @@ _WORDS = {
     Place.TOOLS: "a tool's description",
     Place.FILE: "a file",
     Place.INPUT: "the input",
-    Place.METADATA: "a field that names the user",
+    Place.METADATA: "a field, header or tag that names the user",
 }

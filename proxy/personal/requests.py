@@ -28,6 +28,7 @@ from proxy.forms import Form
 from proxy.personal.asking import Asker
 from proxy.personal.findings import Findings, Found
 from proxy.personal.inspection import WHY, Inspection, blocked, only_told, refusal
+from proxy.personal.refused import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Inspector:
     most_bytes: int
     findings: Findings = field(default_factory=Findings)
     asker: Asker = field(default_factory=Asker)
+    refused: Refused = field(default_factory=Refused)
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="inspect")
     )

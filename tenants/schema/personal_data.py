@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from dlp.detectors.custom import MAX_TERMS, dictionary_fault, pattern_fault
+from dlp.detectors.custom import ALLOWED_SIGNS, MAX_TERMS, dictionary_fault, pattern_fault
 from dlp.kinds import Kind
 from dlp.policy import (
     DEADLINE_MS,
@@ -27,6 +35,7 @@ MOST_ALLOWED = 1_000
 LEAST_THRESHOLD = 0.3  # below it nearly everything would be something
 MOST_EXAMPLES = 20
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+_DIGEST = re.compile(rf"[0-9a-f]{{{ALLOWED_SIGNS}}}")
 _KINDS = tuple(kind.value for kind in Kind)
 
 
@@ -100,11 +109,34 @@ class Dictionary(_Strict):
         return value
 
 
-class Spared(_Strict):
-    """A value that is no finding of this policy's rules; of one type, or of all."""
+def _digest(value: object) -> object:
+    if value is None or (isinstance(value, str) and _DIGEST.fullmatch(value)):
+        return value
+    raise InputError(
+        "",
+        f"must be {ALLOWED_SIGNS} hexadecimal digits",
+        "mark a finding as false on the page that tries a text",
+    )
 
-    value: Annotated[str, Field(min_length=1, max_length=200)]
+
+class Spared(_Strict):
+    """A value that is no finding of this policy's rules; of one type, or of all. By its digest where it must not be seen."""
+
+    value: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    digest: Annotated[str | None, BeforeValidator(_digest)] = None
     type: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.value is None) == (self.digest is None):
+            raise InputError(
+                "", "must have a value or a digest, and not both", "such as {value: a@example.com}"
+            )
+        return self
+
+    def document(self) -> dict[str, Any]:
+        named = {"value": self.value} if self.value is not None else {"digest": self.digest}
+        return {**named, "type": self.type}
 
 
 class Rule(_Strict):
@@ -161,7 +193,8 @@ class PersonalData(_Strict):
         """Without `names` where nothing is said of them, as revisions were stored before there were any."""
         made = self.model_dump(exclude={"patterns", "names"})
         named = {} if self.names is None else {"names": self.names.model_dump()}
-        return {"patterns": [one.document() for one in self.patterns], **made, **named}
+        allow = [one.document() for one in self.allow]
+        return {"patterns": [one.document() for one in self.patterns], **made, "allow": allow, **named}
 
 
 def personal_data(value: object) -> object:

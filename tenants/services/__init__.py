@@ -28,6 +28,7 @@ from tenants.services.deletion import (
     restore_organization,
 )
 from tenants.services.domains import add_domain, record_of, remove_domain, verify_domain
+from tenants.services.false_positives import mark_false_positive, sparing
 from tenants.services.identity_provider import (
     delete_identity_provider,
     save_identity_provider,
@@ -187,6 +188,7 @@ __all__ = [
     "keep_objects",
     "link_export",
     "look_up_key",
+    "mark_false_positive",
     "may_found",
     "named_policy",
     "needs_provider",
@@ -232,6 +234,7 @@ __all__ = [
     "save_role",
     "send_export",
     "set_ceiling",
+    "sparing",
     "still_stands",
     "suspend_key",
     "suspend_organization",

@@ -50,7 +50,7 @@ def save_policy(
     wanted = policy_document(document)
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = Policy.objects.filter(name=name).first()
-        _check_current(policy, name, based_on)
+        check_current(policy, name, based_on)
         if policy is not None:
             return revise(change, policy, wanted, reason)
         policy = Policy.objects.create(organization_id=organization_id, name=name)
@@ -60,7 +60,8 @@ def save_policy(
     return Saved(policy, created=True, fields=tuple(wanted))
 
 
-def _check_current(policy: Policy | None, name: str, based_on: int | None) -> None:
+def check_current(policy: Policy | None, name: str, based_on: int | None) -> None:
+    """Outdated unless the revision that the caller read is in force."""
     current = policy.revision if policy is not None else 0
     if based_on is None or based_on == current:
         return
@@ -89,7 +90,7 @@ def rollback_policy(
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = find_policy(name)
         assert policy is not None
-        _check_current(policy, name, based_on)
+        check_current(policy, name, based_on)
         wanted = policy_document(find_revision(policy, number).document)
         gone = sorted(models_named(wanted) - set(ModelAlias.objects.values_list("alias", flat=True)))
         if gone:

@@ -65,6 +65,7 @@ OTHERWISE = {
     "dashboard_csv": "a file",
     "my_usage_csv": "a file",
     "calls_file": "a file",
+    "findings_csv": "a file",
     "report_file": "a file",
     "exported": "a file",
     "stream_ledger_file": "a file",

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audit.models import OutboxEntry
 from dlp.findings import Finding
+from orbit.lib import access
 from proxy.personal.asking import Asker, Said
 from tenants import services
+from tenants.models import Policy, PolicyRevision
 from tenants.schema import policy_document
-from tests.console.conftest import Tenant
+from tests.console.conftest import Tenant, make_person, signed_in
 
 MAIL = "anna.smith@example.org"
 TEXT = f"I am {MAIL}, EMP-123456."
@@ -81,6 +84,65 @@ def test_policy_without_rules_says_so_and_its_page_offers_nothing(tenant: Tenant
     assert "Try a text" not in client.get(f"{tenant.path}policies/default/").content.decode()
     path = looking(tenant, rule("mask"))
     assert "Try a text" in client.get(path.removesuffix("try/")).content.decode()
+
+
+def pressed(client: Client, path: str, button: str, **more: str) -> Any:
+    place = f"5-{5 + len(MAIL)}-EMAIL_ADDRESS"
+    given = {"text": TEXT, "direction": "request", button: place, **more}
+    return client.post(path, given, follow=True)
+
+
+def allowed(tenant: Tenant, name: str = "looking") -> Any:
+    with access.scope(organization_id=tenant.organization.pk):
+        policy = Policy.objects.get(name=name)
+        revision = PolicyRevision.objects.get(policy=policy, number=policy.revision)
+        return revision.document["dlp"]["allow"], revision
+
+
+def test_a_finding_that_is_none_is_spared_from_a_new_revision_on(tenant: Tenant, client: Client) -> None:
+    path = looking(tenant, rule("mask"))
+    shown = pressed(client, path, "false").content.decode()
+    assert "+ dlp.allow: digest" in shown
+    assert allowed(tenant)[0] == []
+    pressed(client, path, "save", revision="1")
+    (entry,), revision = allowed(tenant)
+    assert (entry["type"], len(entry["digest"])) == ("EMAIL_ADDRESS", 32)
+    assert (revision.number, revision.reason) == (2, "false positive: EMAIL_ADDRESS")
+    assert revision.author == tenant.owner.email
+    shown = tried(client, path, f"I am Anna.Smith@Example.org, not EMP-123456 or b{MAIL}")
+    assert "I am Anna.Smith@Example.org" in shown
+    assert "<mark>[EMAIL_ADDRESS]</mark>" in shown
+
+
+def test_what_was_said_to_be_false_is_in_no_act_but_its_type_is(tenant: Tenant, client: Client) -> None:
+    pressed(client, looking(tenant, rule("mask")), "save", revision="1")
+    with access.scope(organization_id=tenant.organization.pk):
+        acts = [one.event for one in OutboxEntry.objects.order_by("pk")]
+    assert MAIL not in str(acts)
+    (said,) = [one for one in acts if one["detail"]["action"] == "policy.false_positive"]
+    assert said["detail"]["after"] == {"type": "EMAIL_ADDRESS", "revision": 2}
+
+
+def test_nothing_is_saved_over_a_revision_that_was_not_seen(tenant: Tenant, client: Client) -> None:
+    path = looking(tenant, rule("mask"))
+    looking(tenant, rule("block"))
+    assert "is at revision 2 by now" in pressed(client, path, "save", revision="1").content.decode()
+    assert allowed(tenant)[0] == []
+
+
+def test_a_finding_that_is_not_there_changes_nothing(tenant: Tenant, client: Client) -> None:
+    path = looking(tenant, rule("mask"))
+    client.post(path, {"text": "nothing", "save": "0-7-SECRET", "revision": "1"})
+    assert allowed(tenant)[0] == []
+
+
+def test_it_takes_the_right_to_change_policies(tenant: Tenant) -> None:
+    person = make_person()
+    services.add_member(organization_id=tenant.organization.pk, person=person, role="auditor", actor="test")
+    client, path = signed_in(person), looking(tenant, rule("mask"))
+    assert "It is none" not in tried(client, path)
+    assert pressed(client, path, "save", revision="1").status_code == 403
+    assert allowed(tenant)[0] == []
 
 
 def test_it_is_for_members_alone(tenant: Tenant, outsider: Client) -> None:

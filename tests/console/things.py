@@ -17,6 +17,7 @@ from billing.reports.saved import save_report_view
 from console import mail
 from orbit.lib import access
 from quotas.contracts import set_contract_price
+from quotas.findings import rollup as findings
 from tenants import services
 from tenants.models import Organization, Person
 from tests.console.conftest import make_person, make_tenant
@@ -38,6 +39,7 @@ def grow(organization: Organization, owner: Person, first: int, last: int) -> No
         _of_the_owner(owner, number)
         _billed(organization, number)
         _priced(where, number)
+        _found(organization, number)
 
 
 def _priced(where: dict[str, Any], number: int) -> None:
@@ -87,6 +89,21 @@ def _billed(organization: Organization, number: int) -> None:
             evidence=[str(uuid4()) for _ in range(number + 1)],
             adjustments=[adjustment] * (number + 1),
         )
+
+
+def _found(organization: Organization, number: int) -> None:
+    """In a call of a project of its own."""
+    one = {"type": f"TYPE_{number}", "direction": "request", "action": "mask", "count": 1}
+    row: dict[str, Any] = {
+        "kind": "call",
+        "organization_id": organization.pk,
+        "project_id": uuid4(),
+        "admitted_at": datetime.now(UTC),
+        "count": None,
+        "detail": {"dlp": {"findings": [one]}},
+    }
+    with access.ledger():
+        findings.apply([row])
 
 
 def _routes(where: dict[str, Any], number: int) -> None:

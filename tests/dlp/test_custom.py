@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dlp.detectors import builtin, custom
-from dlp.detectors.custom import Allowed, dictionary_fault, dictionary_rules, pattern_fault, pattern_rule
+from dlp.detectors.custom import (
+    Allowed,
+    allowed_digest,
+    dictionary_fault,
+    dictionary_rules,
+    pattern_fault,
+    pattern_rule,
+)
 from dlp.detectors.scan import Detector
 
 FAULTS = [
@@ -99,3 +106,17 @@ def test_allowed_value_is_no_finding_for_its_kind_however_it_is_written(detector
     left = allowed.left(detector.scan(text).findings, text)
     assert [one.value(text) for one in left] == ["other@example.org"]
     assert len(Allowed([("support@example.org", "PERSON")]).left(detector.scan(text).findings, text)) == 3
+
+
+def test_digest_in_an_allow_list_spares_every_spelling_of_its_value_under_its_key(detector: Detector) -> None:
+    key, other = b"ours", b"another organization's"
+    text = "Card 4111-1111-1111-1111, mail Anna.Smith@example.org"
+    findings = detector.scan(text).findings
+    digests = [
+        (allowed_digest("4111 1111 1111 1111", key), "CREDIT_CARD"),
+        (allowed_digest("anna.smith@EXAMPLE.org", key), None),
+    ]
+    assert Allowed([], digests, key).left(findings, text) == []
+    assert Allowed([], digests, other).left(findings, text) == list(findings)
+    of_another_type = [(digests[0][0], "IBAN_CODE")]
+    assert len(Allowed([], of_another_type, key).left(findings, text)) == len(findings)

@@ -38,7 +38,16 @@ from billing.models import BilledRow, BillException, BillSource, Comparison, Run
 from billing.reports.models import ReportMail
 from billing.reports.saved import save_report_view
 from orbit.lib import access
-from quotas.models import DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal
+from quotas.models import (
+    DirtyBucket,
+    FacetValue,
+    FindingBucket,
+    FindingDay,
+    UsageBucket,
+    UsageDay,
+    UsageFacet,
+    UsageTotal,
+)
 from tenants.models import (
     ApiKey,
     FormerSecretUse,
@@ -305,6 +314,9 @@ def _fill_ledger(organization_id: UUID, slug: str) -> None:
         for table in (UsageBucket, UsageDay):
             table.objects.create(**where, project_id=uuid4(), key_id=uuid4(), model="fast")
         UsageTotal.objects.create(**where)
+        found: dict[str, Any] = {"kind": "SECRET", "direction": "request", "action": "mask", "shadow": False}
+        for findings in (FindingBucket, FindingDay):
+            findings.objects.create(organization_id=organization_id, starts_at=now, **found)
         UsageFacet.objects.create(**where, project_id=uuid4(), facet="end_user", value="ada")
         FacetValue.objects.create(
             organization_id=organization_id, day=now.date(), facet="end_user", value="ada"

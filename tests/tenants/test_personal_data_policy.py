@@ -37,6 +37,13 @@ def test_what_says_nothing_of_names_is_stored_as_it_was_before_there_were_any() 
     assert policy_document({"dlp": stored})["dlp"] == stored
 
 
+def test_a_spared_value_is_stored_as_it_was_given_or_as_a_digest() -> None:
+    digest = {"digest": "0123456789abcdef" * 2, "type": None}
+    stored = document(rules=[RULE], allow=[{"value": "x", "type": "SECRET"}, digest])
+    assert stored["allow"] == [{"value": "x", "type": "SECRET"}, digest]
+    assert policy_document({"dlp": stored})["dlp"] == stored
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_type_can_be_named(kind: Kind) -> None:
     assert document(rules=[{**RULE, "types": [kind.value]}])
@@ -69,6 +76,9 @@ def test_types_of_ones_own_can_be_named() -> None:
         ({"patterns": [{**PATTERN, "matches": ["no"]}]}, "patterns[0].pattern", "does not find anything"),
         ({"dictionaries": [{"name": "WORDS", "terms": ["a"]}]}, "dictionaries[0].terms", "shorter than two characters"),
         ({"allow": [{"value": ""}]}, "allow[0].value", "must not be empty"),
+        ({"allow": [{"digest": "x"}]}, "allow[0].digest", "32 hexadecimal digits"),
+        ({"allow": [{"type": "SECRET"}]}, "allow[0]", "a value or a digest, and not both"),
+        ({"allow": [{"value": "x", "digest": "0" * 32}]}, "allow[0]", "a value or a digest, and not both"),
         ({"allow": [{"value": "x", "type": "NOTHING"}]}, "allow[0].type", "is not known"),
         ({"when_uninspected": "ignore"}, "when_uninspected", "one of: refuse, pass"),
         ({"hold_back": -1}, "hold_back", "must be at least 0"),

@@ -16,8 +16,8 @@ def rule(action: str, *types: str, **more: Any) -> dict[str, Any]:
 
 
 def looking(make_tenant: MakeTenant, provider: ProviderHandle, *rules: dict[str, Any], **more: Any) -> Tenant:
-    """`more` goes beside the rules; `audit` is the policy's own."""
-    policy = {name: more.pop(name) for name in ("audit",) if name in more}
+    """`more` goes beside the rules; `audit` and `limits` are the policy's own."""
+    policy = {name: more.pop(name) for name in ("audit", "limits") if name in more}
     return travelling(make_tenant, provider, dlp={"rules": list(rules), **more}, **policy)
 
 

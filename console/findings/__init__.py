@@ -1,0 +1,1 @@
+"""Findings of personal data and secrets over time: drawn, broken down, downloaded."""
