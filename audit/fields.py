@@ -69,9 +69,20 @@ FINDING = closed(
         "shadow": {"const": True},
     }
 )
-MISSED = closed({"direction": {"enum": ["request", "answer"]}, "reason": TEXT})
+MISSED = closed({"direction": {"enum": ["request", "answer"]}, "reason": TEXT, "by": text(63)})
+INSPECTED = closed(
+    {
+        "name": text(63),
+        "direction": {"enum": ["request", "answer"]},
+        **dict.fromkeys(("texts", "remembered", "requests", "bytes", "ms", "cost_nano"), COUNT),
+    }
+)
 PERSONAL = closed(
-    {"findings": {"type": "array", "items": FINDING}, "uninspected": {"type": "array", "items": MISSED}}
+    {
+        "findings": {"type": "array", "items": FINDING},
+        "uninspected": {"type": "array", "items": MISSED},
+        "inspectors": {"type": "array", "items": INSPECTED},
+    }
 )
 TRY = closed(
     {
@@ -254,7 +265,7 @@ FIELDS = (
     Field(
         "dlp",
         CALLS,
-        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at, and the `reason` (`deadline`, `cap` or `format`). Never what was found.",
+        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at, and the `reason` (`deadline`, `cap` or `format`), of an inspector outside with its name (`by`) and [its reasons](inspectors.md#failures). `inspectors`: what each [inspector outside](inspectors.md) was asked: `texts`, of which `remembered` were not sent again, `requests`, `bytes`, `ms`, and what it costs at its price, which is no part of `cost_nano` of the call. Never what was found.",
         PERSONAL,
     ),
     Field("tags", CALLS, "The client's own, from `x-orbit-tags` or `metadata`.", TAGS),

@@ -182,6 +182,9 @@ ORBIT_NAMES_WORKERS = env.integer("ORBIT_NAMES_WORKERS", 0, high=64)
 ORBIT_NAMES_QUEUE = env.integer("ORBIT_NAMES_QUEUE", 32, low=1, high=10_000)
 ORBIT_NAMES_SOCKET = Path(env.text("ORBIT_NAMES_SOCKET", str(ORBIT_DATA_DIR / "names.sock")))
 
+# Requests of one worker to one inspector outside (docs/inspectors.md) that may be under way; more wait within their deadline.
+ORBIT_INSPECTOR_REQUESTS = env.integer("ORBIT_INSPECTOR_REQUESTS", 32, low=1, high=1_000)
+
 # The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
 ORBIT_SINKS = env.text("ORBIT_SINKS")
 

@@ -15,6 +15,7 @@ from dlp.policy import Action, Decided, Direction, Inspecting
 from dlp.walk import Place, Text
 from orbit.lib.errors import Code, OrbitError
 from proxy.personal.findings import Findings, Looked
+from proxy.personal.outward import Outward
 
 MOST_ROWS = 100  # of an event
 DIGEST = 12  # signs
@@ -36,6 +37,7 @@ class Inspection:
     most_bytes: int  # of a plain answer
     found: Counter[Row] = field(default_factory=Counter)
     uninspected: set[tuple[str, str]] = field(default_factory=set)  # direction, reason
+    outward: Outward | None = None  # where the policy names inspectors outside
 
     def look(self, text: Text, direction: Direction) -> Looked:
         return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction)
@@ -70,7 +72,14 @@ class Inspection:
             for (kind, direction, place, action, shadow), count in sorted(self.found.items())[:MOST_ROWS]
         ]
         missed = [{"direction": one, "reason": why} for one, why in sorted(self.uninspected)]
-        return ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
+        outward = self.outward
+        if outward is not None:
+            missed += [
+                {"direction": one, "reason": why, "by": name} for one, name, why in sorted(outward.missed)
+            ]
+        told = ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
+        asked = outward.told() if outward is not None else []
+        return told | ({"inspectors": asked} if asked else {})
 
     def _instead(self, one: Decided, text: Text, direction: Direction, taken: Taken) -> str:
         kind, value = one.finding.kind, one.finding.value(text.value)

@@ -1,6 +1,6 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
-from tenants.services.accounts import NewCredential, checked_account, delete_account, save_account
+from tenants.services.accounts import checked_account, delete_account, save_account
 from tenants.services.ceilings import named_policy, set_ceiling
 from tenants.services.contents import (
     ReadContent,
@@ -28,11 +28,13 @@ from tenants.services.deletion import (
     restore_organization,
 )
 from tenants.services.domains import add_domain, record_of, remove_domain, verify_domain
+from tenants.services.held_credentials import NewCredential
 from tenants.services.identity_provider import (
     delete_identity_provider,
     save_identity_provider,
     try_identity_provider,
 )
+from tenants.services.inspectors import checked_inspector, delete_inspector, save_inspector, try_inspector
 from tenants.services.invitations import (
     accept_invitation,
     find_invitation,
@@ -153,6 +155,7 @@ __all__ = [
     "change_operator_client",
     "change_role",
     "checked_account",
+    "checked_inspector",
     "contents_of",
     "create_organization",
     "create_service_account",
@@ -161,6 +164,7 @@ __all__ = [
     "delete_account",
     "delete_export",
     "delete_identity_provider",
+    "delete_inspector",
     "delete_model",
     "delete_models",
     "delete_organization",
@@ -226,6 +230,7 @@ __all__ = [
     "rotate_key",
     "save_account",
     "save_identity_provider",
+    "save_inspector",
     "save_model",
     "save_policy",
     "save_project",
@@ -239,6 +244,7 @@ __all__ = [
     "tend_exports",
     "try_credential",
     "try_identity_provider",
+    "try_inspector",
     "update_organization",
     "verify_domain",
     "visible_exports",
