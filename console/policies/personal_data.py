@@ -26,6 +26,7 @@ def personal_data_words(said: Mapping[str, Any]) -> Iterator[str]:
         return
     for rule in said["rules"]:
         yield _rule(rule)
+    yield from map(_inspector, said.get("inspectors", ()))
     own = [one["name"] for one in (*said["patterns"], *said["dictionaries"])]
     if own:
         yield f"Types of its own: {', '.join(own)}."
@@ -37,6 +38,13 @@ def personal_data_words(said: Mapping[str, Any]) -> Iterator[str]:
     yield f"A request that takes more than {most} to look through {held}."
     if any(rule["direction"] != "request" for rule in said["rules"]):
         yield f"Streams are held back by up to {said['hold_back']:,} characters, so that a value is seen whole."
+
+
+def _inspector(said: Mapping[str, Any]) -> str:
+    what = {"both": "requests and answers", "request": "requests", "answer": "answers"}[said["on"]]
+    how = "as they came" if said["before_masking"] else "as these rules leave them"
+    failing = "refuses the call" if said["on_failure"] == "refuse" else "lets it pass, marked"
+    return f"Texts of {what} go to the inspector {said['name']}, {how}; that it does not answer in {said['deadline_ms'] / 1000:g} seconds {failing}."
 
 
 def _rule(rule: Mapping[str, Any]) -> str:

@@ -375,6 +375,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "KeyStateEnum": "tenants.key_list.STATES",
         "AccountKindEnum": "tenants.api.accounts.KINDS",
+        "InspectorKindEnum": "tenants.api.inspectors.KINDS",
         "EventKindEnum": "audit.models.Event.Kind",
         "BillExceptionStateEnum": "billing.models.BillException.State",
         "WorkStateEnum": "billing.models.Run.State",
