@@ -207,10 +207,10 @@ def _rewritten(found: dict[str, Any], spoken: str, way: Way) -> dict[str, Any]:
     made: dict[str, Any] = way.whole(found, shape)
     if way.hides:
         made = without_logprobs(made)
-    return _emptied(made, shape) if way.stopped else made
+    return emptied(made, shape) if way.stopped else made
 
 
-def _emptied(answer: dict[str, Any], shape: Shape) -> dict[str, Any]:
+def emptied(answer: dict[str, Any], shape: Shape) -> dict[str, Any]:
     """An answer that ends before its first word, for the reason that its format has for that."""
     if shape is Shape.MESSAGES:
         return {**answer, "content": [], "stop_reason": "refusal", "stop_sequence": None}

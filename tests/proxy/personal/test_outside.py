@@ -190,3 +190,54 @@ def test_calls_of_a_policy_that_names_none_send_nothing(
     tenant = make_tenant(dlp={"rules": [rule("mask")]})
     assert api_of(tenant).chat(messages=said("nobody asked for this")).status_code == 200
     assert services.with_text("nobody asked for this") == []
+
+
+def test_a_plain_answer_is_inspected_and_changed(
+    make_tenant: MakeTenant, provider: ProviderHandle, services: Services, api_of: ApiOf
+) -> None:
+    """The provider repeats what it was told, so the name is in its answer alone once requests are not inspected."""
+    tenant = outside(make_tenant, provider, services, on="answer")
+    answer = api_of(tenant).chat(model=GPT, messages=said(f"I am {NAME} {ECHO}"))
+    assert shown(answer).startswith("I am [PERSON]")
+    assert found(tenant) == [("PERSON", "answer", "assistant", "mask", "1")]
+
+
+@pytest.mark.parametrize("model", [GPT, CLAUDE])
+def test_a_hateful_answer_ends_before_its_first_word(
+    make_tenant: MakeTenant, provider: ProviderHandle, services: Services, api_of: ApiOf, model: str
+) -> None:
+    tenant = outside(
+        make_tenant, provider, services, "openai_moderation", rules=(rule("block", "HATE"),), on="answer"
+    )
+    answer = api_of(tenant).chat(model=model, messages=said(f"this is {HATEFUL} {ECHO}"))
+    assert answer.status_code == 200
+    (choice,) = answer.json()["choices"]
+    assert (choice["finish_reason"], choice["message"].get("content") or "") == ("content_filter", "")
+    assert HATEFUL not in answer.text
+
+
+def test_an_answer_that_could_not_be_inspected_is_empty_or_passes(
+    make_tenant: MakeTenant, provider: ProviderHandle, services: Services, api_of: ApiOf
+) -> None:
+    for on_failure, expected in (("refuse", ""), ("pass", f"I am {NAME}")):
+        tenant = outside(make_tenant, provider, services, mode="error", on="answer", on_failure=on_failure)
+        answer = api_of(tenant).chat(model=GPT, messages=said(f"I am {NAME} {ECHO}"))
+        assert answer.status_code == 200
+        told = answer.json()["choices"][0]["message"]["content"]
+        assert told.startswith(expected)
+        assert bool(told) == bool(expected)
+        (event,) = tenant.events()
+        assert event["dlp"]["uninspected"] == [{"direction": "answer", "reason": "failed", "by": "watch"}]
+
+
+def test_a_stream_whose_answer_must_be_inspected_is_refused_by_its_field(
+    make_tenant: MakeTenant, provider: ProviderHandle, services: Services, api_of: ApiOf
+) -> None:
+    tenant = outside(make_tenant, provider, services, on="both")
+    answer = api_of(tenant).chat(model=GPT, messages=said("hello"), stream=True)
+    assert code_of(answer) == (400, "invalid_request")
+    assert answer.json()["error"]["param"] == "stream"
+    tenant = outside(make_tenant, provider, services, on="both", on_failure="pass")
+    assert api_of(tenant).chat(model=GPT, messages=said("hello"), stream=True).status_code == 200
+    (event,) = tenant.events()
+    assert event["dlp"]["uninspected"] == [{"direction": "answer", "reason": "stream", "by": "watch"}]
