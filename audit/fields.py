@@ -69,9 +69,22 @@ FINDING = closed(
         "shadow": {"const": True},
     }
 )
-MISSED = closed({"direction": {"enum": ["request", "answer"]}, "reason": TEXT, "what": {"const": "names"}})
+MISSED = closed(
+    {"direction": {"enum": ["request", "answer"]}, "reason": TEXT, "what": {"const": "names"}, "by": text(63)}
+)
+INSPECTED = closed(
+    {
+        "name": text(63),
+        "direction": {"enum": ["request", "answer"]},
+        **dict.fromkeys(("texts", "remembered", "requests", "bytes", "ms", "cost_nano"), COUNT),
+    }
+)
 PERSONAL = closed(
-    {"findings": {"type": "array", "items": FINDING}, "uninspected": {"type": "array", "items": MISSED}}
+    {
+        "findings": {"type": "array", "items": FINDING},
+        "uninspected": {"type": "array", "items": MISSED},
+        "inspectors": {"type": "array", "items": INSPECTED},
+    }
 )
 TRY = closed(
     {
@@ -254,7 +267,7 @@ FIELDS = (
     Field(
         "dlp",
         COUNTED,
-        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at although the policy says so, and the `reason` (`deadline`, `cap` or `format`); with `what: names`, rules looked and the [model that finds names](personal-data.md#names-and-addresses-by-a-model) did not (`deadline`, `full`, `away`, `cap` or `failed`). Of a refusal what each of its requests was refused for, each `type` and `place` once. Never what was found.",
+        "Where the policy has [personal data and secrets](personal-data.md) looked for and there is something to tell. `findings`: how often a `type` was found, in which `direction` (`request` or `answer`) and `place`, and the `action` that was taken, or with `shadow: true` would have been. `uninspected`: in which `direction` something was not looked at although the policy says so, and the `reason` (`deadline`, `cap` or `format`); with `what: names`, rules looked and the [model that finds names](personal-data.md#names-and-addresses-by-a-model) did not (`deadline`, `full`, `away`, `cap` or `failed`); with `by`, an inspector outside of that name did not, and [its reasons](inspectors.md#failures). `inspectors`: what each [inspector outside](inspectors.md) was asked: `texts`, of which `remembered` were not sent again, `requests`, `bytes`, `ms`, and what it costs at its price, which is no part of `cost_nano` of the call. Of a refusal what each of its requests was refused for, each `type` and `place` once. Never what was found.",
         PERSONAL,
     ),
     Field("tags", CALLS, "The client's own, from `x-orbit-tags` or `metadata`.", TAGS),

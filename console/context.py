@@ -51,7 +51,13 @@ GROUPS = {
 }
 _PLACE = "o/<slug:slug>/"
 # Where a page's address begins otherwise than its section is named.
-_BELOW = {"providers": "accounts", "sign-in": "members", "api-access": "api_access", "mine": "my_usage"}
+_BELOW = {
+    "providers": "accounts",
+    "inspectors": "accounts",
+    "sign-in": "members",
+    "api-access": "api_access",
+    "mine": "my_usage",
+}
 
 
 def console(request: HttpRequest) -> dict[str, Any]:

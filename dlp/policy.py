@@ -25,6 +25,7 @@ DEADLINE_MS = 5_000
 HOLD_BACK = 128  # characters of an answer
 NAMES_DEADLINE_MS = 2_000
 NAMED = frozenset({Kind.PERSON, Kind.ADDRESS})  # what the model finds
+INSPECTOR_MS = 2_000
 
 
 class Action(StrEnum):
@@ -43,6 +44,7 @@ class Direction(StrEnum):
     BOTH = "both"
 
 
+WITHOUT_CHANGE = frozenset({Action.LOG, Action.BLOCK})
 _SEVERITY = {action: number for number, action in enumerate(Action)}
 
 
@@ -54,11 +56,12 @@ class Rule:
     threshold: float
     shadow: bool
 
-    def fits(self, finding: Finding, direction: Direction) -> bool:
+    def fits(self, finding: Finding, direction: Direction, *, scored: bool = False) -> bool:
+        """`scored`: it scored enough already."""
         return (
             (EVERY in self.kinds or finding.kind in self.kinds)
             and self.direction in (direction, Direction.BOTH)
-            and finding.score >= self.threshold
+            and (scored or finding.score >= self.threshold)
         )
 
 
@@ -77,6 +80,19 @@ class Decided:
     finding: Finding
     action: Action
     shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An inspector outside of the gateway, as the policies over a key want it asked. Of what several say, the stricter
+    counts: the longest deadline, the lowest threshold, a refusal; before our masking only where all want that."""
+
+    name: str
+    directions: frozenset[Direction]  # REQUEST, ANSWER or both of them
+    deadline_s: float
+    refuses: bool
+    before_masking: bool
+    thresholds: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,11 @@ class Inspecting:
     hold_back: int
     digest: bytes  # of all that is said
     names: Naming | None = None
+    named: tuple[Named, ...] = ()
+
+    def asks(self, direction: Direction) -> tuple[Named, ...]:
+        """Inspectors that texts of this direction go to."""
+        return tuple(one for one in self.named if direction in one.directions)
 
     def decided(self, findings: Iterable[Finding], text: str, direction: Direction) -> tuple[Decided, ...]:
         """In order of place. None overlaps another one, of those in force and of those in shadow; where findings do, the
@@ -137,11 +158,37 @@ class Inspecting:
                 kept.append(replace(one, finding=piece))
         return tuple(sorted(kept, key=lambda one: (one.finding.start, one.shadow)))
 
-    def _about(self, finding: Finding, text: str, direction: Direction) -> list[Decided]:
-        """The strictest that is in force, and the strictest that would be."""
+    def judged(
+        self,
+        finding: Finding,
+        text: str,
+        direction: Direction,
+        *,
+        whole: bool = False,
+        scored: bool = False,
+    ) -> list[Decided]:
+        """What is to be done with one of an inspector's. `whole`: it is about the whole text, which nothing can stand for.
+        `scored`: it scored enough already, whatever rules say."""
+        only = WITHOUT_CHANGE if whole else frozenset(Action)
+        return self._about(finding, text, direction, only=only, scored=scored)
+
+    def _about(
+        self,
+        finding: Finding,
+        text: str,
+        direction: Direction,
+        *,
+        only: frozenset[Action] = frozenset(Action),
+        scored: bool = False,
+    ) -> list[Decided]:
+        """The strictest that is in force, and the strictest that would be, of those actions that can be taken."""
         made: dict[bool, Action] = {}
         for layer in self.layers:
-            fitting = [rule for rule in layer.rules if rule.fits(finding, direction)]
+            fitting = [
+                rule
+                for rule in layer.rules
+                if rule.action in only and rule.fits(finding, direction, scored=scored)
+            ]
             if not fitting or layer.allowed.spares(finding, text):
                 continue
             for rule in fitting:
@@ -161,10 +208,12 @@ def inspecting(documents: Iterable[Mapping[str, Any]], allow_key: bytes = b"") -
     rules = [rule for layer in layers for rule in layer.rules]
     if not rules:
         return None
+    named = _named(said)
+    asked = frozenset[Direction]().union(*(one.directions for one in named))
     return Inspecting(
         layers=layers,
         own=_own(said),
-        requests=any(rule.direction is not Direction.ANSWER for rule in rules),
+        requests=Direction.REQUEST in asked or any(rule.direction is not Direction.ANSWER for rule in rules),
         answers=any(rule.direction is not Direction.REQUEST for rule in rules),
         threshold=min(rule.threshold for rule in rules),
         refuses=any(one["when_uninspected"] == "refuse" for one in said),
@@ -173,6 +222,43 @@ def inspecting(documents: Iterable[Mapping[str, Any]], allow_key: bytes = b"") -
         hold_back=max(one["hold_back"] for one in said),
         digest=sha256(repr(said).encode()).digest(),
         names=_naming(said, rules),
+        named=named,
+    )
+
+
+def _named(said: Iterable[Mapping[str, Any]]) -> tuple[Named, ...]:
+    made: dict[str, Named] = {}
+    for one in (entry for policy in said for entry in policy.get("inspectors", ())):
+        named = _one_named(one)
+        known = made.get(named.name)
+        made[named.name] = named if known is None else _stricter(known, named)
+    return tuple(made.values())
+
+
+def _one_named(said: Mapping[str, Any]) -> Named:
+    on = Direction(said["on"])
+    return Named(
+        name=said["name"],
+        directions=frozenset({Direction.REQUEST, Direction.ANSWER} if on is Direction.BOTH else {on}),
+        deadline_s=said["deadline_ms"] / 1000,
+        refuses=said["on_failure"] == "refuse",
+        before_masking=said["before_masking"],
+        thresholds=dict(said["thresholds"]),
+    )
+
+
+def _stricter(one: Named, other: Named) -> Named:
+    kinds = one.thresholds.keys() | other.thresholds.keys()
+    return Named(
+        name=one.name,
+        directions=one.directions | other.directions,
+        deadline_s=max(one.deadline_s, other.deadline_s),
+        refuses=one.refuses or other.refuses,
+        before_masking=one.before_masking and other.before_masking,
+        thresholds={
+            kind: min(named.thresholds[kind] for named in (one, other) if kind in named.thresholds)
+            for kind in kinds
+        },
     )
 
 
@@ -218,3 +304,14 @@ def _own(said: list[Mapping[str, Any]]) -> Own | None:
 def _rank(one: Decided) -> tuple[float, ...]:
     finding = one.finding
     return -_SEVERITY[one.action], -finding.score, finding.start - finding.end, finding.start
+
+
+def apart(decided: Iterable[Decided]) -> tuple[Decided, ...]:
+    """In order of place, without overlaps among those in force, and among those in shadow: the strictest stays."""
+    kept: list[Decided] = []
+    for one in sorted(decided, key=_rank):
+        start, end = one.finding.start, one.finding.end
+        same = (other.finding for other in kept if other.shadow == one.shadow)
+        if all(end <= other.start or other.end <= start for other in same):
+            kept.append(one)
+    return tuple(sorted(kept, key=lambda one: (one.finding.start, one.shadow)))

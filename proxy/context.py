@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
+from dlp.external.client import Where
 from dlp.policy import Inspecting
 from orbit.lib import money
 from orbit.lib.exchange import Timeouts
@@ -43,6 +44,14 @@ class Account:
     @property
     def ready(self) -> bool:
         return self.credential.ready
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideInspector:
+    """An inspector outside of the gateway, where a policy names it. Its credential may change under way, as an account's."""
+
+    where: Where
+    credential: Credential = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ class OrganizationSnapshot:
     projects: Mapping[str, ProjectSnapshot]
     models: Mapping[str, ModelRoute]
     ceiling: PolicySnapshot | None = None  # the operator's
+    inspectors: Mapping[str, OutsideInspector] = field(default_factory=dict)  # by name
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from proxy.formats.responses import Responses, ids_in, items_in
 from proxy.kept import ask, keeps_responses
 from proxy.output import Output
 from proxy.personal import answers
+from proxy.personal.watched import watched
 from proxy.pipeline import Streamed
 from proxy.relay import ended_early
 from proxy.request import GatewayRequest
@@ -78,7 +79,8 @@ class StoredView(FreshView):
         policy = None if principal is None or principal.policy is None else principal.policy.personal
         if principal is None or policy is None:
             return answer
-        return answers.masked(raw.runtime.inspector.begin(principal, policy, b""), answer, "responses")
+        inspection = raw.runtime.inspector.begin(principal, policy, b"", str(raw.request_id))
+        return watched(inspection, answers.masked(inspection, answer, "responses"), "responses")
 
     async def _before_it_leaves(self, raw: GatewayRequest, row: ProviderObject, content: bytes) -> None:
         """The ids in an answer get their owner."""

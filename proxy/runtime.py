@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from audit.ledger import positions
+from dlp.external.client import Client
 from orbit.lib.egress import CLIENTS, Egress
 from orbit.lib.errors import OrbitError
 from orbit.lib.exchange import Timeouts
@@ -21,6 +22,7 @@ from proxy.health import Health
 from proxy.learning import Outputs
 from proxy.measures import FAMILIES, Measures
 from proxy.personal.asking import Asker, workers_path
+from proxy.personal.outward import Outside
 from proxy.personal.requests import Inspector
 from proxy.pipeline import Pipeline
 from proxy.refusals import EVERY_S as NOTE_S
@@ -149,7 +151,11 @@ def start() -> Runtime:
         refusals=refusals,
         measures=measures,
         telling=telling,
-        inspector=Inspector(settings.ORBIT_MAX_ANSWER_BYTES, asker=Asker(workers_path())),
+        inspector=Inspector(
+            settings.ORBIT_MAX_ANSWER_BYTES,
+            asker=Asker(workers_path()),
+            outside=Outside(Client(egress, settings.ORBIT_INSPECTOR_REQUESTS)),
+        ),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,
         max_body_bytes=settings.ORBIT_MAX_BODY_BYTES,

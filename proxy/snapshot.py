@@ -32,6 +32,7 @@ from proxy.context import (
     KeyRecord,
     ModelRoute,
     OrganizationSnapshot,
+    OutsideInspector,
     PolicySnapshot,
     Principal,
     ProjectSnapshot,
@@ -46,6 +47,7 @@ from tenants.found_keys import find_key
 from tenants.models import (
     ApiKey,
     FormerSecret,
+    Inspector,
     ModelAlias,
     ModelFallback,
     ModelTarget,
@@ -55,7 +57,8 @@ from tenants.models import (
     ProviderAccount,
 )
 from tenants.rotation import earliest
-from tenants.secrets import Cache, Credential, presumed
+from tenants.secrets import Cache, Credential, Holder, presumed
+from tenants.services.inspectors import where_of
 from tenants.storing import audit_of, storing
 from tenants.untranslatable import dropping
 
@@ -231,7 +234,7 @@ def record_of(key: ApiKey, former: FormerSecret | None = None) -> KeyRecord:
 
 
 def load_organization(
-    organization_id: UUID, credential: Callable[[ProviderAccount], Credential] = presumed
+    organization_id: UUID, credential: Callable[[Holder], Credential] = presumed
 ) -> OrganizationSnapshot:
     """`credential` is how an account's is held; without it, other stores are not asked for theirs."""
     with access.scope(organization_id=organization_id):
@@ -258,6 +261,9 @@ def load_organization(
             },
             models=_models(credential),
             ceiling=_ceiling_over(organization),
+            inspectors={
+                one.name: OutsideInspector(where_of(one), credential(one)) for one in Inspector.objects.all()
+            },
         )
 
 
@@ -267,7 +273,7 @@ def _ceiling_over(organization: Organization) -> PolicySnapshot | None:
     return PolicySnapshot("ceiling", organization.ceiling_revision, organization.ceiling)
 
 
-def _models(credential: Callable[[ProviderAccount], Credential]) -> dict[str, ModelRoute]:
+def _models(credential: Callable[[Holder], Credential]) -> dict[str, ModelRoute]:
     accounts = {
         one.pk: Account(str(one.pk), one.name, one.kind, one.base_url.rstrip("/"), credential(one))
         for one in ProviderAccount.objects.all()

@@ -27,6 +27,7 @@ from proxy.call import Call
 from proxy.formats.base import Format, parsed_object
 from proxy.health import Health, Trouble
 from proxy.personal import answers
+from proxy.personal.watched import watched
 from proxy.providers import PROVIDERS
 from proxy.providers.base import Prepared
 from proxy.routing import Budget
@@ -148,6 +149,7 @@ class Tries:
         inspection = request.inspection
         if inspection is not None:
             self.answer = answers.masked(inspection, self.answer, call.spoken)
+            self.answer = watched(inspection, self.answer, call.spoken)
         if copy is not None:
             self.answer = copy.heard(self.answer)
         if inspection is not None:

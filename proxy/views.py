@@ -266,6 +266,7 @@ async def inspected(
             size=len(raw.body),
             headers=raw.header_map,
             form=form,
+            request_id=str(raw.request_id),
         )
     except OrbitError as error:
         await _count_refusal(runtime, principal, body.get("model"), error)

@@ -61,7 +61,7 @@ MEANINGS: dict[Right, str] = {
     Right.POLICIES_WRITE: "write, roll back and delete policies; answer those who ask for more",
     Right.POLICIES_ATTACH: "say which policy the organization, a project or a key is under",
     Right.MODELS_WRITE: "models and their routes",
-    Right.ACCOUNTS_WRITE: "provider accounts and their credentials",
+    Right.ACCOUNTS_WRITE: "provider accounts, inspectors, and the credentials of both",
     Right.PRICES_WRITE: "contract prices",
     Right.RECONCILE_READ: "what providers billed, compared with the ledger, and the exceptions",
     Right.RECONCILE_APPROVE: "have it compared, import reports, settle exceptions; what is approved is posted to the ledger",

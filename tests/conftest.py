@@ -19,6 +19,7 @@ from audit.tasks import write_ledger
 from orbit.demo.provider.process import ProviderHandle, running_provider
 from orbit.lib import access
 from tests.gateway import Gateway, running_gateway
+from tests.inspectors import Services, running_services
 from tests.openbao import OpenBao, running_openbao
 
 
@@ -32,14 +33,26 @@ def database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def provider() -> Iterator[ProviderHandle]:
     with running_provider(pace=0) as handle:
-        allowed = f"127.0.0.1:{handle.port}"
-        os.environ["ORBIT_PRIVATE_TARGETS"] = allowed
-        settings.ORBIT_PRIVATE_TARGETS.append(allowed)
+        _allow(handle.port)
         yield handle
 
 
+def _allow(port: int) -> None:
+    """Here, and in gateways that start from now on."""
+    settings.ORBIT_PRIVATE_TARGETS.append(f"127.0.0.1:{port}")
+    os.environ["ORBIT_PRIVATE_TARGETS"] = ",".join(settings.ORBIT_PRIVATE_TARGETS)
+
+
 @pytest.fixture(scope="session")
-def gateway(provider: ProviderHandle) -> Iterator[Gateway]:
+def services() -> Iterator[Services]:
+    """Inspectors outside of the gateway, which must know of them before it starts."""
+    with running_services() as running:
+        _allow(running.port)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gateway(provider: ProviderHandle, services: Services) -> Iterator[Gateway]:
     """One worker, shared by all tests of this process."""
     with running_gateway() as running:
         yield running

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,8 +15,7 @@ from audit.sinks.base import Item, ReadSecret, Refused, Sink, Unavailable
 from audit.sinks.config import Reference
 from audit.sinks.http import NOT_OF_THE_EVENT, HttpConfig, Post, Reply
 from orbit.lib import clock
-
-_SECRET_BYTES = range(24, 65)
+from orbit.lib.signing import signature, signing_key
 
 
 class WebhookConfig(HttpConfig):
@@ -62,18 +58,10 @@ def message_id(items: Sequence[Item]) -> str:
     return "msg_" + sha256(b"".join(item.event_id.bytes for item in items)).hexdigest()[:32]
 
 
-def signature(key: bytes, name: str, stamp: str, content: bytes) -> str:
-    signed = b".".join([name.encode(), stamp.encode(), content])
-    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
-
-
 def _key(secret: str) -> bytes:
     """Of `whsec_` and base64. The words never repeat the secret."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) not in _SECRET_BYTES:
+    key = signing_key(secret)
+    if key is None:
         raise Unavailable("a webhook's secret must be whsec_ and 24 to 64 bytes in base64")
     return key
 

@@ -20,7 +20,6 @@ from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from audit.sinks.webhook import signature
 from billing import recipients
 from billing.alerts import words
 from billing.alerts.models import Alert, Notice, NoticeDelivery
@@ -28,6 +27,7 @@ from billing.alerts.rules import Hook, hook_of
 from orbit.lib import access
 from orbit.lib.errand import fetch
 from orbit.lib.exchange import EgressError
+from orbit.lib.signing import signature
 from tenants.models import Organization
 from tenants.secrets.local import CannotOpen
 

@@ -28,6 +28,7 @@ def personal_data_words(said: Mapping[str, Any]) -> Iterator[str]:
         return
     for rule in said["rules"]:
         yield _rule(rule)
+    yield from map(_inspector, said.get("inspectors", ()))
     own = [one["name"] for one in (*said["patterns"], *said["dictionaries"])]
     if own:
         yield f"Types of its own: {', '.join(own)}."
@@ -49,6 +50,13 @@ def _names(said: Mapping[str, Any]) -> Iterator[str]:
     yield f"Names and addresses in running text are looked for by the model too. A call that it does not look at within {said['deadline_ms'] / 1000:g} seconds {held}."
     if not settings.ORBIT_NAMES_WORKERS:
         yield f"This installation has no workers for that (ORBIT_NAMES_WORKERS), so each such call {held}."
+
+
+def _inspector(said: Mapping[str, Any]) -> str:
+    what = {"both": "requests and answers", "request": "requests", "answer": "answers"}[said["on"]]
+    how = "as they came" if said["before_masking"] else "as these rules leave them"
+    failing = "refuses the call" if said["on_failure"] == "refuse" else "lets it pass, marked"
+    return f"Texts of {what} go to the inspector {said['name']}, {how}; that it does not answer in {said['deadline_ms'] / 1000:g} seconds {failing}."
 
 
 def _rule(rule: Mapping[str, Any]) -> str:

@@ -199,6 +199,9 @@ ORBIT_TRACES_PERCENT = env.integer("ORBIT_TRACES_PERCENT", 100, high=100)
 ORBIT_TRACES_QUEUE = env.integer("ORBIT_TRACES_QUEUE", 8192, low=16, high=1_000_000)
 ORBIT_TRACES_TO_PROVIDERS = env.flag("ORBIT_TRACES_TO_PROVIDERS")
 
+# Requests of one worker to one inspector outside (docs/inspectors.md) that may be under way; more wait within their deadline.
+ORBIT_INSPECTOR_REQUESTS = env.integer("ORBIT_INSPECTOR_REQUESTS", 32, low=1, high=1_000)
+
 # The file that names where the ledger is sent on to (docs/sinks.md). Empty: nowhere.
 ORBIT_SINKS = env.text("ORBIT_SINKS")
 
@@ -389,6 +392,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "KeyStateEnum": "tenants.key_list.STATES",
         "AccountKindEnum": "tenants.api.accounts.KINDS",
+        "InspectorKindEnum": "tenants.api.inspectors.KINDS",
         "EventKindEnum": "audit.models.Event.Kind",
         "BillExceptionStateEnum": "billing.models.BillException.State",
         "WorkStateEnum": "billing.models.Run.State",

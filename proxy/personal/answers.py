@@ -241,7 +241,7 @@ def _prose_anew(content: bytes, way: Way) -> bytes:
 def _unread(content: bytes, spoken: str, way: Way) -> bytes:
     if content.strip():
         way.missed(FORMAT)
-    return written(_emptied({}, _shape(spoken))) if way.stopped else content
+    return written(emptied({}, _shape(spoken))) if way.stopped else content
 
 
 def _rewritten(found: dict[str, Any], spoken: str, way: Way) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def _rewritten(found: dict[str, Any], spoken: str, way: Way) -> dict[str, Any]:
         made = without_logprobs(made)
         if made.get("text") != found.get("text"):
             made = _told_once(made)
-    return _emptied(made, shape) if way.stopped else made
+    return emptied(made, shape) if way.stopped else made
 
 
 def _shape(spoken: str) -> Shape:
@@ -270,7 +270,7 @@ def _told_once(transcript: dict[str, Any]) -> dict[str, Any]:
     return {**made, "segments": [{**one, "tokens": []} if "tokens" in one else one for one in segments]}
 
 
-def _emptied(answer: dict[str, Any], shape: Shape) -> dict[str, Any]:
+def emptied(answer: dict[str, Any], shape: Shape) -> dict[str, Any]:
     """An answer that ends before its first word, for the reason that its format has for that."""
     if shape is Shape.MESSAGES:
         return {**answer, "content": [], "stop_reason": "refusal", "stop_sequence": None}

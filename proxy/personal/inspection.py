@@ -17,6 +17,7 @@ from dlp.walk import Place, Text
 from orbit.lib.errors import Code, OrbitError
 from proxy.personal.asking import Said
 from proxy.personal.findings import Findings, Found, Looked
+from proxy.personal.outward import Outward
 
 MOST_ROWS = 100  # of an event
 DIGEST = 12  # signs
@@ -52,6 +53,7 @@ class Inspection:
     uninspected: set[Missed] = field(default_factory=set)
     wait: Callable[[Sequence[str]], Said] | None = None  # asks the model and blocks, for threads alone
     waiting: ThreadPoolExecutor | None = None  # the threads that may
+    outward: Outward | None = None  # where the policy names inspectors outside
 
     def look(self, text: Text, direction: Direction, named: Found | None = None) -> Looked:
         return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction, named)
@@ -96,7 +98,14 @@ class Inspection:
             {"direction": one.direction, "reason": one.reason, **({"what": one.what} if one.what else {})}
             for one in sorted(self.uninspected)
         ]
-        return ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
+        outward = self.outward
+        if outward is not None:
+            missed += [
+                {"direction": one, "reason": why, "by": name} for one, name, why in sorted(outward.missed)
+            ]
+        told = ({"findings": rows} if rows else {}) | ({"uninspected": missed} if missed else {})
+        asked = outward.told() if outward is not None else []
+        return told | ({"inspectors": asked} if asked else {})
 
     def _instead(self, one: Decided, text: Text, direction: Direction, taken: Taken) -> str:
         kind, value = one.finding.kind, one.finding.value(text.value)

@@ -9,8 +9,9 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from dlp.names.wire import Reason
 from dlp.placeholders import Placeholders
-from dlp.policy import Direction, Inspecting, Naming
+from dlp.policy import Direction, Inspecting, Named, Naming
 from dlp.walk import Change, Shape, Text, walked
 from orbit.lib import body as bodies
 from orbit.lib.errors import Code, OrbitError
@@ -28,6 +29,8 @@ from proxy.forms import Form
 from proxy.personal.asking import Asker
 from proxy.personal.findings import Findings, Found
 from proxy.personal.inspection import WHY, Inspection, blocked, only_told, refusal
+from proxy.personal.outside import check, check_form, seen
+from proxy.personal.outward import Outside, Outward
 from proxy.personal.refused import Refused
 
 logger = logging.getLogger(__name__)
@@ -56,7 +59,7 @@ class Given:
 
 @dataclass
 class Inspector:
-    """One of a worker. `most_bytes` are of a plain answer."""
+    """One of a worker. `most_bytes` are of a plain answer. `outside` is for policies that name inspectors outside."""
 
     most_bytes: int
     findings: Findings = field(default_factory=Findings)
@@ -65,6 +68,7 @@ class Inspector:
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="inspect")
     )
+    outside: Outside | None = None
 
     async def request(
         self,
@@ -76,9 +80,36 @@ class Inspector:
         size: int,
         headers: Mapping[bytes, bytes],
         form: Form | None = None,
+        request_id: str = "",
     ) -> Given:
-        """CONTENT_BLOCKED, NOT_INSPECTED or BODY_TOO_LARGE where the policy refuses."""
-        inspection = self.begin(principal, policy, _conversation(principal, body, headers))
+        """CONTENT_BLOCKED, NOT_INSPECTED, INVALID_REQUEST or BODY_TOO_LARGE where the policy refuses."""
+        inspection = self.begin(principal, policy, _conversation(principal, body, headers), request_id)
+        outward = inspection.outward
+        if outward is None:
+            return await self._by_rules(inspection, principal, endpoint, body, size, form)
+        check_form(outward, policy.asks(Direction.ANSWER), body)
+        shape, named = SHAPES.get(endpoint, Shape.EMBEDDINGS), policy.asks(Direction.REQUEST)
+        first = [one for one in named if one.before_masking]
+        made = await _outside(inspection, outward, first, body, shape, size)
+        placeholders, found = deepcopy(inspection.placeholders), Counter(inspection.found)
+        given = await self._by_rules(inspection, principal, endpoint, made, size, form)
+        if given.inspection is not inspection:  # a thread may still be at the old one
+            given.inspection.placeholders, given.inspection.found = placeholders, found
+            given.inspection.outward = outward
+        last = [one for one in named if not one.before_masking]
+        made = await _outside(given.inspection, outward, last, given.body, shape, size)
+        return _given(given.inspection, body, made, form)
+
+    async def _by_rules(
+        self,
+        inspection: Inspection,
+        principal: Principal,
+        endpoint: str,
+        body: dict[str, Any],
+        size: int,
+        form: Form | None,
+    ) -> Given:
+        policy = inspection.policy
         if not policy.requests:
             return Given(inspection, body, None, form)
         if not self.findings.ready(policy):  # which is nothing that the request takes
@@ -101,13 +132,11 @@ class Inspector:
         if pass_.refused:
             raise refusal(pass_.refused)
         _judge(inspection)
-        if made is body:
-            return Given(inspection, body, None, form)
-        if form is not None:
-            return Given(inspection, made, None, _changed(form, made))
-        return Given(inspection, made, bodies.encode(made), None)
+        return _given(inspection, body, made, form)
 
-    def begin(self, principal: Principal, policy: Inspecting, conversation: bytes) -> Inspection:
+    def begin(
+        self, principal: Principal, policy: Inspecting, conversation: bytes, request_id: str = ""
+    ) -> Inspection:
         organization_id = principal.organization.id
         key = salted_hmac("proxy.personal", organization_id, algorithm="sha256").digest()
         placeholders = Placeholders(hmac.digest(key, conversation, hashlib.sha256))
@@ -119,6 +148,16 @@ class Inspector:
             loop, deadline_s = asyncio.get_running_loop(), names.deadline_s
             inspection.wait = lambda texts: self.asker.wait(loop, organization_id, texts, deadline_s)
             inspection.waiting = self.asker.threads
+        if policy.named:
+            assert self.outside is not None
+            assert principal.policy is not None
+            inspection.outward = Outward(
+                self.outside,
+                principal.organization.inspectors,
+                request_id,
+                principal.organization.slug,
+                principal.policy.version,
+            )
         return inspection
 
     async def _named(
@@ -149,6 +188,43 @@ class Inspector:
 
     def close(self) -> None:
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _given(inspection: Inspection, body: dict[str, Any], made: dict[str, Any], form: Form | None) -> Given:
+    if made is body:
+        return Given(inspection, body, None, form)
+    if form is not None:
+        return Given(inspection, made, None, _changed(form, made))
+    return Given(inspection, made, bodies.encode(made), None)
+
+
+async def _outside(
+    inspection: Inspection,
+    outward: Outward,
+    named: Sequence[Named],
+    body: dict[str, Any],
+    shape: Shape,
+    size: int,
+) -> dict[str, Any]:
+    """The body as inspectors outside leave it. OrbitError where it is not to be sent."""
+    if not named:
+        return body
+    try:
+        found = await seen(inspection, outward, named, body, shape, size, Direction.REQUEST)
+    except ValueError:
+        raise _too_deep() from None
+    if found.refused:
+        raise refusal(found.refused)
+    check(outward, named, Direction.REQUEST)
+    made: dict[str, Any] = found.body
+    return made
+
+
+def _too_deep() -> OrbitError:
+    return OrbitError(
+        Code.INVALID_REQUEST,
+        "The request body, or a tool's JSON in it, is nested too deep to be inspected.",
+    )
 
 
 @dataclass
@@ -215,10 +291,7 @@ def _through(body: dict[str, Any], shape: Shape, change: Change) -> Any:
     try:
         return walked(body, shape, change)
     except ValueError:
-        raise OrbitError(
-            Code.INVALID_REQUEST,
-            "The request body, or a tool's JSON in it, is nested too deep to be inspected.",
-        ) from None
+        raise _too_deep() from None
 
 
 def _bytes(text: str) -> int:

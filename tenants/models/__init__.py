@@ -5,6 +5,7 @@ Every table but people and the installation carries its organization and is prot
 """
 
 from tenants.models.data_keys import DataKey
+from tenants.models.inspectors import Inspector
 from tenants.models.keys import ApiKey, FormerSecret, FormerSecretUse, KeyUse, Project, ServiceAccount
 from tenants.models.management import (
     IdempotentAnswer,
@@ -36,6 +37,7 @@ __all__ = [
     "GroupRole",
     "IdempotentAnswer",
     "IdentityProvider",
+    "Inspector",
     "Installation",
     "Invitation",
     "KeyUse",

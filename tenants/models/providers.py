@@ -47,6 +47,10 @@ class ProviderAccount(models.Model):
         return self.name
 
     @property
+    def needs_credential(self) -> bool:
+        return kinds.BY_NAME[self.kind].needs_credential
+
+    @property
     def has_credential(self) -> bool:
         """Sealed here or by reference. What is sealed always has a hint."""
         return bool(self.credential_ref or self.credential_hint)

@@ -13,6 +13,7 @@ from tenants import kinds, rotation
 from tenants.rights import BUILT_IN, Right
 from tenants.schema import values
 from tenants.schema.alerts import Alert
+from tenants.schema.inspectors import Inspector
 from tenants.schema.policy import Allow, Name, NamedPolicy, Strict, one_of
 from tenants.schema.prices import ContractPrice
 from tenants.schema.routes import ModelRoute
@@ -114,6 +115,7 @@ class Organization(Strict):
     models: list[ModelRoute] = []
     prices: list[ContractPrice] = []
     alerts: list[Alert] = []
+    inspectors: list[Inspector] = []
     policies: list[NamedPolicy] = []
     policy: Name | None = None
     roles: list[Role] = []

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,11 +17,13 @@ from pydantic import (
 )
 
 from dlp.detectors.custom import ALLOWED_SIGNS, MAX_TERMS, dictionary_fault, pattern_fault
+from dlp.external.base import TYPE
 from dlp.kinds import Kind
 from dlp.policy import (
     DEADLINE_MS,
     EVERY,
     HOLD_BACK,
+    INSPECTOR_MS,
     MAX_BYTES,
     NAMES_DEADLINE_MS,
     THRESHOLD,
@@ -34,6 +37,7 @@ MOST = 100  # rules, patterns, dictionaries of one policy
 MOST_ALLOWED = 1_000
 LEAST_THRESHOLD = 0.3  # below it nearly everything would be something
 MOST_EXAMPLES = 20
+MOST_INSPECTORS = 5
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
 _DIGEST = re.compile(rf"[0-9a-f]{{{ALLOWED_SIGNS}}}")
 _KINDS = tuple(kind.value for kind in Kind)
@@ -162,9 +166,43 @@ class Names(_Strict):
     when_uninspected: Annotated[str, _word("refuse", "pass")] = "refuse"
 
 
+def _part(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise InputError("", "must be a number above 0, at most 1", "such as 0.4")
+    return float(value)
+
+
+class NamedInspector(_Strict):
+    """One of the organization's inspectors, asked over HTTP. It gets texts as our own masking leaves them, unless the
+    policy says otherwise. `thresholds` are by type, and stand in the place of a rule's."""
+
+    name: Annotated[str, AfterValidator(values.name)]
+    on: Annotated[str, _word(*map(str, Direction))] = "request"
+    deadline_ms: Annotated[int, Field(ge=50, le=30_000)] = INSPECTOR_MS
+    on_failure: Annotated[str, _word("refuse", "pass")] = "refuse"
+    before_masking: bool = False
+    thresholds: dict[str, Annotated[float, BeforeValidator(_part)]] = {}
+
+    @field_validator("before_masking", mode="after")
+    @classmethod
+    def _before_masking(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("on") == "answer":
+            raise InputError("", "an answer is inspected as our own masking leaves it", "leave it out")
+        return value
+
+    @field_validator("thresholds", mode="after")
+    @classmethod
+    def _thresholds(cls, value: dict[str, float]) -> dict[str, float]:
+        for kind in value:
+            if not TYPE.fullmatch(kind):
+                raise InputError(f".{kind[:40]}", "is no type", "such as HATE_THREATENING")
+        return value
+
+
 class PersonalData(_Strict):
     patterns: Annotated[list[Pattern], Field(max_length=MOST)] = []
     dictionaries: Annotated[list[Dictionary], Field(max_length=MOST)] = []
+    inspectors: Annotated[list[NamedInspector], Field(max_length=MOST_INSPECTORS)] = []
     rules: Annotated[list[Rule], Field(max_length=MOST)] = []
     allow: Annotated[list[Spared], Field(max_length=MOST_ALLOWED)] = []
     when_uninspected: Annotated[str, _word("refuse", "pass")] = "refuse"
@@ -189,12 +227,33 @@ class PersonalData(_Strict):
                 _known(one.type, info, f"[{number}].type")
         return allow
 
+    @field_validator("inspectors", mode="after")
+    @classmethod
+    def _inspectors(cls, inspectors: list[NamedInspector]) -> list[NamedInspector]:
+        names = [one.name for one in inspectors]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise InputError(f"[{number}].name", f"{name!r} is named twice", "merge the two")
+        return inspectors
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.inspectors and not self.rules:
+            raise InputError(
+                ".inspectors",
+                "find nothing that a rule would do something about",
+                "add a rule, such as {types: [HATE], action: block}",
+            )
+        return self
+
     def document(self) -> dict[str, Any]:
-        """Without `names` where nothing is said of them, as revisions were stored before there were any."""
-        made = self.model_dump(exclude={"patterns", "names"})
-        named = {} if self.names is None else {"names": self.names.model_dump()}
+        """What says nothing of `names`, or names no inspector, reads as it did before there were any."""
+        made = self.model_dump(exclude={"patterns", "names", "inspectors"})
+        more: dict[str, Any] = {} if self.names is None else {"names": self.names.model_dump()}
+        if self.inspectors:
+            more["inspectors"] = [one.model_dump() for one in self.inspectors]
         allow = [one.document() for one in self.allow]
-        return {"patterns": [one.document() for one in self.patterns], **made, "allow": allow, **named}
+        return {"patterns": [one.document() for one in self.patterns], **made, "allow": allow, **more}
 
 
 def personal_data(value: object) -> object:
@@ -203,8 +262,10 @@ def personal_data(value: object) -> object:
 
 
 def _known(kind: str, info: ValidationInfo, path: str, *more: str) -> None:
-    if not {"patterns", "dictionaries"} <= info.data.keys():  # what is wrong with them is told already
+    if not {"patterns", "dictionaries", "inspectors"} <= info.data.keys():  # what is wrong is told already
         return
+    if info.data["inspectors"] and TYPE.fullmatch(kind):
+        return  # theirs, which only they know
     own = [*info.data["patterns"], *info.data["dictionaries"]]
     names = [*_KINDS, *(one.name for one in own), *more]
     try:

@@ -40,6 +40,7 @@ def _duplicates(path: str, organization: Organization) -> Iterator[Problem]:
     yield from _twice(f"{path}.models", "alias", [one.alias for one in organization.models])
     yield from _twice(f"{path}.prices", "model", [one.path() for one in organization.prices])
     yield from _twice(f"{path}.alerts", "name", [one.name for one in organization.alerts])
+    yield from _twice(f"{path}.inspectors", "name", [one.name for one in organization.inspectors])
     yield from _twice(f"{path}.policies", "name", [one.name for one in organization.policies])
     yield from _twice(f"{path}.roles", "name", [one.name for one in organization.roles])
     yield from _twice(f"{path}.projects", "slug", [one.slug for one in organization.projects])

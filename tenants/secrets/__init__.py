@@ -2,7 +2,7 @@
 
 from tenants.secrets.cached import NONE, Cache, Credential, Fixed, presumed
 from tenants.secrets.secret import CannotRead, CredentialUnavailable, Secret
-from tenants.secrets.stores import Stores, check_belongs, check_reference, check_value, resolve
+from tenants.secrets.stores import Holder, Stores, check_belongs, check_reference, check_value, resolve
 
 __all__ = [
     "NONE",
@@ -11,6 +11,7 @@ __all__ = [
     "Credential",
     "CredentialUnavailable",
     "Fixed",
+    "Holder",
     "Secret",
     "Stores",
     "check_belongs",

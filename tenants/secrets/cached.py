@@ -20,10 +20,8 @@ from weakref import WeakValueDictionary
 
 from django.conf import settings
 
-from tenants import kinds
-from tenants.models import ProviderAccount
 from tenants.secrets.secret import CannotRead, CredentialUnavailable, Down, Gone, Secret
-from tenants.secrets.stores import Stores, resolve
+from tenants.secrets.stores import Holder, Stores, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +172,7 @@ class Cache:
         self._known: WeakValueDictionary[tuple[UUID, str], Cached] = WeakValueDictionary()
         self._lock = threading.Lock()  # snapshots are loaded by several threads
 
-    def of(self, account: ProviderAccount) -> Credential:
+    def of(self, account: Holder) -> Credential:
         """The account's credential. Where another store has it, nothing is read yet."""
         ref = account.credential_ref
         scheme = ref.partition("://")[0]
@@ -200,15 +198,15 @@ class Cache:
         self._stores.close()
 
 
-def presumed(account: ProviderAccount) -> Fixed:
+def presumed(account: Holder) -> Fixed:
     """The credential as far as it is known without asking another store, which is then taken to have it."""
     return Fixed(None) if account.credential_ref else fixed(account)
 
 
-def fixed(account: ProviderAccount) -> Fixed:
+def fixed(account: Holder) -> Fixed:
     """The credential as it is now. Calls of an account whose credential cannot be had are refused."""
     if not account.credential_ref and account.credential_sealed is None:
-        return Fixed(None, not kinds.BY_NAME[account.kind].needs_credential)
+        return Fixed(None, not account.needs_credential)
     try:
         return Fixed(resolve(account))
     except CredentialUnavailable as error:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from orbit.lib.errors import InputError
-from tenants.models import ProviderAccount
+from tenants.models import Inspector, ProviderAccount
 from tenants.secrets import local
 from tenants.secrets.aws import SecretsManager
 from tenants.secrets.azure import KeyVault
@@ -21,6 +21,7 @@ from tenants.secrets.store import Store
 from tenants.secrets.vault import Vault
 
 FIELD, USAGE = "credential", "usage_credential"
+Holder = ProviderAccount | Inspector  # has a credential for its destination
 KINDS: dict[str, type[Store]] = {one.scheme: one for one in (Vault, SecretsManager, KeyVault, Environment)}
 _LONGEST = 8_000
 
@@ -66,7 +67,7 @@ class Stores:
             store.close()
 
 
-def resolve(account: ProviderAccount, field: str = FIELD) -> Secret:
+def resolve(account: Holder, field: str = FIELD) -> Secret:
     """The account's credential as it is now, read from its store. CredentialUnavailable when it cannot be had.
 
     `field` is FIELD or USAGE.
@@ -115,11 +116,11 @@ def check_value(value: str) -> str:
     return value
 
 
-def place(account: ProviderAccount, field: str = FIELD) -> local.Place:
+def place(account: Holder, field: str = FIELD) -> local.Place:
     return local.Place(account.organization_id, account.id, field)
 
 
-def _opened(account: ProviderAccount, sealed: bytes, field: str) -> Secret:
+def _opened(account: Holder, sealed: bytes, field: str) -> Secret:
     try:
         return Secret(local.unseal(sealed, place(account, field)))
     except (local.CannotOpen, ImproperlyConfigured) as error:

@@ -1,6 +1,6 @@
 """Changes to what belongs to an organization. Each is one transaction with its act and its new version."""
 
-from tenants.services.accounts import NewCredential, checked_account, delete_account, save_account
+from tenants.services.accounts import checked_account, delete_account, save_account
 from tenants.services.ceilings import named_policy, set_ceiling
 from tenants.services.contents import (
     ReadContent,
@@ -29,11 +29,13 @@ from tenants.services.deletion import (
 )
 from tenants.services.domains import add_domain, record_of, remove_domain, verify_domain
 from tenants.services.false_positives import mark_false_positive, sparing
+from tenants.services.held_credentials import NewCredential
 from tenants.services.identity_provider import (
     delete_identity_provider,
     save_identity_provider,
     try_identity_provider,
 )
+from tenants.services.inspectors import checked_inspector, delete_inspector, save_inspector, try_inspector
 from tenants.services.invitations import (
     accept_invitation,
     find_invitation,
@@ -154,6 +156,7 @@ __all__ = [
     "change_operator_client",
     "change_role",
     "checked_account",
+    "checked_inspector",
     "contents_of",
     "create_organization",
     "create_service_account",
@@ -162,6 +165,7 @@ __all__ = [
     "delete_account",
     "delete_export",
     "delete_identity_provider",
+    "delete_inspector",
     "delete_model",
     "delete_models",
     "delete_organization",
@@ -228,6 +232,7 @@ __all__ = [
     "rotate_key",
     "save_account",
     "save_identity_provider",
+    "save_inspector",
     "save_model",
     "save_policy",
     "save_project",
@@ -242,6 +247,7 @@ __all__ = [
     "tend_exports",
     "try_credential",
     "try_identity_provider",
+    "try_inspector",
     "update_organization",
     "verify_domain",
     "visible_exports",

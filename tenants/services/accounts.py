@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -11,31 +10,18 @@ from django.utils import timezone
 
 from orbit.lib.errors import InputError
 from tenants import kinds
-from tenants.models import ModelTarget, Organization, ProviderAccount
+from tenants.models import ModelTarget, ProviderAccount
 from tenants.rights import Right
 from tenants.schema import values
-from tenants.secrets import (
-    CredentialUnavailable,
-    Secret,
-    check_belongs,
-    check_reference,
-    check_value,
-    local,
-    resolve,
-    stores,
-)
 from tenants.secrets.stores import FIELD, USAGE
+from tenants.services.held_credentials import (
+    NewCredential,
+    check_credential,
+    check_credential_belongs,
+    credential_shown,
+    renew_credential,
+)
 from tenants.services.saved import Actor, Saved, changing, differences, valid
-
-_SHOWN_AS = "(sealed)"
-
-
-@dataclass(frozen=True, slots=True)
-class NewCredential:
-    """Either the secret itself, to be sealed, or a reference to it."""
-
-    value: str = field(default="", repr=False)
-    ref: str = ""
 
 
 def save_account(
@@ -63,7 +49,7 @@ def save_account(
     wanted = checked_account(kind=kind, base_url=base_url, prices_as=prices_as)
     given = {FIELD: credential, USAGE: usage_credential}
     for which, one in given.items():
-        _check_credential(which, one)
+        check_credential(which, one)
     if usage_credential is not None and without_usage:
         raise InputError(USAGE, "is given and taken away at once", "do one of the two")
     with changing(organization_id, actor, Right.ACCOUNTS_WRITE) as change:
@@ -76,24 +62,24 @@ def save_account(
         else:
             new = differences(account, wanted)
             before = {name: getattr(account, name) for name in new}
-        shown = {which: _credential_shown(account, which) for which in given}
+        shown = {which: credential_shown(account, which) for which in given}
         moved = bool({"kind", "base_url"} & new.keys())
         renewed = []
         for which, one in given.items():
             another = moved or (one is not None and one.ref != getattr(account, f"{which}_ref"))
             if one is not None and one.ref and another and not by_operator:
-                _check_belongs(which, one.ref, change.organization)
+                check_credential_belongs(which, one.ref, change.organization)
             void = moved or (which == USAGE and without_usage)
-            renewed += [which] if _renew_credential(account, which, one, void=void) else []
+            renewed += [which] if renew_credential(account, which, one, void=void) else []
         if FIELD in renewed:
-            account.credential_at = timezone.now() if _credential_shown(account, FIELD) else None
+            account.credential_at = timezone.now() if credential_shown(account, FIELD) else None
         if not created and not new and not renewed:
             return Saved(account, created=False)
         for attribute, value in new.items():
             setattr(account, attribute, value)
         account.save()
         for which in renewed:
-            new = new | {which: _credential_shown(account, which)}
+            new = new | {which: credential_shown(account, which)}
             before = before if before is None else before | {which: shown[which]}
         change.act("account.create" if created else "account.update", name, before, new)
         change.raise_version()
@@ -129,70 +115,3 @@ def checked_account(*, kind: str, base_url: str = "", prices_as: str = "") -> di
         raise InputError("base_url", "is missing", "where the provider answers")
     url = valid("base_url", lambda text: values.base_url(text, settings.ORBIT_PRIVATE_TARGETS), base_url)
     return {"kind": kind, "base_url": facts.complete(url), "prices_as": prices_as}
-
-
-def _check_credential(field: str, credential: NewCredential | None) -> None:
-    if credential is None:
-        return
-    if bool(credential.value) == bool(credential.ref):
-        raise InputError(field, "must be either a value or a reference")
-    if credential.ref:
-        valid(f"{field}.ref", check_reference, credential.ref)
-    else:
-        valid(f"{field}.value", check_value, credential.value)
-
-
-def _check_belongs(field: str, ref: str, organization: Organization) -> None:
-    valid(
-        f"{field}.ref",
-        lambda text: check_belongs(text, slug=organization.slug, organization_id=organization.id),
-        ref,
-    )
-
-
-def _renew_credential(
-    account: ProviderAccount, field: str, credential: NewCredential | None, *, void: bool
-) -> bool:
-    """Whether the stored credential became another one. The new one is set on the row, not yet saved."""
-    old = (getattr(account, f"{field}_sealed"), getattr(account, f"{field}_ref"))
-    if credential is None:
-        if void:
-            _set(account, field, None, "", "")
-        return void and old != (None, "")
-    if credential.ref:
-        _set(account, field, None, credential.ref, "")
-        return old != (None, credential.ref)
-    if not old[1] and _opened(account, field) == Secret(credential.value):
-        return False
-    _set(
-        account,
-        field,
-        local.seal(credential.value, stores.place(account, field)),
-        "",
-        _hint(credential.value),
-    )
-    return True
-
-
-def _set(account: ProviderAccount, field: str, sealed: bytes | None, ref: str, hint: str) -> None:
-    for name, value in (("sealed", sealed), ("ref", ref), ("hint", hint)):
-        setattr(account, f"{field}_{name}", value)
-
-
-def _opened(account: ProviderAccount, field: str) -> Secret | None:
-    try:
-        return resolve(account, field)
-    except CredentialUnavailable:
-        return None
-
-
-def _hint(value: str) -> str:
-    """The last four characters of what is long enough not to be given away by them."""
-    return f"…{value[-4:]}" if len(value) >= 16 else "…"
-
-
-def _credential_shown(account: ProviderAccount, field: str) -> str | None:
-    """What an act may say of it."""
-    sealed = getattr(account, f"{field}_sealed")
-    ref: str = getattr(account, f"{field}_ref")
-    return ref or (_SHOWN_AS if sealed is not None else None)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from orbit.lib import access
 from orbit.lib.errors import InputError
-from tenants.models import IdentityProvider, Organization, ProviderAccount, ProviderSession
-from tenants.secrets import local, resolve, stores
+from tenants.models import IdentityProvider, Inspector, Organization, ProviderAccount, ProviderSession
+from tenants.secrets import Holder, local, resolve, stores
 from tenants.services.data_keys import rewrap_data_keys
 from tenants.services.identity_provider import secret_place
 from tenants.services.provider_sign_in import token_place
@@ -48,6 +48,11 @@ def rewrap_credentials(*, organization_id: UUID, actor: str) -> Rewrapped:
                     count += _rewrap(account, f"{field}_sealed", stores.place(account, field))
                 except local.CannotOpen:
                     damaged.append(account.name)
+        for inspector in Inspector.objects.order_by("name"):
+            try:
+                count += _rewrap(inspector, "credential_sealed", stores.place(inspector))
+            except local.CannotOpen:
+                damaged.append(inspector.name)
         more, lost = _rewrap_sign_in()
         count, damaged = count + more, [*damaged, *lost]
         more, lost = rewrap_data_keys(change.organization)
@@ -77,7 +82,7 @@ def _rewrap_sign_in() -> tuple[int, list[str]]:
     return count, damaged
 
 
-def _rewrap(row: ProviderAccount | IdentityProvider | ProviderSession, field: str, place: local.Place) -> int:
+def _rewrap(row: Holder | IdentityProvider | ProviderSession, field: str, place: local.Place) -> int:
     """How many were sealed anew."""
     sealed = getattr(row, field)
     fresh = local.rewrap(bytes(sealed), place) if sealed is not None else None

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from orbit.lib.errors import InputError
-from tenants.models import ApiKey, ModelAlias, Organization, Policy, PolicyRevision, Project
+from tenants.models import ApiKey, Inspector, ModelAlias, Organization, Policy, PolicyRevision, Project
 from tenants.rights import Right
 from tenants.schema import models_named, policy_document, values
 from tenants.services.saved import Actor, Change, Saved, changing, valid
@@ -51,6 +51,7 @@ def save_policy(
     with changing(organization_id, actor, Right.POLICIES_WRITE) as change:
         policy = Policy.objects.filter(name=name).first()
         check_current(policy, name, based_on)
+        check_inspectors(wanted)
         if policy is not None:
             return revise(change, policy, wanted, reason)
         policy = Policy.objects.create(organization_id=organization_id, name=name)
@@ -97,8 +98,29 @@ def rollback_policy(
             raise InputError(
                 "revision", f"{number} names models that are gone: {', '.join(gone)}", "add them first"
             )
+        check_inspectors(wanted)
         told = f"back to revision {number}" + (f": {reason}" if reason else "")
         return revise(change, policy, wanted, told, back_to=number)
+
+
+def inspectors_named(document: Mapping[str, Any]) -> list[str]:
+    """By a stored policy, in its order."""
+    personal = document.get("dlp")
+    return [one["name"] for one in personal.get("inspectors", ())] if personal else []
+
+
+def check_inspectors(document: Mapping[str, Any]) -> None:
+    """Whether the organization in scope has those that the policy names; InputError names the field."""
+    named = inspectors_named(document)
+    if not named:
+        return
+    known = list(Inspector.objects.order_by("name").values_list("name", flat=True))
+    for number, name in enumerate(named):
+        if name not in known:
+            near = values.nearest(name, known) or (
+                f"there are: {', '.join(known[:10])}" if known else "make one first"
+            )
+            raise InputError(f"dlp.inspectors[{number}].name", f"there is no inspector {name!r}", near)
 
 
 def find_revision(policy: Policy, number: int) -> PolicyRevision:

@@ -44,6 +44,7 @@ ROWS: dict[str, tuple[Any, str]] = {
     "project_id": (models.Project, "organization_id"),
     "key_id": (models.ApiKey, "organization_id"),
     "account_id": (models.ProviderAccount, "organization_id"),
+    "inspector_id": (models.Inspector, "organization_id"),
     "alias_id": (models.ModelAlias, "organization_id"),
     "role_id": (models.CustomRole, "organization_id"),
     "member_id": (models.Membership, "organization_id"),

@@ -50,6 +50,8 @@ OF_A_ROW = {
     "edit_model",
     "account",
     "edit_account",
+    "inspector",
+    "edit_inspector",
     "key",
     "edit_role",
     "member",
@@ -70,6 +72,7 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
     account = services.save_account(
         **where, name="main", kind="vllm", base_url="https://llm.example.com/v1"
     ).row
+    inspector = services.save_inspector(**where, name="watch", kind="openai_moderation").row
     alias = services.save_model(**where, alias="fast", targets=[services.NewTarget("main", "qwen3")]).row
     key, _ = services.issue_key(**where, project=tenant.project.slug, name="production")
     role = services.save_role(**where, name="reader", rights=["organization.read"]).row
@@ -78,6 +81,7 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
         "event_id": tenant.call(datetime.now(UTC)).event_id,
         "project_id": tenant.project.pk,
         "account_id": account.pk,
+        "inspector_id": inspector.pk,
         "alias_id": alias.pk,
         "key_id": key.pk,
         "role_id": role.pk,

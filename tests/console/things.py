@@ -109,6 +109,8 @@ def _found(organization: Organization, number: int) -> None:
 def _routes(where: dict[str, Any], number: int) -> None:
     account, url = f"account-{number}", "https://llm.example.com/v1"
     services.save_account(**where, name=account, kind="vllm", base_url=url)
+    if number < 40:  # an organization may only have so many
+        services.save_inspector(**where, name=f"inspector-{number}", kind="openai_moderation")
     services.save_model(
         **where,
         alias=f"model-{number}",

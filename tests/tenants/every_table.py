@@ -74,6 +74,7 @@ from tenants.services import (
     request_more,
     rotate_key,
     save_identity_provider,
+    save_inspector,
     save_role,
 )
 from tests.tenants.conftest import Apply
@@ -128,6 +129,7 @@ def furnish(name: str, entry: dict[str, Any]) -> UUID:
     create_service_account(organization_id=organization_id, project="chatbot", name="bot", actor="test")
     invite(organization_id=organization_id, email=f"new-{name}@example.com", role="reader", actor="test")
     _sign_in(organization_id, person)
+    save_inspector(organization_id=organization_id, name="watch", kind="openai_moderation", actor="test")
     _fill_ledger(organization_id, name)
     _keep_response(organization_id, name)
     _rotate(organization_id)

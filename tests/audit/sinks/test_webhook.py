@@ -14,6 +14,7 @@ import pytest
 from audit.sinks import webhook
 from audit.sinks.base import Refused, Unavailable
 from audit.sinks.webhook import Webhook, WebhookConfig
+from orbit.lib.signing import signature
 from tests.audit.sinks.items import item
 from tests.lib.servers import Server, plain, serving
 
@@ -40,7 +41,7 @@ def test_another_implementation_verifies_either_signature(secret: str) -> None:
     headers = {
         "webhook-id": "msg_1",
         "webhook-timestamp": stamp,
-        "webhook-signature": " ".join(webhook.signature(key, "msg_1", stamp, content) for key in keys),
+        "webhook-signature": " ".join(signature(key, "msg_1", stamp, content) for key in keys),
     }
     verify = openai.OpenAI(api_key="x").webhooks.verify_signature
     verify(content.decode(), headers, secret=secret)

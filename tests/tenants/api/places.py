@@ -53,7 +53,7 @@ class _Unused(Mapping[str, str]):
     def __getitem__(self, what: str) -> str:
         if what in ("revisions", "contract-prices", "/people"):
             return "987654321"
-        named = ("projects", "policies", "roles", "provider-accounts", "accounts", "models")
+        named = ("projects", "policies", "roles", "provider-accounts", "inspectors", "accounts", "models")
         return "no-such" if what in named else str(uuid4())
 
     def __iter__(self) -> Iterator[str]:
@@ -97,6 +97,7 @@ def furnished() -> Place:
     services.save_project(**where, slug=name, name="A project")
     services.save_role(**where, name=name, rights=["usage.read"])
     services.save_account(**where, name=name, kind="openai")
+    services.save_inspector(**where, name=name, kind="openai_moderation")
     services.save_model(**where, alias=f"vendor/{name}", targets=[services.NewTarget(name, "gpt-4o")])
     member = services.add_member(**where, person=make_person(), role="owner").row
     services.add_member(**where, person=make_person(), role="owner")
@@ -123,6 +124,7 @@ def furnished() -> Place:
             "revisions": "1",
             "roles": name,
             "provider-accounts": name,
+            "inspectors": name,
             "models": f"vendor/{name}",
             "members": str(member.pk),
             "requests": str(request.pk),
