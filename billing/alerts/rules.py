@@ -81,7 +81,7 @@ def save_alert(
         has_hook = bool(hook_url) or (hook_url is None and row.hook_sealed is not None)
         row.name, row.budget, row.percents, row.on_forecast = name, budget, thresholds, on_forecast
         row.recipients = checked(recipients, needed=not (has_hook or may_be_silent))
-        row.hook_form = hook_form
+        row.hook_form, row.watched_at = hook_form, None
         secret = ""
         if hook_url is not None:
             secret = _hooked(row, hook_url, host)
