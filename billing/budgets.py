@@ -76,15 +76,25 @@ class Budget:
 
 def budgets(organization: Organization) -> list[Budget]:
     """Every limit of cost, those on each end user aside. RedisError when the counting store is away."""
-    limits = [one for one in every_limit(organization) if one.meter == "cost" and one.user != ANY_USER]
-    found = readings(organization.shard, str(organization.pk), limits, calendar_of(organization))
-    still = _Still.to_come(organization, limits)
-    made = [_budget(one, still.until_end(one)) for one in found]
+    made = foretold(organization, read(organization, every_limit(organization)))
     order = ("organization", "project", "key")
     return sorted(made, key=lambda one: (order.index(one.level), one.object, one.name))
 
 
-def _budget(reading: Reading, still: tuple[int, int] | None) -> Budget:
+def read(organization: Organization, limits: Sequence[Limit]) -> list[Reading]:
+    """Those of the limits that are budgets, as they stand. RedisError when the counting store is away."""
+    some = [one for one in limits if one.meter == "cost" and one.user != ANY_USER]
+    return readings(organization.shard, str(organization.pk), some, calendar_of(organization))
+
+
+def foretold(organization: Organization, found: Sequence[Reading]) -> list[Budget]:
+    """With where they will end, which takes the costs of the last weeks."""
+    still = _Still.to_come(organization, [one.limit for one in found])
+    return [budget(one, still.until_end(one)) for one in found]
+
+
+def budget(reading: Reading, still: tuple[int, int] | None = None) -> Budget:
+    """`still`: what is to come until its end, and the half-width of the band."""
     limit, window = reading.limit, reading.window if reading.window != FOREVER else None
     spent = reading.spent
     expected = low = high = None

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from datetime import UTC, datetime
 from uuid import UUID
 
 from celery import shared_task
-from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Q
 from redis.exceptions import RedisError
 
+from billing import forgetting
 from billing.alerts import sending, watching
-from billing.models import BilledRow
 from billing.reconcile import learning, runs
 from billing.reports import mailing
-from orbit.lib import access
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 20_000
-SENDING_S = 200  # of a task that has 280
+WATCHING_S, SENDING_S = 240, 200  # of tasks that have 280
+EACH_S = 20  # of an organization in a run of sending: two receivers that hang
 
 
 @shared_task(name="billing.tasks.send_reports", time_limit=280)
@@ -38,30 +36,44 @@ def send_reports() -> int:
 
 @shared_task(name="billing.tasks.watch_budgets", time_limit=280)
 def watch_budgets() -> int:
-    """Notes what alerts have to say, and sends what waits; returns how much was sent.
-
-    Where something did not arrive, the rest of that organization's waits for the next minute: nobody's receiver that hangs
-    keeps the others from theirs.
-    """
-    for organization_id in watching.watched():
+    """Notes what alerts have to say; returns how much there is to be sent. It begins with another organization each minute, so that
+    time that runs out keeps nobody from ever being watched."""
+    told, until, rows = 0, time.monotonic() + WATCHING_S, watching.watched()
+    first = int(time.time() // 60) % len(rows) if rows else 0
+    for organization_id in rows[first:] + rows[:first]:
+        if time.monotonic() > until:
+            logger.warning("budgets were not all watched within %d seconds", WATCHING_S)
+            break
         try:
-            watching.watch(organization_id)
+            told += watching.watch(organization_id)
         except (RedisError, OSError, DatabaseError) as error:
             logger.warning("budgets of %s were not read: %s", organization_id, type(error).__name__)
         except Exception as error:
             logger.error("budgets of %s were not watched: %s", organization_id, type(error).__name__)
-    sent, failing, until = 0, set(), time.monotonic() + SENDING_S
+    return told
+
+
+@shared_task(name="billing.tasks.send_notices", time_limit=280)
+def send_notices() -> int:
+    """Sends what waits; returns how much. Where something did not arrive, the rest for that address or host waits for the next run,
+    and no organization has more than EACH_S: nobody's receiver that hangs keeps the others from theirs."""
+    sent, until = 0, time.monotonic() + SENDING_S
+    failing, taken = set[tuple[UUID, str]](), defaultdict[UUID, float](float)
     for one in sending.waiting(datetime.now(UTC)):
-        if one.organization_id in failing or time.monotonic() > until:
+        began = time.monotonic()
+        if began > until:
+            break
+        if (one.organization_id, one.place) in failing or taken[one.organization_id] >= EACH_S:
             continue
         try:
             arrived = sending.send(one, datetime.now(UTC))
         except Exception as error:
             logger.error("notice %s was not sent: %s", one.delivery_id, type(error).__name__)
             arrived = False
+        taken[one.organization_id] += time.monotonic() - began
         sent += arrived
         if not arrived:
-            failing.add(one.organization_id)
+            failing.add((one.organization_id, one.place))
     return sent
 
 
@@ -91,24 +103,7 @@ def learn_paddings() -> int:
 
 @shared_task(name="billing.tasks.forget_reports", time_limit=600)
 def forget_reports() -> int:
-    """Deletes rows of reports that have had their time; returns how many. Minutes, and those that were replaced, go after a month."""
-    now = datetime.now(UTC).date()
-    kept, short = now - timedelta(days=settings.ORBIT_RECONCILE_KEEP_DAYS), now - timedelta(days=31)
-    passing = Q(kind=BilledRow.Kind.MINUTE) | Q(replaced_by__isnull=False)
-    over = Q(day__lt=kept) | (Q(day__lt=short) & passing)
-    with access.operator():
-        organizations = list(
-            BilledRow.objects.filter(over).values_list("organization_id", flat=True).distinct()
-        )
-    return sum(_forgotten(organization_id, over) for organization_id in organizations)
-
-
-def _forgotten(organization_id: UUID, over: Q) -> int:
-    """Some at a time, each in a transaction of its own."""
-    deleted = 0
-    while True:
-        with access.scope(organization_id=organization_id):
-            some = list(BilledRow.objects.filter(over).values_list("pk", flat=True)[:AT_ONCE])
-            deleted += BilledRow.objects.filter(pk__in=some).delete()[0]
-        if len(some) < AT_ONCE:
-            return deleted
+    """Deletes rows of reports that have had their time, and what was told long ago; returns how many rows of reports."""
+    now = datetime.now(UTC)
+    forgetting.forget_told(now)
+    return forgetting.forget_rows(now.date())

@@ -34,7 +34,10 @@ MOST = 200  # characters of what is typed
 def why_page(request: HttpRequest, membership: Membership) -> HttpResponse:
     """Of who may not read calls, requests and keys of their own."""
     organization = membership.organization
-    given = {name: request.GET.get(name, "").strip()[:MOST] for name in ("request_id", "key", "model")}
+    given = {
+        name: request.GET.get(name, "").replace("\x00", "").strip()[:MOST]
+        for name in ("request_id", "key", "model")
+    }
     shown: dict[str, Any] = {
         "organization": organization,
         "given": given,

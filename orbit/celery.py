@@ -169,6 +169,11 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 55},
         },
+        "send notices": {
+            "task": "billing.tasks.send_notices",
+            "schedule": 20.0,
+            "options": {"expires": 20},
+        },
         "mail reports": {
             "task": "billing.tasks.send_reports",
             "schedule": 300.0,

@@ -231,14 +231,32 @@ class Attached:
 
         Of more than MOST_KEYS, those that were used last.
         """
-        each = {project.pk for project in projects if any(map(_each_key, self._over(project)))}
-        limited = usable_keys().filter(Q(policy__isnull=False) | Q(project_id__in=each)).defer("digest")
-        limited = limited.filter(project__in=projects)
+        limited = self._limited(projects)
         some = list(limited.order_by("pk")[: MOST_KEYS + 1])
         if len(some) > MOST_KEYS:
             used = KeyUse.objects.order_by("-used_at").values_list("key_id", flat=True)[:MOST_KEYS]
             some = list(limited.filter(pk__in=list(used)))
         return sorted(some, key=lambda key: key.name)
+
+    def has_many_keys(self, projects: Sequence[Project]) -> bool:
+        """Whether there are more keys with limits than are read at once."""
+        return self._limited(projects).order_by("pk")[MOST_KEYS : MOST_KEYS + 1].exists()
+
+    def next_keys(
+        self, projects: Sequence[Project], after: UUID | None, since: datetime | None
+    ) -> list[ApiKey]:
+        """The MOST_KEYS keys with limits that come next, by id; fewer at the end. `since`: only those used from then on."""
+        limited = self._limited(projects)
+        if after is not None:
+            limited = limited.filter(pk__gt=after)
+        if since is not None:
+            limited = limited.filter(use__used_at__gte=since)
+        return list(limited.order_by("pk")[:MOST_KEYS])
+
+    def _limited(self, projects: Sequence[Project]) -> QuerySet[ApiKey]:
+        each = {project.pk for project in projects if any(map(_each_key, self._over(project)))}
+        limited = usable_keys().filter(Q(policy__isnull=False) | Q(project_id__in=each)).defer("digest")
+        return limited.filter(project__in=projects)
 
     def _over(self, project: Project) -> list[dict[str, Any]]:
         """The documents over the keys of a project."""

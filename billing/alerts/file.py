@@ -19,7 +19,7 @@ from tenants.services.saved import Actor, Saved
 
 def _save(organization_id: UUID, entry: Entry, actor: Actor) -> Saved[Alert]:
     row = Alert.objects.filter(name=entry.name).first()
-    webhook = entry.webhook or Webhook(form=row.hook_form if row else Alert.Form.ORBIT)
+    webhook = entry.webhook or Webhook()
     try:
         return save_alert(
             organization_id=organization_id,

@@ -33,6 +33,7 @@ class Alert(models.Model):
     hook_sealed = models.BinaryField(null=True)
     author = models.CharField(max_length=254)
     created_at = models.DateTimeField(db_default=Now())
+    watched_at = models.DateTimeField(null=True)  # of many keys: those used before it were looked at
 
     objects = ScopedManager["Alert"]()
 
@@ -49,7 +50,8 @@ class Alert(models.Model):
 class Notice(models.Model):
     """That a rule spoke: of one budget, one of its periods and one threshold, once.
 
-    It stays when its rule goes. `is_silent`: it was passed together with a higher one, which was told.
+    It stays when its rule goes. `is_silent`: it was passed together with a higher one, which was told. `starts_at` is the first
+    day of the period where the organization is, as midnight of UTC.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)

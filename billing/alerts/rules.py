@@ -45,18 +45,19 @@ def save_alert(
     on_forecast: bool = False,
     recipients: Sequence[str] = (),
     hook_url: str | None = None,
-    hook_form: str = Alert.Form.ORBIT,
+    hook_form: str | None = None,
     alert_id: UUID | None = None,
     may_be_silent: bool = False,
 ) -> Saved[Alert]:
     """A new rule, or the one with that id as it is given here. `hook_url`: None leaves the webhook as it is, "" takes it away.
 
+    `hook_form`: None leaves it as it is, too; of a new rule it is ours.
     `may_be_silent`: also one that has nobody to tell. The answer's `secret` is the text that signatures are checked with, given once: when a webhook was named.
     """
     valid("name", values.title, name)
     if len(name) > 63:
         raise InputError("name", "must be at most 63 characters")
-    if hook_form not in Alert.Form.values:
+    if hook_form is not None and hook_form not in Alert.Form.values:
         raise InputError(
             "hook_form", f"{hook_form!r} is not known", f"one of: {', '.join(Alert.Form.values)}"
         )
@@ -81,7 +82,7 @@ def save_alert(
         has_hook = bool(hook_url) or (hook_url is None and row.hook_sealed is not None)
         row.name, row.budget, row.percents, row.on_forecast = name, budget, thresholds, on_forecast
         row.recipients = checked(recipients, needed=not (has_hook or may_be_silent))
-        row.hook_form = hook_form
+        row.hook_form, row.watched_at = hook_form or row.hook_form, None
         secret = ""
         if hook_url is not None:
             secret = _hooked(row, hook_url, host)

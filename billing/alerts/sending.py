@@ -16,7 +16,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db.models import F, Q
+from django.db.models import F, Max, Q, Window
+from django.db.models.functions import RowNumber
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -33,14 +34,18 @@ from tenants.secrets.local import CannotOpen
 
 LOST = timedelta(minutes=5)
 MOST_TRIES = 8
+EACH, MOST = 10, 5_000  # of an organization, and of all: the rest is read by the next run
 SECONDS, MOST_BYTES = 10.0, 65_536
 KEPT = timedelta(days=3)  # later it is no news
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
+    """`place` is what it goes to: an address or a host."""
+
     organization_id: UUID
     delivery_id: UUID
+    place: str = ""
 
 
 class NotTaken(Exception):
@@ -48,10 +53,19 @@ class NotTaken(Exception):
 
 
 def waiting(now: datetime) -> list[Waiting]:
-    """What is to be sent now, the oldest first."""
+    """What is to be sent now: the oldest EACH of every organization, one of each before any second one.
+
+    Organizations of which something did not arrive lately come after all others, so that receivers that hang cost their own
+    organizations alone.
+    """
     with access.operator():
-        rows = NoticeDelivery.objects.filter(_free(now), notice__created_at__gt=now - KEPT)
-        return [Waiting(*row) for row in rows.order_by("pk").values_list("organization_id", "pk")[:500]]
+        news = NoticeDelivery.objects.filter(sent_at=None, notice__created_at__gt=now - KEPT)
+        tried = news.filter(tries__gt=0).values_list("organization_id").annotate(Max("tries"))
+        failing = dict(tried.order_by())
+        rank = Window(RowNumber(), partition_by=F("organization_id"), order_by=[F("tries"), F("pk")])
+        rows = news.filter(_free(now)).annotate(rank=rank).filter(rank__lte=EACH).order_by("rank", "pk")
+        found = list(rows.values_list("organization_id", "pk", "to")[:MOST])
+    return [Waiting(*row) for row in sorted(found, key=lambda row: failing.get(row[0], 0))]
 
 
 def _free(now: datetime) -> Q:

@@ -110,7 +110,9 @@ class AlertBody(Strict):
         allow_blank=True,
         help_text="with POST; absent: as it is, empty: none",
     )
-    webhook_form = serializers.ChoiceField(Alert.Form.choices, default="orbit")
+    webhook_form = serializers.ChoiceField(
+        Alert.Form.choices, required=False, help_text="absent: as it is, `orbit` of a new alert"
+    )
 
 
 class Alerts(Listing, Creating):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from billing.reports.spans import midnight
 from orbit.lib import money
+from orbit.lib.errors import InputError
 from quotas import sums
 from quotas.reports import names_of, shown
 from quotas.rollups import QUARTER, bucket_start
@@ -51,7 +52,10 @@ class Anomaly:
 
 
 def anomalies(organization: Organization, by: str, days: int, now: datetime) -> list[Anomaly]:
-    """Those of the last `days` days, today included, the newest and greatest first. In the organization's scope, two queries."""
+    """Those of the last `days` days, today included, the newest and greatest first. In the organization's scope, two queries.
+
+    InputError when there is more than can be read: of a part of it nobody could say that no day stands out.
+    """
     zone = organization.time_zone
     span = _Days.until(now, zone, days)
     asked = Asked(
@@ -62,9 +66,15 @@ def anomalies(organization: Organization, by: str, days: int, now: datetime) -> 
         zone,
         figures=("cost_nano",),
         currency=organization.currency,
-        most=MOST_GROUPS,
+        most=MOST_GROUPS + 1,
     )
     rows = sums.read(asked)
+    if len(rows) > MOST_GROUPS:
+        raise InputError(
+            "by",
+            f"makes more than {MOST_GROUPS:,} rows in {days + HISTORY_DAYS} days",
+            "ask by project, or for fewer days",
+        )
     names = names_of([by], rows)
     costs: dict[UUID | str | None, dict[date, int]] = defaultdict(dict)
     whole: dict[date, int] = defaultdict(int)

@@ -58,8 +58,8 @@ def _most(words: Mapping[str, str]) -> int | None:
     if "most" not in words:
         return None
     text = words["most"]
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= MOST_ROWS:
-        raise InputError("most", f"{text!r} is no number from 1 to {MOST_ROWS}")
+    if not text.isascii() or not text.isdecimal() or len(text) > 6 or not 1 <= int(text) <= MOST_ROWS:
+        raise InputError("most", f"{text[:40]!r} is no number from 1 to {MOST_ROWS}")
     return int(text)
 
 

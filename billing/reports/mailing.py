@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from smtplib import SMTPException
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
+from redis.exceptions import RedisError
 
 from billing import recipients
 from billing.reports import reading, shown
 from billing.reports.asked import question
 from billing.reports.files import FORMS
 from billing.reports.models import ReportMail, ReportView
-from billing.reports.spans import period
+from billing.reports.spans import midnight, period
 from orbit.lib import access, money
 from orbit.lib.errors import InputError
+from quotas import usage
 from quotas.policies import calendar_of
 from tenants.models import Organization
 
-GRACE = timedelta(minutes=30)  # after a period's end: what was under way then is in the ledger
+GRACE = timedelta(minutes=30)  # after a period's end: what was under way then has ended
+PATIENCE = timedelta(hours=6)  # with a ledger that is behind: after that the mail says so
 LOST = timedelta(minutes=15)  # nobody takes so long: who claimed a mail before has died
 MOST_TRIES = 5
 INSTANT = timedelta(microseconds=1)
@@ -100,14 +104,31 @@ def _claim(one: Due, now: datetime) -> ReportMail | None:
     begun, _ = period(view.schedule, calendar_of(organization), now)
     if now < begun + GRACE or (view.scheduled_at is not None and begun <= view.scheduled_at):
         return None
-    fresh = ReportMail(organization_id=one.organization_id, view=view, period=begun, claimed_at=now, tries=1)
+    first = _first_day(organization, begun)
+    done = ReportMail.objects.filter(Q(period=first, sent_at__isnull=False) | Q(period__gt=first), view=view)
+    if done.exists() or (now < begun + PATIENCE and not _is_counted(organization, begun, now)):
+        return None
+    fresh = ReportMail(organization_id=one.organization_id, view=view, period=first, claimed_at=now, tries=1)
     ReportMail.objects.bulk_create([fresh], ignore_conflicts=True)
     mine = ReportMail.objects.filter(pk=fresh.pk).first()
     if mine is not None:
         return mine
-    unsent = ReportMail.objects.filter(view=view, period=begun, sent_at=None, tries__lt=MOST_TRIES)
+    unsent = ReportMail.objects.filter(view=view, period=first, sent_at=None, tries__lt=MOST_TRIES)
     taken = unsent.filter(Q(claimed_at__lt=now - LOST)).update(claimed_at=now, tries=F("tries") + 1)
-    return ReportMail.objects.get(view=view, period=begun) if taken else None
+    return ReportMail.objects.get(view=view, period=first) if taken else None
+
+
+def _first_day(organization: Organization, begun: datetime) -> datetime:
+    """Of a period, as midnight of UTC: the same after the organization has moved to another time zone."""
+    return datetime.combine(begun.astimezone(ZoneInfo(organization.time_zone)).date(), time(), UTC)
+
+
+def _is_counted(organization: Organization, until: datetime, now: datetime) -> bool:
+    """Whether every call before `until` is in the ledger; False while nobody knows."""
+    try:
+        return usage.complete_until(organization.shard, now) >= until
+    except (RedisError, OSError):
+        return False
 
 
 def _made(mail: ReportMail) -> list[EmailMessage]:
@@ -117,7 +138,8 @@ def _made(mail: ReportMail) -> list[EmailMessage]:
     addresses = [one for one in recipients.present(view.recipients) if one not in mail.sent_to]
     if not addresses:
         return []
-    as_of = mail.period - INSTANT if _runs_on(view) else mail.period
+    begun = midnight(mail.period.astimezone(UTC).date(), ZoneInfo(organization.time_zone))
+    as_of = begun - INSTANT if _runs_on(view) else begun
     report = reading.report(organization, question(view.words), as_of)
     form = FORMS[view.form]
     content = form.make(report)
@@ -126,6 +148,7 @@ def _made(mail: ReportMail) -> list[EmailMessage]:
         "view": view,
         "report": report,
         "facts": shown.facts(report),
+        "is_counted": report.complete_until is not None and report.complete_until >= begun,
         "cost": "unpriced"
         if report.whole.is_unpriced
         else money.legible(report.whole.cost_nano, report.currency),

@@ -58,7 +58,8 @@ class ReportMail(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     organization_id = models.UUIDField()
     view = models.ForeignKey(ReportView, models.CASCADE, related_name="mails")
-    period = models.DateTimeField()  # when it began: the report is of what was before
+    # The first day of the period where the organization is, as midnight of UTC: the report is of what was before.
+    period = models.DateTimeField()
     claimed_at = models.DateTimeField()
     tries = models.SmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)

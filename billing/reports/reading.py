@@ -81,9 +81,13 @@ class Report:
         return self.organization.currency
 
     @property
+    def failed(self) -> Figures:
+        """Of calls that did not end well."""
+        return Figures.added(line.figures for line in self.failures or ())
+
+    @property
     def failed_cost_nano(self) -> int:
-        """What calls cost that did not end well."""
-        return sum(line.figures.cost_nano for line in self.failures or ())
+        return self.failed.cost_nano
 
 
 @dataclass(frozen=True, slots=True)

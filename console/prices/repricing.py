@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -19,11 +20,13 @@ from billing.repricing.reading import Selection
 from console.access import organization_page
 from console.acts import attempt, typed, where
 from console.prices.pages import CHOICES, Tried
+from orbit.lib.clock import parse, rfc3339
 from orbit.lib.errors import InputError
 from tenants.models import Membership, ModelTarget, ProviderAccount
 from tenants.rights import Right
 
 WORDS = ("range", "from", "to", "account", "model")
+PREVIEWED = ("since", "before")  # the moments that a preview was of
 
 
 @require_safe
@@ -34,7 +37,7 @@ def repricing_page(request: HttpRequest, membership: Membership) -> HttpResponse
     words = {name: request.GET.get(name, "").replace("\x00", "").strip() for name in WORDS}
     if any(words.values()):
         try:
-            selection = _selection(membership, words)
+            selection = asking.selected(organization, words, account=words["account"], model=words["model"])
             tried = Tried(selection, preview(selection, as_they_stand(selection.since)))
         except InputError as error:
             wrong = error
@@ -44,6 +47,9 @@ def repricing_page(request: HttpRequest, membership: Membership) -> HttpResponse
         "tried": tried,
         "wrong": wrong,
         "words": words | {"range": words["range"] or asking.USUAL},
+        "previewed": zip(PREVIEWED, map(rfc3339, (tried.selection.since, tried.selection.until)), strict=True)
+        if tried
+        else (),
         "ranges": spans.CHOICES.items(),
         "accounts": list(ProviderAccount.objects.order_by("name").values_list("name", flat=True)[:CHOICES]),
         "models": list(targets[:CHOICES]),
@@ -55,11 +61,12 @@ def repricing_page(request: HttpRequest, membership: Membership) -> HttpResponse
 @require_POST
 @organization_page(Right.PRICES_WRITE)
 def post_repricing(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """What was previewed, and nothing that has come since: another month may have begun meanwhile."""
     words = typed(request, *WORDS)
 
     def do() -> str:
         reason = typed(request, "reason")["reason"]
-        selection = _selection(membership, words)
+        selection = _previewed(membership, words, **typed(request, *PREVIEWED))
         done = reprice(**where(membership), selection=selection, reason=reason)
         if not done.posted:
             return "Nothing was posted: all of it is charged as it should be."
@@ -74,5 +81,11 @@ def post_repricing(request: HttpRequest, membership: Membership) -> HttpResponse
     )
 
 
-def _selection(membership: Membership, words: dict[str, str]) -> Selection:
-    return asking.selected(membership.organization, words, account=words["account"], model=words["model"])
+def _previewed(membership: Membership, words: dict[str, str], *, since: str, before: str) -> Selection:
+    try:
+        until = parse(before)
+    except ValueError:
+        raise InputError("range", "was not previewed", "look at the preview first") from None
+    exact = {"from": since, "to": before}
+    found = asking.selected(membership.organization, exact, account=words["account"], model=words["model"])
+    return replace(found, until=min(found.until, until))

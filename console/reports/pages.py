@@ -92,8 +92,13 @@ def anomalies_page(request: HttpRequest, membership: Membership) -> HttpResponse
     organization = membership.organization
     by = request.GET.get("by", "project")
     by = by if by in anomalies.DIMENSIONS else "project"
-    found = anomalies.anomalies(organization, by, LATELY_DAYS, datetime.now(UTC))
+    found, wrong = list[anomalies.Anomaly](), None
+    try:
+        found = anomalies.anomalies(organization, by, LATELY_DAYS, datetime.now(UTC))
+    except InputError as error:
+        wrong = error
     context = {
+        "wrong": wrong,
         "organization": organization,
         "by": by,
         "dimensions": anomalies.DIMENSIONS.items(),
@@ -102,7 +107,7 @@ def anomalies_page(request: HttpRequest, membership: Membership) -> HttpResponse
         "days": LATELY_DAYS,
         "method": anomalies.METHOD,
     }
-    return render(request, "console/reports/anomalies.html", context)
+    return render(request, "console/reports/anomalies.html", context, status=400 if wrong else 200)
 
 
 def _words(request: HttpRequest) -> tuple[ReportView | None, dict[str, str]]:

@@ -12,10 +12,13 @@ from tenants.schema.policy import Name, Strict, one_of
 
 
 class Webhook(Strict):
-    """Without `url` it stays as it is, and an empty one takes it away. An address of Slack's is itself a secret."""
+    """Without `url` it stays as it is, and an empty one takes it away. Without `form` that stays, and is `orbit` of a new one.
+
+    An address of Slack's is itself a secret.
+    """
 
     url: str | None = Field(default=None, repr=False)
-    form: Annotated[str, one_of("orbit", "slack")] = "orbit"
+    form: Annotated[str, one_of("orbit", "slack")] | None = None
 
 
 class Alert(Strict):

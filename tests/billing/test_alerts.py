@@ -21,7 +21,7 @@ from billing.alerts.models import Alert, Notice, NoticeDelivery
 from billing.alerts.sending import Waiting
 from billing.alerts.watching import watch
 from billing.budgets import Budget, budgets
-from billing.tasks import watch_budgets
+from billing.tasks import send_notices, watch_budgets
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from tenants import services
@@ -130,7 +130,7 @@ def test_two_watchers_say_it_once(tenant: Tenant, monkeypatch: pytest.MonkeyPatc
 
     def beaten(organization: Organization, budget: Budget) -> dict[str, Any]:
         monkeypatch.setattr(watching, "facts", really)
-        assert watching._say(organization, alert, budget) == 1
+        assert watching._say(organization, alert, budget, set()) == 1
         return really(organization, budget)
 
     monkeypatch.setattr(watching, "facts", beaten)
@@ -187,6 +187,7 @@ def test_what_fails_with_one_organization_keeps_no_other_back(
         sending, "waiting", lambda now: [one for one in real(now) if one.organization_id in mine]
     )
     assert watch_budgets() == 1
+    assert send_notices() == 1
     assert [one.to for one in mail.outbox if one.to == [other.owner.email]] == [[other.owner.email]]
     assert tried.count(tenant.organization.pk) == 1  # the second waits for its next turn
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from billing.reports import anomalies
 from billing.reports.anomalies import judged
 from orbit.lib import access
+from orbit.lib.errors import InputError
 from tests.console.conftest import Tenant
 
 DAY = date(2026, 11, 20)  # a Friday
@@ -63,3 +66,17 @@ def test_it_is_read_by_days_of_the_organization(tenant: Tenant) -> None:
         found = anomalies.anomalies(tenant.organization, "model", 14, now)
     assert [(one.day, one.name, one.cost_nano) for one in found] == [(date(2026, 11, 19), "fast", 9_000_000)]
     assert "usually $0.001" in anomalies.words(found[0], "USD")
+
+
+def test_of_more_than_can_be_read_nobody_says_that_nothing_stands_out(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 20, 23, tzinfo=UTC)
+    for at in range(40):
+        tenant.bucket(now - timedelta(days=at), model="fast", requests=1, cost_nano=9 if at == 1 else 1)
+    with access.scope(organization_id=tenant.organization.pk):
+        monkeypatch.setattr(anomalies, "MOST_GROUPS", 40)
+        assert len(anomalies.anomalies(tenant.organization, "model", 14, now)) == 1
+        monkeypatch.setattr(anomalies, "MOST_GROUPS", 39)
+        with pytest.raises(InputError, match="by project"):
+            anomalies.anomalies(tenant.organization, "model", 14, now)

@@ -8,9 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from billing import tasks
+from billing import forgetting, tasks
+from billing.alerts.models import Notice, NoticeDelivery
 from billing.models import BilledRow
 from billing.reconcile.connectors.base import midnight
+from billing.reports.models import ReportMail, ReportView
 from orbit.lib import access
 
 
@@ -23,7 +25,7 @@ def keep(feed: Any, days: int, kind: str, *, replaced: bool = False) -> int:
 
 
 def test_minutes_and_replaced_rows_go_after_a_month(feed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "AT_ONCE", 2)  # several times over
+    monkeypatch.setattr(forgetting, "AT_ONCE", 2)  # several times over
     with access.scope(organization_id=feed.id):
         stay = {
             keep(feed, 20, "minute"),
@@ -38,3 +40,38 @@ def test_minutes_and_replaced_rows_go_after_a_month(feed: Any, monkeypatch: pyte
     assert tasks.forget_reports() >= 9
     with access.scope(organization_id=feed.id):
         assert set(BilledRow.objects.values_list("pk", flat=True)) == stay
+
+
+def test_what_was_told_goes_after_400_days_and_what_never_arrived_after_a_month(feed: Any) -> None:
+    now = datetime.now(UTC)
+
+    def ages(*days: int) -> list[datetime]:
+        return [now - timedelta(days=one) for one in days]
+
+    with access.scope(organization_id=feed.id):
+        view = ReportView.objects.create(organization_id=feed.id, name="x", author="test")
+        for at in ages(5, 40, 399, 401):
+            mailed = ReportMail(organization_id=feed.id, view=view, period=at, claimed_at=at)
+            mailed.sent_at = None if at == ages(40)[0] else at
+            mailed.save()
+        for at in ages(5, 40, 401):
+            notice = Notice.objects.create(
+                organization_id=feed.id, alert_id=uuid4(), alert_name="x", counter="x", starts_at=at,
+                threshold="50", created_at=at,
+            )  # fmt: skip
+            for sent_at in (None, at):
+                NoticeDelivery.objects.create(
+                    organization_id=feed.id, notice=notice, way="mail", to=str(sent_at), sent_at=sent_at
+                )
+    tasks.forget_reports()
+    with access.scope(organization_id=feed.id):
+        left = ReportMail.objects.order_by("-period").values_list("period", flat=True)
+        assert [(now - one).days for one in left] == [5, 399]
+        notices = Notice.objects.order_by("-created_at").values_list("created_at", flat=True)
+        assert [(now - one).days for one in notices] == [5, 40]
+        ways = NoticeDelivery.objects.order_by("-notice__created_at", "sent_at")
+        assert [((now - one.notice.created_at).days, one.sent_at is None) for one in ways] == [
+            (5, False),
+            (5, True),
+            (40, False),
+        ]

@@ -12,6 +12,7 @@ import pytest
 from billing.models import BilledRow, Comparison, Run
 from billing.reconcile import runs, sources
 from billing.reconcile.connectors import mapped
+from billing.reconcile.connectors.base import Unreadable, money, whole
 from orbit.lib import access
 from orbit.lib.errors import InputError
 from quotas.models import Price
@@ -60,11 +61,39 @@ def test_a_day_of_another_zone_is_the_one_on_which_its_noon_lies() -> None:
         (HEAD, {"amount_in": "pence"}, "mapping.amount_in"),
         (HEAD, {"colour": "x"}, "mapping.colour"),
         (HEAD, {"time_zone": "Mars/Olympus"}, "mapping.time_zone"),
+        (HEAD, {"delimiter": ",,"}, "mapping.delimiter"),
+        (HEAD, {"delimiter": '"'}, "mapping.delimiter"),
+        (HEAD, {"currency": "dollars"}, "mapping.currency"),
+        (f"{HEAD}\n2026-11-03,m,1E+300000,1,1,0\n", {}, "file: line 2: input is too large"),
+        (f"{HEAD}\n2026-11-03,m,Infinity,1,1,0\n", {}, "file: line 2: input is no whole number"),
+        (f"{HEAD}\n2026-11-03,m,NaN,1,1,0\n", {}, "file: line 2: input is no whole number"),
+        (f"{HEAD}\n2026-11-03,m,sNaN,1,1,0\n", {}, "file: line 2: input is no whole number"),
+        (f"{HEAD}\n2026-11-03,m,1.5,1,1,0\n", {}, "file: line 2: input is no whole number"),
+        (f"{HEAD}\n2026-11-03,m,1,1,1,1E+300000\n", {}, "file: line 2: an amount is too large"),
+        (f"{HEAD}\n2026-11-03,m,1,1,1,-1000000000\n", {}, "file: line 2: an amount is too large"),
+        (f"{HEAD}\n9999-12-31,m,1,1,1,0\n", {}, "file: line 2: '9999-12-31' is too far away"),
+        (f"{HEAD}\r2026-11-03,m,1,1,1,0\r", {}, "file: .*carriage return"),
+        (f"{HEAD}\n2026-11-03,m\rn,1,1,1,0\n", {}, "file: .*carriage return"),
+        (f"{HEAD}\n2026-11-03,{'m' * 140_000},1,1,1,0\n", {}, "file: .*longer than 131,072"),
+        (f"{HEAD}\n2026-11-03,m\0,1,1,1,0\n", {}, "file: is no text"),
     ],
 )
 def test_what_does_not_fit_is_named(text: str, more: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         read(text, **more)
+
+
+@pytest.mark.parametrize("value", ["1E+300000", "Infinity", "NaN", "1.5"])
+def test_what_no_count_can_be_is_refused_of_a_provider_too(value: str) -> None:
+    with pytest.raises(Unreadable):
+        whole({"tokens": Decimal(value)}, "tokens")
+    assert whole({"tokens": Decimal("1E+3")}, "tokens") == 1000
+
+
+def test_an_amount_that_no_bill_has_is_refused_of_a_provider_too() -> None:
+    with pytest.raises(Unreadable, match="too large"):
+        money("1E+300000")
+    assert money("-12.50") == Decimal("-12.50")
 
 
 def _account(organization: Organization) -> ProviderAccount:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ import pytest
 from billing.reports.asked import question
 from billing.reports.figures import Figures
 from billing.reports.files import FORMS, paper
-from billing.reports.reading import Report, report
+from billing.reports.reading import Line, Report, report
 from orbit.lib import access
 from tests.console.conftest import Tenant, quarter
 
@@ -53,6 +54,19 @@ def test_csv_holds_exact_amounts_and_no_formula(found: Report) -> None:
     assert facts["Time zone"] == "UTC"
     assert facts["Estimated"] == "33.33 % of requests have estimated usage"
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+
+
+def test_failures_without_a_price_are_unpriced_in_every_file(found: Report) -> None:
+    figures = Figures(requests=2, failed=2, unpriced_requests=2)
+    failed = replace(found, failures=[Line(("upstream_timeout",), ("upstream_timeout",), figures)])
+    rows = list(csv.reader(io.StringIO(FORMS["csv"].make(failed).decode())))
+    assert ["upstream_timeout", "2", "unpriced"] in rows
+    with zipfile.ZipFile(io.BytesIO(FORMS["xlsx"].make(failed))) as book:
+        sheet = book.read("xl/worksheets/sheet2.xml").decode()
+    cells = {one.get("r"): one for one in ElementTree.fromstring(sheet).iter(_tag("c"))}
+    assert cells["C2"].get("t") == "s"
+    table: Any = paper._failures(failed, paper._Typist())
+    assert [row[2] for row in table._cellvalues[1:]] == ["unpriced", "unpriced"]
 
 
 def test_xlsx_has_numbers_with_formats_and_no_formula(found: Report) -> None:

@@ -16,12 +16,19 @@ from billing.reports.mailing import Due
 from billing.reports.models import ReportMail, ReportView
 from orbit.lib import access
 from orbit.lib.errors import InputError
+from quotas import usage
 from tenants import services
-from tenants.models import Membership
+from tenants.models import Membership, Organization
 from tests.console.conftest import Tenant, make_person, quarter
 
 BEFORE = datetime(2026, 11, 3, 12, tzinfo=UTC)
 MONTH = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the ledger had all: the acts that make a test's tenants wait for their writer."""
+    monkeypatch.setattr(usage, "complete_until", lambda shard, now: now)
 
 
 def save(tenant: Tenant, **more: Any) -> ReportView:
@@ -74,6 +81,48 @@ def test_a_running_range_is_of_the_period_that_ended(tenant: Tenant) -> None:
     one = due(tenant, save(tenant, words={"by": "none", "range": "month"}))
     assert mailing.send(one, MONTH + timedelta(hours=1))
     assert "2026-11-01 to 2026-11-30" in sent(tenant)[0].subject
+
+
+def test_it_waits_for_a_ledger_that_is_behind(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, until = due(tenant, save(tenant)), MONTH - timedelta(minutes=1)
+
+    def behind(shard: int, now: datetime) -> datetime:
+        return until
+
+    def away(shard: int, now: datetime) -> datetime:
+        raise ConnectionError
+
+    monkeypatch.setattr(usage, "complete_until", behind)
+    assert not mailing.send(one, MONTH + timedelta(hours=5))
+    monkeypatch.setattr(usage, "complete_until", away)
+    assert not mailing.send(one, MONTH + timedelta(hours=5))
+    assert mails(tenant) == []
+    until = MONTH
+    monkeypatch.setattr(usage, "complete_until", behind)
+    assert mailing.send(one, MONTH + timedelta(hours=5))
+    assert "Not all calls" not in sent(tenant)[0].body
+
+
+def test_after_six_hours_it_goes_and_says_that_figures_are_too_low(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = due(tenant, save(tenant))
+    monkeypatch.setattr(usage, "complete_until", lambda shard, now: MONTH - timedelta(hours=3))
+    assert mailing.send(one, MONTH + timedelta(hours=6, minutes=1))
+    assert "Not all calls of these days were counted" in sent(tenant)[0].body
+
+
+@pytest.mark.parametrize(
+    "calendar", [{"time_zone": "Europe/Berlin"}, {"time_zone": "America/New_York"}, {"month_starts_on": 15}]
+)
+def test_another_calendar_mails_no_month_twice(tenant: Tenant, calendar: dict[str, Any]) -> None:
+    one = due(tenant, save(tenant))
+    assert mailing.send(one, MONTH + timedelta(hours=1))
+    with access.scope(organization_id=tenant.organization.pk):
+        Organization.objects.update(**calendar)
+    assert not mailing.send(one, MONTH + timedelta(hours=9))
+    assert mailing.send(one, MONTH + timedelta(days=32))
+    assert len(sent(tenant)) == 2
 
 
 def test_who_died_over_it_is_followed_by_another(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,28 @@ def test_columns_are_known_by_their_names(columns: list[str], wanted: dict[str, 
     assert header.guessed(columns) == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        (BILL.replace("\n", "\r"), {}, "carriage return"),
+        (BILL.replace("llama-3;10;", "llama\r3;10;"), {}, "carriage return"),
+        (BILL.replace("llama-3;10;", "l" * 140_000 + ";10;"), {}, "131,072"),
+        (BILL.replace("2026-11-04", "9999-12-31"), {}, "too far away"),
+        (BILL.replace("1000;", "1E+300000;"), {}, "too large"),
+        (BILL.replace("1.5", "1E+300000"), {}, "too large"),
+        (BILL, MAPPED | {"delimiter": ";;"}, "must be one character"),
+    ],
+    ids=lambda given: "" if isinstance(given, dict) else str(given)[-12:],
+)
+def test_a_bill_that_cannot_be_read_says_why(
+    client: Client, tenant: Tenant, text: str, more: dict[str, str], words: str
+) -> None:
+    answer = post(client, tenant, "read", text, **more)
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+    assert rows(tenant) == (0, 0)
+
+
 def test_a_file_that_is_no_text_is_refused() -> None:
     with pytest.raises(InputError, match="UTF-8"):
         header.read(b"\xff\xfe\x00")

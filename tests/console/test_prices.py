@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -211,14 +212,37 @@ def test_the_past_is_priced_again_beside_its_calls(shop: Tenant) -> None:
     text = said(client, f"{page}?range=7d&account=main")
     assert "Post 1 adjustment<" in text
     assert f"−${money.amount(cost // 2)}" in text
-    without = client.post(f"{page}post/", {"range": "7d"}, follow=True).content.decode()
+    moments = dict(re.findall(r'name="(since|before)" value="([^"]+)"', text))
+    without = client.post(f"{page}post/", {"range": "7d", **moments}, follow=True).content.decode()
     assert "reason must be" in without
     assert "Post 1 adjustment<" in without  # still the same preview
-    done = client.post(f"{page}post/", {"range": "7d", "reason": "contract of May"}, follow=True)
+    done = client.post(f"{page}post/", {"range": "7d", **moments, "reason": "contract of May"}, follow=True)
     assert "1 adjustments are on their way" in done.content.decode()
     with access.scope(organization_id=shop.organization.pk):
         (entry,) = OutboxEntry.objects.filter(event__kind="adjustment")
     assert (entry.event["cost_nano"], entry.event["admitted_at"]) == (-cost // 2, rfc3339(day))
+
+
+def test_what_was_previewed_is_posted_and_nothing_else(shop: Tenant) -> None:
+    """A word such as `month` has come to mean other days, and calls have come since."""
+    now = datetime.now(UTC)
+    call(shop, now - timedelta(days=40))
+    call(shop, now - timedelta(hours=2))
+    set_contract_price(**where_of(shop), provider="openai", model="*", discount_percent=Decimal(50))
+    client, page = colleague(shop), f"{shop.path}prices/repricing/"
+    given = {"range": "7d", "reason": "contract of May"}
+    unseen = client.post(f"{page}post/", given, follow=True).content.decode()
+    assert "was not previewed" in unseen
+    later = {"since": rfc3339(now - timedelta(hours=3)), "before": rfc3339(now - timedelta(hours=2))}
+    assert "Nothing was posted" in client.post(f"{page}post/", given | later, follow=True).content.decode()
+    moments = {
+        "since": rfc3339(now - timedelta(days=41)),
+        "before": rfc3339(now - timedelta(days=39, hours=23)),
+    }
+    assert (
+        "1 adjustments are on their way"
+        in client.post(f"{page}post/", given | moments, follow=True).content.decode()
+    )
 
 
 def test_a_span_that_cannot_be_is_told(shop: Tenant) -> None:

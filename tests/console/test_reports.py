@@ -6,11 +6,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from django.core import mail
 from django.db import connections
 from django.test import Client
 
+from billing.reports import anomalies, reading
+from billing.reports.figures import Figures
 from billing.reports.models import ReportView
+from billing.reports.reading import Line
 from orbit.lib import access
 from orbit.lib.money import amount
 from tenants import services
@@ -69,6 +73,22 @@ def test_what_has_no_price_is_called_so(tenant: Tenant) -> None:
     page = tenant.client().get(f"{tenant.path}reports/", {"range": "7d"}).content.decode()
     assert page.count(">unpriced<") >= 1
     assert "$0.00</dd>" not in page.partition("Cost of failures")[0]
+
+
+def test_what_failures_cost_is_unpriced_where_nobody_knows(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        Line(("upstream_timeout",), ("upstream_timeout",), Figures(requests=2, failed=2, unpriced_requests=2))
+    ]
+    monkeypatch.setattr(reading, "_failures", lambda reader: lines)
+    page = tenant.client().get(f"{tenant.path}reports/", {"range": "7d"}).content.decode()
+    total = page.partition("Cost of failures")[2].partition("</dl>")[0]
+    assert "unpriced" in total
+    assert "$" not in total
+    told = page.partition("What failures cost all the same")[2].partition("</ul>")[0]
+    assert "unpriced" in told
+    assert "$" not in told
 
 
 def test_a_wrong_word_is_named_and_the_rest_shown(tenant: Tenant) -> None:
@@ -143,6 +163,15 @@ def test_unusual_days_are_listed_with_how_they_are_judged(tenant: Tenant) -> Non
     assert page.count('<li class="px-5 py-4">') == 1
     assert "$0.09" in page
     assert "median of the 28 days before" in page
+
+
+def test_too_much_to_look_for_unusual_days_is_told(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant.bucket(quarter(datetime.now(UTC)), requests=1, cost_nano=1)
+    monkeypatch.setattr(anomalies, "MOST_GROUPS", 0)
+    answer = tenant.client().get(f"{tenant.path}reports/anomalies/", {"by": "key"})
+    assert answer.status_code == 400
+    assert "ask by project" in answer.content.decode()
+    assert "No day stands out" not in answer.content.decode()
 
 
 def test_projects_are_counted_under_their_cost_centre(tenant: Tenant) -> None:

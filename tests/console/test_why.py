@@ -50,6 +50,11 @@ def test_refusal_is_shown_with_its_limit_and_the_way_to_more(tenant: Tenant) -> 
     assert "?key=app%2Fmain&amp;model=fast" in shown
 
 
+def test_what_the_database_does_not_take_is_no_fault_of_ours(tenant: Tenant) -> None:
+    for query in ({"key": "a/\x00", "model": "x"}, {"request_id": "\x00"}, {"key": "a/b", "model": "\x00"}):
+        assert tenant.client().get(f"{tenant.path}why/", query).status_code in (200, 400)
+
+
 def test_call_leads_here_and_back_where_it_did_not_end_well(tenant: Tenant) -> None:
     call = tenant.call(datetime.now(UTC), status="provider_failed", code="upstream_timeout")
     there = tenant.client().get(f"{tenant.path}calls/{call.event_id}/").content.decode()

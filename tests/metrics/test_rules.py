@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from orbit.metrics.scrape import families
+from tenants.kinds import BY_NAME
 from tests.metrics.prometheus import RULES, load, needs_prometheus, promtool
 
 pytestmark = needs_prometheus
@@ -32,6 +33,8 @@ HEALTHY = {
     'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="ok"}': "0+60x200",
     'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="server"}': "0+1x200",
     'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="credential"}': "0x200",
+    'orbit_provider_attempts_total{provider="vllm",organization="acme",account="own",outcome="ok"}': "0+60x200",
+    'orbit_provider_attempts_total{provider="vllm",organization="acme",account="own",outcome="server"}': "0+1x200",
     'orbit_call_errors_total{organization="acme",code="internal_error"}': "0x200",
     'orbit_refusals_total{organization="(nobody)",code="internal_error"}': "0x200",
     'orbit_uninspected_total{organization="acme",direction="request",what="names",reason="full"}': "0x200",
@@ -58,6 +61,9 @@ AILING: dict[str, dict[str, str]] = {
     "OrbitSeriesSpent": {"orbit_organizations_named": "100x200"},
     "OrbitProviderFailing": {
         'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="server"}': "0+20x200"
+    },
+    "OrbitOwnServerFailing": {
+        'orbit_provider_attempts_total{provider="vllm",organization="acme",account="own",outcome="server"}': "0+20x200"
     },
     "OrbitCredentialRefused": {
         'orbit_provider_attempts_total{provider="openai",organization="acme",account="main",outcome="credential"}': "0+1x200"
@@ -172,6 +178,14 @@ def test_rules_ask_for_metrics_that_there_are() -> None:
     known = {one.name for one in families()}
     recorded = set(re.findall(r":(orbit_\w+):", text))
     assert asked - known - recorded == set()
+
+
+def test_own_servers_are_the_kinds_without_an_address_of_a_vendor() -> None:
+    own = {kind.name for kind in BY_NAME.values() if kind.base_url is None}
+    expressions = {rule["alert"]: rule["expr"] for rule in alerts()}
+    for name, sign in (("OrbitProviderFailing", "!~"), ("OrbitOwnServerFailing", "=~")):
+        (kinds,) = re.findall(f'provider{sign}"([^"]+)"', expressions[name])
+        assert set(kinds.split("|")) == own
 
 
 def test_every_alert_says_what_to_do() -> None:

@@ -50,6 +50,22 @@ def test_processes_are_summed_and_gauges_end_with_them(tmp_path: Path) -> None:
     places[1].close()
 
 
+def test_who_reads_a_part_takes_nothing_from_the_rest(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    stays = shelf.enter("web")
+    for _ in range(2):
+        place = shelf.enter("web")
+        place.put(place.content(counted()))
+        place.close()
+        only = {MONEY.name: MONEY}
+        assert set(shelf.read(only)[0]) == {MONEY.name}
+    series, _ = shelf.read(KNOWN)
+    assert (series["t_things_total"], series["t_money_total"]) == ({("acme",): 4}, {(): 3_000_000_000})
+    assert series["t_took_seconds"] == {("acme",): [4, 2, 2, pytest.approx(15.3)]}
+    assert "t_level" not in series
+    stays.close()
+
+
 def test_process_that_is_killed_has_counted(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     stays = shelf.enter("web")
@@ -83,9 +99,15 @@ def test_what_another_version_told_is_passed_over(tmp_path: Path) -> None:
         b'"t_took_seconds":[[["a"],[1]]],"t_level":[[[],"x"]]}}'
     )
     assert not any(shelf.read(KNOWN)[0].values())
-    place.put(b"{")
-    assert shelf.read(KNOWN) == ({}, [])
+    stays = shelf.enter("web")
     place.close()
+    stays.put(stays.content(counted()))
+    for _ in range(2):  # when it has died, too
+        assert shelf.read(KNOWN)[0]["t_took_seconds"] == {("acme",): [2, 1, 1, pytest.approx(7.65)]}
+    stays.put(b"{")
+    series, living = shelf.read(KNOWN)
+    assert (any(series.values()), living) == (False, [])
+    stays.close()
 
 
 def test_exposition_has_cumulative_buckets_and_whole_money(tmp_path: Path) -> None:

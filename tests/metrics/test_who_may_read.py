@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from ipaddress import ip_network
 from typing import Any
 
@@ -47,6 +50,20 @@ def test_address_or_token_opens_it(scope: dict[str, Any], hops: int, may: bool, 
     settings.ORBIT_METRICS_ADDRESSES = tuple(map(ip_network, ("127.0.0.0/8", "::1/128", "10.0.0.0/8")))
     settings.ORBIT_TRUSTED_PROXIES = hops
     assert may_read(scope) is may
+
+
+def test_on_a_server_nobody_reads_it_unless_somebody_says_so() -> None:
+    """A proxy beside it that sends no header cannot be told from the machine itself."""
+    for said, networks in ((None, "()"), ("127.0.0.0/8", "(IPv4Network('127.0.0.0/8'),)")):
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "orbit.settings.prod"}
+        environment.pop("ORBIT_METRICS_ADDRESSES", None)
+        if said:
+            environment["ORBIT_METRICS_ADDRESSES"] = said
+        program = "from django.conf import settings; print(settings.ORBIT_METRICS_ADDRESSES)"
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+        )
+        assert done.stdout.decode().strip() == networks
 
 
 def test_no_token_is_no_password(settings: Any) -> None:

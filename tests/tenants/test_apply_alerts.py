@@ -74,6 +74,16 @@ def test_twice_is_as_once_and_the_webhooks_secret_stays(
     assert hook_of(after) == hook_of(before)
 
 
+def test_a_webhook_without_a_form_keeps_its_own(apply: Apply, entry: dict[str, Any], slug: str) -> None:
+    apply(entry)
+    for webhook in ({"url": HOOK}, {}):
+        assert apply(entry | {"alerts": [{**BUDGETS, "webhook": webhook}]}).code == 0
+        (row,) = rows(slug)
+        assert row.hook_form == "slack"
+    apply(only(entry, webhook={"url": HOOK}))
+    assert [row.hook_form for row in rows(slug) if row.name == "Costs"] == ["orbit"]
+
+
 def test_a_change_is_an_update_of_its_fields(apply: Apply, entry: dict[str, Any], slug: str) -> None:
     apply(entry)
     entry["alerts"][0] |= {"percents": [90], "webhook": {"url": f"{HOOK}/2", "form": "slack"}}

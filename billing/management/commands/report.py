@@ -89,7 +89,10 @@ def _printed(found: Report) -> str:
         lines.append("  ".join(cells).rstrip())
     if found.failures:
         cost = money.legible(found.failed_cost_nano, found.currency)
-        lines.append(f"Failures cost {cost} all the same.")
+        is_unpriced = found.failed.is_unpriced
+        lines.append(
+            "What failures cost is unpriced." if is_unpriced else f"Failures cost {cost} all the same."
+        )
     return "\n".join([*lines, *found.notes])
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from billing.reconcile.counts import Counts
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+MOST_DIGITS = 12  # after the first: a few hundred thousand such rows add up to less than 2^63
 BATCH = "batch"  # apart for this: a batch, which no call through the gateway is
 WHOLE = "whole"  # the part of a line that is for all tokens of its model together
 
@@ -143,7 +144,18 @@ def whole(row: Mapping[str, Any], name: str) -> int:
     value = row.get(name)
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise Unreadable(f"{name} is no whole number")
+    return counted(Decimal(value), name)
+
+
+def counted(value: Decimal, name: str) -> int:
+    """Looks at how long it is first: 1E+300000 as an int would keep a worker busy for minutes."""
+    if not value.is_finite():
+        raise Unreadable(f"{name} is no whole number")
+    if value.adjusted() > MOST_DIGITS:
+        raise Unreadable(f"{name} is too large for a count")
+    if value != int(value):
         raise Unreadable(f"{name} is no whole number")
     return int(value)
 
@@ -160,6 +172,8 @@ def money(value: Any) -> Decimal:
         raise Unreadable("an amount is no number") from None
     if not amount.is_finite():
         raise Unreadable("an amount is not finite")
+    if amount and amount.adjusted() > MOST_DIGITS:
+        raise Unreadable("an amount is too large")
     return amount
 
 

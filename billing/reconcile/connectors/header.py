@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from billing.reconcile.connectors.mapped import MOST_BYTES
+from billing.reconcile.connectors.mapped import MOST_BYTES, decoded, delimiting, unreadable
 from orbit.lib.errors import InputError
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -38,12 +38,13 @@ def read(content: bytes, delimiter: str = "") -> Header:
     if len(content) > MOST_BYTES:
         raise InputError("file", f"is larger than {MOST_BYTES // 1_000_000} MB", "import a shorter time")
     line, _, _ = content[:_LOOKED_AT].partition(b"\n")
+    text = decoded(line).rstrip("\r")
+    tried = [delimiting(delimiter)] if delimiter else list(DELIMITERS)
     try:
-        text = line.decode("utf-8-sig").rstrip("\r")
-    except UnicodeDecodeError:
-        raise InputError("file", "is not UTF-8", "save it as UTF-8") from None
-    tried = [delimiter] if delimiter else list(DELIMITERS)
-    delimiter, columns = max(((one, _columns(text, one)) for one in tried), key=lambda made: len(made[1]))
+        made = [(one, _columns(text, one)) for one in tried]
+    except csv.Error:
+        raise unreadable() from None
+    delimiter, columns = max(made, key=lambda one: len(one[1]))
     if not columns or len(columns) > MOST_COLUMNS:
         raise InputError("file", "has no line of column names", "its first line must name the columns")
     return Header(delimiter, columns)

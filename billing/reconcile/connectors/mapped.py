@@ -19,7 +19,16 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from billing.reconcile.connectors.base import DAY, WHOLE, CostRow, Refused, UsageRow, midnight, money
+from billing.reconcile.connectors.base import (
+    DAY,
+    WHOLE,
+    CostRow,
+    Refused,
+    UsageRow,
+    counted,
+    midnight,
+    money,
+)
 from billing.reconcile.counts import Counts
 from orbit.lib.errors import InputError
 
@@ -27,6 +36,8 @@ COLUMNS = ("day", "model", "key", "input", "cached", "cache_write", "output", "r
 UNITS = {"whole": Decimal(1), "cents": Decimal(100), "micro": Decimal(1_000_000)}
 OPTIONS = ("amount_in", "input_holds_cached", "time_zone", "delimiter", "currency")
 MOST_BYTES, MOST_ROWS = 20_000_000, 200_000
+YEARS = range(2000, 2201)
+MOST_AMOUNT = 10**9  # of a line, in whole units: nano-units of nine such lines still fit in 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +85,53 @@ def mapping(document: Mapping[str, Any]) -> CsvMapping:
         raise InputError(
             "mapping.time_zone", "is no time zone", "write one such as America/Los_Angeles"
         ) from None
-    delimiter = str(document.get("delimiter", ","))
-    if len(delimiter) != 1:
-        raise InputError("mapping.delimiter", "must be one character")
+    delimiter = delimiting(str(document.get("delimiter", ",")))
     holds = document.get("input_holds_cached", True)
     if not isinstance(holds, bool):
         raise InputError("mapping.input_holds_cached", "must be true or false")
-    return CsvMapping(
-        columns, UNITS[unit], holds, zone, delimiter, str(document.get("currency", "USD")).upper()
-    )
+    currency = str(document.get("currency", "USD")).upper()
+    if len(currency) != 3:
+        raise InputError("mapping.currency", "is no currency", "write its three letters, such as USD")
+    return CsvMapping(columns, UNITS[unit], holds, zone, delimiter, currency)
+
+
+def delimiting(text: str) -> str:
+    """What may stand between columns."""
+    if len(text) != 1 or text in '\r\n"\0':
+        raise InputError("mapping.delimiter", "must be one character", "such as , ; or a tab")
+    return text
 
 
 def rows(content: bytes, how: CsvMapping) -> Iterator[tuple[UsageRow, CostRow | None]]:
     """InputError names the line that does not fit."""
     if len(content) > MOST_BYTES:
         raise InputError("file", f"is larger than {MOST_BYTES} bytes", "import a shorter time")
+    text = decoded(content)
     try:
-        text = content.decode("utf-8-sig")
+        yield from _rows(text, how)
+    except csv.Error:
+        raise unreadable() from None
+
+
+def decoded(content: bytes) -> str:
+    if b"\0" in content:
+        raise InputError("file", "is no text", "save it as CSV in UTF-8")
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError("file", "is not UTF-8", "save it as UTF-8") from None
+
+
+def unreadable() -> InputError:
+    """Of what Python's reader does not take: its own words would help nobody."""
+    return InputError(
+        "file",
+        f"is no CSV file that we can read: its lines end with a bare carriage return, or a cell is longer than {csv.field_size_limit():,} characters",
+        "save it anew as CSV with the line ends of Windows or Unix",
+    )
+
+
+def _rows(text: str, how: CsvMapping) -> Iterator[tuple[UsageRow, CostRow | None]]:
     reader = csv.DictReader(io.StringIO(text), delimiter=how.delimiter)
     lacking = [column for column in how.columns.values() if column not in (reader.fieldnames or ())]
     if lacking:
@@ -116,10 +155,13 @@ def _row(row: Mapping[str, Any], how: CsvMapping) -> tuple[UsageRow, CostRow | N
 
     def count(name: str) -> int:
         found = cell(name).replace("_", "").replace("\u202f", "")
-        value = Decimal(found) if found else Decimal(0)
-        if value != int(value) or value < 0:
-            raise ValueError(f"{name} is no count")
-        return int(value)
+        try:
+            value = Decimal(found or 0)
+        except ArithmeticError:
+            raise ValueError(f"{name} is no whole number") from None
+        if value.is_signed() and value:
+            raise ValueError(f"{name} is less than nothing")
+        return counted(value, name)
 
     day = _day(cell("day"), how.zone)
     cached, written = count("cached"), count("cache_write")
@@ -139,6 +181,8 @@ def _row(row: Mapping[str, Any], how: CsvMapping) -> tuple[UsageRow, CostRow | N
     if "amount" not in how.columns:
         return usage, None
     amount = money(cell("amount") or "0") / how.unit
+    if abs(amount) >= MOST_AMOUNT:
+        raise ValueError("an amount is too large")
     return usage, CostRow(
         day,
         usage.model,
@@ -152,6 +196,8 @@ def _row(row: Mapping[str, Any], how: CsvMapping) -> tuple[UsageRow, CostRow | N
 
 def _day(text: str, zone: ZoneInfo) -> date:
     moment = datetime.fromisoformat(text)
+    if moment.year not in YEARS:
+        raise ValueError(f"{text[:40]!r} is too far away")
     if moment.tzinfo is not None:
         return moment.astimezone(UTC).date()
     noon = datetime.combine(moment.date(), time(12), zone)

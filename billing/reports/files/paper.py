@@ -176,15 +176,15 @@ def _failures(report: Report, typist: _Typist) -> LongTable:
         ]
     ]
     for line in lines:
-        cost = money.legible(line.figures.cost_nano, report.currency)
-        rows.append(
-            [typist.text(_short(line.labels[0]), "cell"), f"{line.figures.requests:,}", typist.plain(cost)]
-        )
-    requests = sum(line.figures.requests for line in lines)
-    rows.append(
-        ["All", f"{requests:,}", typist.plain(money.legible(report.failed_cost_nano, report.currency))]
-    )
+        label = typist.text(_short(line.labels[0]), "cell")
+        rows.append([label, f"{line.figures.requests:,}", _cost(line.figures, report.currency, typist)])
+    failed = report.failed
+    rows.append(["All", f"{failed.requests:,}", _cost(failed, report.currency, typist)])
     return _ruled(rows, 1, 2, width_mm=32)
+
+
+def _cost(figures: Figures, currency: str, typist: _Typist) -> str:
+    return UNPRICED if figures.is_unpriced else typist.plain(money.legible(figures.cost_nano, currency))
 
 
 def _cell(column: Column, figures: Figures, typist: _Typist) -> str:

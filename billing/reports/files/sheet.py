@@ -77,9 +77,11 @@ class _Sheet:
         for row, line in enumerate(self._report.failures, 1):
             sheet.write_string(row, 0, line.labels[0])
             sheet.write_number(row, 1, line.figures.requests, self._form("count"))
-            sheet.write_number(
-                row, 2, _money(line.figures.cost_nano), self._form("money", self._report.currency)
-            )
+            form = self._form("money", self._report.currency)
+            if line.figures.is_unpriced:
+                sheet.write_string(row, 2, UNPRICED, form)
+            else:
+                sheet.write_number(row, 2, _money(line.figures.cost_nano), form)
         sheet.set_column(0, 2, 28)
 
     def facts(self) -> None:

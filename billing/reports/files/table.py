@@ -58,4 +58,6 @@ def _cell(column: Column, figures: Figures) -> Any:
 def _failures(lines: list[Line], currency: str) -> Iterator[list[Any]]:
     yield ["Error code", "Requests", f"Cost all the same ({currency})"]
     for line in lines:
-        yield [safe(line.labels[0]), line.figures.requests, money.amount(line.figures.cost_nano)]
+        figures = line.figures
+        cost = UNPRICED if figures.is_unpriced else money.amount(figures.cost_nano)
+        yield [safe(line.labels[0]), figures.requests, cost]

@@ -52,6 +52,41 @@ def added(families: Mapping[str, Family], into: Series, told: Mapping[str, Any],
             found[key] = family.merged(found[key], value) if key in found else value
 
 
+class Sums:
+    """What the dead counted, whoever asks: without families, so that no reader's selection leaves anything out.
+
+    Values add up where they have one shape; those of another version's are kept beside them. Gauges are in it too, and `added`
+    leaves them out.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[tuple[Labels, int], Value]] = {}
+
+    def add(self, told: Mapping[str, Any]) -> None:
+        for name, rows in told.items():
+            found = self._found.setdefault(name, {})
+            for labels, value in rows:
+                if _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))):
+                    key = (tuple(labels), len(value) if isinstance(value, list) else 0)
+                    found[key] = _plus(found[key], value) if key in found else value
+
+    def as_json(self) -> dict[str, list[tuple[Labels, Value]]]:
+        return {
+            name: [(labels, value) for (labels, _), value in rows.items()]
+            for name, rows in self._found.items()
+        }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _plus(one: Value, other: Value) -> Value:
+    if isinstance(one, list) and isinstance(other, list):
+        return [a + b for a, b in zip(one, other, strict=True)]
+    return one + other  # type: ignore[operator]
+
+
 def _fits(family: Family, value: Any) -> bool:
     if family.kind is Kind.HISTOGRAM:
         return isinstance(value, list) and len(value) == len(family.bounds) + 2

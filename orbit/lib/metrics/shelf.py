@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import orjson
 
-from orbit.lib.metrics.book import Book, added
+from orbit.lib.metrics.book import Book, Sums, added
 from orbit.lib.metrics.family import Family, Series
 
 GONE, GATE, NAMES = "gone.json", "gate", "names"
@@ -54,14 +54,14 @@ class Shelf:
         return Place(self.folder / f"{name}.json", kind, lock)
 
     def read(self, families: Mapping[str, Family]) -> tuple[Series, list[Living]]:
-        """What all counted together, and who lives. Files of the dead are folded into one."""
+        """What all counted of these families together, and who lives. Files of the dead are folded into one, whole."""
         series: Series = {}
         living: list[Living] = []
         if not self.folder.exists():
             return series, living
         with self._alone():
-            gone: Series = {}
-            added(families, gone, _told(self.folder / GONE).get("series", {}), lasting=True)
+            gone = Sums()
+            gone.add(_told(self.folder / GONE).get("series", {}))
             dead = []
             for lock in sorted(self.folder.glob("*.lock")):
                 path = lock.with_suffix(".json")
@@ -71,17 +71,14 @@ class Shelf:
                     if told:
                         living.append(Living(told["kind"], max(0.0, time.time() - told["at"])))
                 else:
-                    added(families, gone, told.get("series", {}), lasting=True)
+                    gone.add(told.get("series", {}))
                     dead.append((path, lock))
             if dead:
-                _write(
-                    self.folder / GONE, {"series": {name: list(rows.items()) for name, rows in gone.items()}}
-                )
+                _write(self.folder / GONE, {"series": gone.as_json()})
                 for path, lock in dead:
                     path.unlink(missing_ok=True)
                     lock.unlink()
-        for name, rows in gone.items():
-            added(families, series, {name: list(rows.items())}, lasting=True)
+        added(families, series, gone.as_json(), lasting=True)
         return series, living
 
     @contextmanager

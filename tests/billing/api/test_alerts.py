@@ -42,6 +42,21 @@ def test_made_with_its_secret_put_and_deleted(tenant: Tenant) -> None:
     assert client.get(one).status_code == 404
 
 
+def test_put_without_a_form_leaves_the_webhooks(tenant: Tenant) -> None:
+    client = client_of(tenant.organization.pk, ["usage.read", "reports.write"])
+    path = f"/api/v1/organizations/{tenant.organization.slug}/alerts"
+    for form, more in (("slack", {"webhook_form": "slack"}), ("orbit", {})):
+        body = {**BODY, "name": f"As {form}"}
+        made = client.post(
+            path, {**body, **more, "webhook_url": HOOK}, content_type="application/json"
+        ).json()
+        assert made["webhook_form"] == form
+        answer = client.put(
+            f"{path}/{made['id']}", {**body, "percents": [90]}, content_type="application/json"
+        )
+        assert answer.json()["webhook_form"] == form
+
+
 def test_who_only_reads_figures_makes_none(tenant: Tenant) -> None:
     client = client_of(tenant.organization.pk, ["usage.read"])
     path = f"/api/v1/organizations/{tenant.organization.slug}/alerts"

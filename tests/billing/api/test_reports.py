@@ -46,6 +46,7 @@ def test_what_is_wrong_is_named(filled: Tenant) -> None:
     assert wrong(**{"from": "2026-11-02", "to": "2026-11-01"}) == ["to"]
     assert wrong(project="no-such") == ["project"]
     assert wrong(most="0") == ["most"]
+    assert wrong(most="0010009") == ["most"]  # its first six digits are a number that would do
     assert wrong(colour="red") == ["colour"]
 
 
