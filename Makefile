@@ -36,6 +36,7 @@ check: setup-dev ## style, types, import direction, migrations, requirements, on
 	$(VENV)/lint-imports --no-logo
 	ORBIT_SECRET_KEY=unused $(MANAGE) makemigrations --check --dry-run
 	$(VENV)/python -m orbit.launcher.hygiene
+	ORBIT_SECRET_KEY=unused DJANGO_SETTINGS_MODULE=orbit.settings.dev $(VENV)/python -m orbit.launcher.expansion
 
 bench: setup-dev ## figures for docs/performance.md
 	@$(VENV)/python -m bench $(ARGS)
