@@ -23,7 +23,9 @@ def _schema(installation: Installation) -> list[str]:
     argv = [programs.find("pg_dump").path, "--schema-only"]
     text = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True).stdout
     # a check comes back with its casts in other places, and NOT NULL of a partition under a name
-    plain = re.sub(r"::(?:character varying|text)(?:\[\])?|[()]| CONSTRAINT \w+_not_null\d*(?= NOT NULL)", "", text)
+    plain = re.sub(
+        r"::(?:character varying|text)(?:\[\])?|[()]| CONSTRAINT \w+_not_null\d*(?= NOT NULL)", "", text
+    )
     return [line for line in plain.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
 
 
