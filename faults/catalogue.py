@@ -10,6 +10,7 @@ from faults import (
     kills,
     learned,
     leases,
+    rolling,
     stampedes,
     stores,
     storms,
@@ -31,6 +32,7 @@ SCENARIOS: dict[str, Scenario] = {
         storms,
         fuzz,
         leases,
+        rolling,
     )
     for scenario in family.SCENARIOS
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -73,3 +74,12 @@ class Address:
         except socket.gaierror:
             raise LauncherError(f"ORBIT_BIND names a host that is not known here: {self.host}.") from None
         return found  # type: ignore[return-value]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now. All are held open at once, so they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]

@@ -1,5 +1,5 @@
 """Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `names` the model that finds names, added
-to .venv; with `clients` .venv-clients, with `presidio` .venv-presidio, with `evaluation` .venv-evaluation, of which
+to .venv; with `clients` .venv-clients, with `presidio` .venv-presidio, with `audit` .venv-audit, with `evaluation` .venv-evaluation, of which
 nothing is run.
 
 It runs before anything is installed, so with the standard library only, and perhaps on a Python
@@ -29,6 +29,7 @@ LOCKS = {
     "clients": ("clients.txt",),
     "evaluation": ("evaluation.txt",),
     "presidio": ("presidio.txt",),
+    "audit": ("audit.txt",),
 }
 COVERED_BY = {
     "run": ("run", "test"),
@@ -37,6 +38,7 @@ COVERED_BY = {
     "clients": ("clients",),
     "evaluation": ("evaluation",),
     "presidio": ("presidio",),
+    "audit": ("audit",),
 }
 # Added to what is there; all others are an environment of their own.
 ADDED = ("names",)
@@ -50,6 +52,7 @@ VENVS = {
     "clients": ".venv-clients",
     "evaluation": ".venv-evaluation",
     "presidio": ".venv-presidio",
+    "audit": ".venv-audit",
 }
 DOT_S = 3.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orbit.launcher import processes
+from orbit.launcher.addresses import free_ports as free_ports
 from orbit.launcher.postgres import Postgres
 from orbit.launcher.processes import Command, Tether
 from orbit.launcher.state import LauncherError, only_instance
@@ -90,12 +90,3 @@ def _wait_ready(server: EmbeddedServer, process: subprocess.Popen[bytes], log_pa
     except LauncherError as error:
         tail = log_path.read_text(errors="replace")[-800:].strip()
         raise LauncherError(f"{error} Its last words:\n{tail}") from None
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now. All are held open at once, so they differ."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]

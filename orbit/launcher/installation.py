@@ -197,11 +197,11 @@ class Installation:
         return replace(self._command(name, *argv), stop_timeout_s=_WORKER_STOP_S)
 
     def _web(self, number: int, listening: socket.socket) -> Command:
-        fd, drain_s = listening.fileno(), self._options.drain_s
-        command = self._command(
-            f"web.{number}", "-m", "orbit.launcher.web", "--fd", str(fd), "--drain-s", str(drain_s)
-        )
-        return replace(command, pass_fds=(fd,), stop_timeout_s=drain_s + 15.0)
+        fd, drain_s, name = listening.fileno(), self._options.drain_s, f"web.{number}"
+        ready = self._options.directory / f"{name}.ready"
+        argv = ("--fd", str(fd), "--drain-s", str(drain_s), "--ready", str(ready))
+        command = self._command(name, "-m", "orbit.launcher.web", *argv)
+        return replace(command, pass_fds=(fd,), stop_timeout_s=drain_s + 18.0, ready=ready)
 
     def _command(self, name: str, *argv: str) -> Command:
         # A copy: a command that is started again later has the environment that it had first.

@@ -27,6 +27,15 @@ def demanded(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in NAMES}
 
 
+def are_kept(directory: Path) -> bool:
+    return (directory / _FILE).exists()
+
+
+def keep(directory: Path, secrets: Mapping[str, str]) -> None:
+    """For `of_demo` to find, where an installation came from a backup."""
+    write_private(directory / _FILE, json.dumps({name: secrets[name] for name in NAMES}, indent=1))
+
+
 def of_demo(directory: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Made once and kept beside the data that they protect; a given one is taken as it is."""
     path = directory / _FILE

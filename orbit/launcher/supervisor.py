@@ -23,6 +23,7 @@ from orbit.launcher.terminal import LogBook, Terminal, readable
 
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
+_READY_S = 60.0  # for the successor of a process that serves
 _STEADY_S = 10.0  # a child that lived this long starts again at once
 _TICK_S = 0.2
 _TAIL_LINES = 15
@@ -59,12 +60,14 @@ class Supervisor:
         self._children: list[Child] = []
         self._times_asked = 0
         self._stopping = False
+        self._renewal_asked = False
 
     def catch_signals(self) -> None:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if each is signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN:
                 continue  # nohup
             signal.signal(each, self._on_signal)
+        signal.signal(signal.SIGUSR2, self._on_renewal)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -127,9 +130,12 @@ class Supervisor:
                 self._leave(child)
 
     def watch(self) -> None:
-        """Until we are asked to stop."""
+        """Until we are asked to stop. SIGUSR2 renews all but stores, one after another."""
         while True:
             self.pump()
+            if self._renewal_asked:
+                self._renewal_asked = False
+                self._renew()
 
     def stop(self) -> None:
         """Stage by stage. Being asked a second time kills what is left."""
@@ -154,6 +160,43 @@ class Supervisor:
             if child.alive:
                 self._terminal.say(f"{child.command.name} did not stop in time and was killed.")
             self._forget(child)
+
+    def _renew(self) -> None:
+        """Those that serve have a successor that serves before they are told to stop. One that cannot ends the renewal."""
+        for child in [one for one in self._children if one.keep and not one.command.is_store]:
+            if child.command.ready is None:
+                self._retire(child)
+                self.start(child.command, stage=child.stage)
+            elif not self._succeeded(child):
+                return
+        self._note("All processes were renewed.")
+
+    def _succeeded(self, child: Child) -> bool:
+        successor = self.start(child.command, stage=child.stage)
+        deadline = time.monotonic() + _READY_S
+        while not _serves(successor):
+            self.pump(0.05)
+            if successor.restart_at is not None or time.monotonic() > deadline:
+                self._note(
+                    f"A new {child.command.name} did not start; the old processes go on. Its last words:"
+                )
+                self._note("\n".join(successor.tail))
+                self._retire(successor)
+                return False
+        self._retire(child)
+        return True
+
+    def _retire(self, child: Child) -> None:
+        """Stops it for good, while the others go on."""
+        child.keep = False
+        if child.restart_at is None:
+            if child.alive:
+                child.process.send_signal(child.command.stop_signal)
+            deadline = time.monotonic() + child.command.stop_timeout_s
+            while child.alive and time.monotonic() < deadline:
+                self.pump(0.05)
+            self._forget(child)
+        self._children.remove(child)
 
     def _leave(self, child: Child) -> None:
         self._children.remove(child)
@@ -237,6 +280,9 @@ class Supervisor:
     def _on_signal(self, number: int, frame: object) -> None:
         self._times_asked += 1
 
+    def _on_renewal(self, number: int, frame: object) -> None:
+        self._renewal_asked = True
+
 
 class StepFailed(LauncherError):
     def __init__(self, name: str, code: int, tail: list[str]) -> None:
@@ -256,6 +302,14 @@ class _Pipe:
             whole.append(self.rest)
             self.rest = b""
         return [line.decode(errors="replace") for line in whole if line.strip()]
+
+
+def _serves(child: Child) -> bool:
+    assert child.command.ready is not None
+    try:
+        return child.command.ready.read_text() == str(child.process.pid)
+    except FileNotFoundError:
+        return False
 
 
 def _ending(code: int | None) -> str:

@@ -1,7 +1,8 @@
 """One web worker: `python -m orbit.launcher.web --fd N`.
 
 All workers accept on one listening socket, which the launcher opened and keeps: a worker that
-dies loses its own connections and nothing that waits to be accepted.
+dies loses its own connections and nothing that waits to be accepted. One that is told to stop accepts nothing more and
+answers what still comes on connections that it has, with `connection: close`, before it drains.
 """
 
 from __future__ import annotations
@@ -11,11 +12,18 @@ import asyncio
 import os
 import socket
 import warnings
+from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from orbit.launcher.state import write_private
+
+LINGER_S = 2.0  # for requests on connections that are open
 _SETTLE_S = 12  # after the drain, for streams to say goodbye and settle
+_LOOK_S = 0.05
 _KEEP_ALIVE_S = 75  # longer than the pools of common clients keep a connection unused
 
 
@@ -23,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--drain-s", type=int, required=True)
+    parser.add_argument("--ready", type=Path, metavar="FILE", help="gets this process's id when it serves")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
     # whitenoise hands Django a file; Django reads it in a thread and says so on each page
@@ -43,17 +52,62 @@ def main() -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=options.drain_s + _SETTLE_S,
     )
-    _Server(config).run(sockets=[listening])
+    _Server(config, options.ready).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Tells the application at once that it is to stop, so that open streams end in their own wire format."""
+    """Stops in two steps, so that a client whose request is on its way gets an answer, and open streams end in their format."""
+
+    def __init__(self, config: uvicorn.Config, ready: Path | None) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._lingering: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready is not None and self.started:
+            write_private(self._ready, str(os.getpid()))
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.started and self._lingering is None:
+            self.loop.call_soon_threadsafe(self._begin_linger, sig, frame)
+        else:  # not serving yet, or told for the second time
+            self._exit(sig, frame)
+
+    def _begin_linger(self, sig: int, frame: FrameType | None) -> None:
+        self._lingering = self.loop.create_task(self._linger(sig, frame), name="linger")
+
+    async def _linger(self, sig: int, frame: FrameType | None) -> None:
+        for server in self.servers:
+            server.close()  # who connects now is another worker's
+        self._say_close()
+        ends = self.loop.time() + LINGER_S
+        while self._idle() and self.loop.time() < ends:  # noqa: ASYNC110 - connections tell nobody what they do
+            await asyncio.sleep(_LOOK_S)
+        self._exit(sig, frame)
+
+    def _say_close(self) -> None:
+        close = (b"connection", b"close")
+        self.config.encoded_headers.append(close)  # uvicorn makes its headers of these every second
+        self.server_state.default_headers = [*self.server_state.default_headers, close]
+        for cycle in self._cycles():
+            if cycle is not None:  # its headers are those of before
+                cycle.keep_alive = False
+
+    def _idle(self) -> bool:
+        """Whether a client may be about to ask on a connection that it has."""
+        return any(cycle is None or cycle.response_complete for cycle in self._cycles())
+
+    def _cycles(self) -> list[RequestResponseCycle | None]:
+        """Each connection's request of the moment, or its last one; None before the first."""
+        connections = cast("set[HttpToolsProtocol]", self.server_state.connections)
+        return [connection.cycle for connection in connections]
+
+    def _exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         application = getattr(self.config, "loaded_app", None)  # not there while it is being imported
         if application is not None and hasattr(application, "drain"):

@@ -43,7 +43,9 @@ def _supervise(
         supervisor.catch_signals()
         for stage, (name, code) in enumerate(json.loads({json.dumps(children)!r}).items()):
             argv = (sys.executable, "-c", code)
-            supervisor.start(Command(name, argv, dict(os.environ), pathlib.Path("/")), stage=stage)
+            ready = logs / f"{{name}}.ready" if name.startswith("web") else None
+            command = Command(name, argv, dict(os.environ), logs, ready=ready)
+            supervisor.start(command, stage=stage)
         for name, code in json.loads({json.dumps(aside or {})!r}).items():
             argv = (sys.executable, "-c", code)
             supervisor.begin(Command(name, argv, dict(os.environ), pathlib.Path("/")), stage=0)
@@ -139,3 +141,34 @@ def test_warnings_with_their_traceback_reach_the_terminal_and_the_rest_the_file(
     said, _ = supervisor.communicate(timeout=10)
     assert "one | ERROR it broke\none | Traceback (most recent call last):\none |   here\n" in said
     assert "dull" not in said
+
+
+_SERVING = """
+import os, pathlib, sys, time
+print("INFO pids", os.getpid(), flush=True)
+if pathlib.Path("broken").exists():
+    sys.exit("this release is broken")
+pathlib.Path("web.ready").write_text(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+def test_renewal_starts_a_successor_before_the_old_one_is_stopped(run_script: Run, directory: Path) -> None:
+    launcher = _supervise(run_script, directory, {"web": _SERVING, "task": _FAMILY})
+    eventually(lambda: bool(_pids(directory, "web")) and bool(_pids(directory, "task")))
+    launcher.send_signal(signal.SIGUSR2)
+    eventually(lambda: "All processes were renewed" in (directory / "orbit.log").read_text(), within_s=30)
+    eventually(lambda: len(_pids(directory, "web")) == 2 and len(_pids(directory, "task")) == 2)
+    assert [lives(pids[0]) for pids in _pids(directory, "web")] == [False, True]
+    assert [lives(pids[0]) for pids in _pids(directory, "task")] == [False, True]
+
+
+def test_renewal_by_what_does_not_start_leaves_the_old_ones(run_script: Run, directory: Path) -> None:
+    launcher = _supervise(run_script, directory, {"web": _SERVING, "task": _FAMILY})
+    eventually(lambda: bool(_pids(directory, "web")) and bool(_pids(directory, "task")))
+    (directory / "broken").touch()
+    launcher.send_signal(signal.SIGUSR2)
+    eventually(lambda: "this release is broken" in (directory / "orbit.log").read_text(), within_s=30)
+    eventually(lambda: "the old processes go on" in (directory / "orbit.log").read_text())
+    assert lives(_pids(directory, "web")[0][0])
+    assert len(_pids(directory, "task")) == 1

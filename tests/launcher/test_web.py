@@ -78,6 +78,34 @@ def test_sigterm_ends_a_worker_cleanly(workers: Workers) -> None:
     assert process.wait(10) in {0, -signal.SIGTERM}
 
 
+def _asked(connection: socket.socket) -> bytes:
+    """The answer to one more request on a connection; what there is of it when the connection ends."""
+    connection.sendall(_PLAIN)
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nok") and (piece := connection.recv(65536)):
+        answer += piece
+    return answer
+
+
+def test_stopping_worker_answers_on_connections_that_it_has(workers: Workers) -> None:
+    workers.processes[1].kill()
+    with socket.create_connection(workers.listening.getsockname(), timeout=10) as connection:
+        assert b"connection: close" not in _asked(connection)
+        workers.processes[0].terminate()
+        answer = _asked(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert workers.processes[0].wait(10) in {0, -signal.SIGTERM}
+
+
+def test_stopping_worker_says_that_it_closes(workers: Workers) -> None:
+    workers.processes[1].kill()
+    with socket.create_connection(workers.listening.getsockname(), timeout=10) as connection:
+        _asked(connection)
+        workers.processes[0].terminate()
+        while b"connection: close" not in (answer := _asked(connection)):
+            assert answer.startswith(b"HTTP/1.1 200"), "the connection ended without a word"
+
+
 @pytest.mark.parametrize(
     "headers",
     [

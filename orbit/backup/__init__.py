@@ -1,0 +1,1 @@
+"""Copies of an installation, and installations from copies (docs/backup.md)."""
