@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -46,6 +46,7 @@ class Group:
     near: tuple[Call, ...]
     counted: bool  # whether the provider says how many requests there were
     places: Mapping[UUID, date]  # the days of its calls by the provider's clock
+    width: timedelta = MINUTE  # of each cell
 
     def alone(self) -> list[Group]:
         """Each of its cells as a group of its own, with the calls of the others near it."""
@@ -57,7 +58,7 @@ class Group:
             known = {call.event_id for call in one.calls}
             around = _around(ordered, start - NEAR, start + MINUTE + NEAR)
             others = tuple(call for call in around if call.event_id not in known)
-            made.append(Group(((start, one),), tuple(one.calls), others, self.counted, self.places))
+            made.append(replace(self, cells=((start, one),), calls=tuple(one.calls), near=others))
         return made
 
     def day_of(self, call: Call) -> date:
@@ -152,7 +153,7 @@ def _group(
     around = _around(ordered, run[0][0] - NEAR, run[-1][0] + width + NEAR)
     near = tuple(call for call in around if call.event_id not in known and call.counts)
     places = {call.event_id: start.date() for start, one in run for call in one.calls}
-    return Group(tuple(run), own, near, counted, places)
+    return Group(tuple(run), own, near, counted, places, width)
 
 
 def _around(ordered: Sequence[Call], since: datetime, until: datetime) -> Sequence[Call]:
