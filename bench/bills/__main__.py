@@ -8,13 +8,14 @@ processes out, for hundreds of trials.
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.bills import in_memory, trials
+from bench.bills import in_memory, many, trials
 from bench.bills.judging import Result, table, words
 from bench.bills.planned import ADMIN_KEY, PRICES, Plan
 from orbit.demo.bills.process import running_bills
@@ -35,6 +36,16 @@ def main() -> None:
     )
     parser.add_argument("--provider", choices=list(PRICES), help="that one alone")
     parser.add_argument("--seed", type=int, help="of the first trial, to repeat it")
+    parser.add_argument(
+        "--around-the-clock",
+        action="store_true",
+        help="calls under way at midnight too: count for another day",
+    )
+    parser.add_argument(
+        "--events",
+        type=int,
+        help="in place of trials: time and memory of one run over so many, in a process of its own",
+    )
     parser.add_argument("--in-memory", action="store_true", help="without database and processes")
     options = parser.parse_args()
     if options.in_memory:
@@ -50,7 +61,14 @@ def _with_servers(options: argparse.Namespace) -> None:
         from django.conf import settings
 
         with running_bills(Path(folder), Scenario(ADMIN_KEY), refuse_every=7) as handle:
-            settings.ORBIT_PRIVATE_TARGETS.append(f"127.0.0.1:{handle.port}")
+            target = f"127.0.0.1:{handle.port}"
+            settings.ORBIT_PRIVATE_TARGETS.append(target)
+            if options.events:
+                os.environ["ORBIT_PRIVATE_TARGETS"] = target
+                seed = secrets.randbits(32) if options.seed is None else options.seed
+                provider = options.provider or "openai"
+                print(many.words(*many.measured(provider, options.events, handle, seed)))
+                return
             _all(options, lambda plan, seed: trials.trial(plan, handle, seed))
 
 
@@ -70,7 +88,8 @@ def _series(provider: str, options: argparse.Namespace, trial: MakeTrial) -> Non
     results = []
     for number in range(options.trials):
         seed = secrets.randbits(32) if options.seed is None else options.seed + number
-        results.append(trial(Plan(provider, options.calls, each=each), seed))
+        plan = Plan(provider, options.calls, each=each, around_the_clock=options.around_the_clock)
+        results.append(trial(plan, seed))
         for line in results[-1].wrong:
             print(f"  seed {seed}: {line}")
     print(f"\n{provider}\n\n{table(results)}\n\n{words(results)}")

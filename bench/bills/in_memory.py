@@ -94,14 +94,14 @@ def _outcomes(plan: Plan, told: Told) -> list[DayOutcome]:
         list(connector.costs(api, since, UNTIL, ())),
         outcomes.Whose(own, frozenset(calls)),
     )
-    ours = _by_day(calls)
+    ours = {key: one for key, one in _by_day(calls).items() if key[0] >= since}
     differing = outcomes.uneven(bill, ours)
     prices = {canonical(model.asked): _prices(model) for model in models(plan.provider)}
     return outcomes.outcomes(
         bill,
         ours,
         differing,
-        calls,
+        lambda model, start, end: [call for call in calls[model] if start <= call.at < end],
         _minutes(connector, api, bill, differing),
         lambda day, model, name: prices[model],
         lambda day: day < UNTIL - timedelta(days=1),

@@ -39,6 +39,7 @@ class Plan:
     days: int = 5
     each: int = 5
     overlapping: int = 1
+    around_the_clock: bool = False  # with calls under way at midnight, which nobody planted
     apart: bool = False  # no two differences of one model within minutes of each other
 
 
@@ -57,7 +58,7 @@ def history(plan: Plan, seed: int, whose: Whose, until: date) -> History:
         made.plain()
     if plan.apart:
         made.keep_apart()
-    made.draw(plan.calls)
+    made.draw(plan.calls, around_the_clock=plan.around_the_clock)
     _plant(made, plan)
     return made
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bench.bills.judging import Result, judged
@@ -35,14 +37,23 @@ class Trial:
         """The bill as it is now."""
         self.handle.show(self.told.scenario)
 
+    def request(self) -> Run:
+        from billing.reconcile import runs
+
+        self.run = runs.request_run(
+            organization_id=self.organization.pk,
+            actor="bench",
+            account=self.account,
+            since=self.since,
+            until=self.until,
+            here=True,
+        )
+        return self.run
+
     def reconcile(self) -> Run:
         from billing.reconcile import runs
 
-        where = {"organization_id": self.organization.pk}
-        self.run = runs.request_run(
-            **where, actor="bench", account=self.account, since=self.since, until=self.until, here=True
-        )
-        made = runs.perform(**where, run_id=self.run.pk)
+        made = runs.perform(organization_id=self.organization.pk, run_id=self.request().pk)
         assert made is not None
         if made.state != "done":
             raise RuntimeError(made.problem)
@@ -63,7 +74,7 @@ class Trial:
             return list(BillException.objects.all())
 
 
-def prepare(plan: Plan, handle: BillsHandle, seed: int) -> Trial:
+def prepare(plan: Plan, handle: BillsHandle, seed: int, *, keep_events: bool = True) -> Trial:
     """Needs a Django with servers behind it. The pretend provider's address must be among ORBIT_PRIVATE_TARGETS."""
     from quotas.models import Price
 
@@ -77,8 +88,9 @@ def prepare(plan: Plan, handle: BillsHandle, seed: int) -> Trial:
             defaults={"rates": _rates(model)},
         )
     until = datetime.now(UTC).date() - timedelta(days=LAG_DAYS[plan.provider] - 1)
-    told = history(plan, seed, whose, until).finish(ADMIN_KEY, int(time.time()))
-    _fill(organization, told)
+    drawn = history(plan, seed, whose, until)
+    told = drawn.finish(ADMIN_KEY, int(time.time()), keep_events=keep_events)
+    _fill(organization, told.events or drawn.events())
     made = Trial(plan, told, organization, "main", until - timedelta(days=plan.days), until, handle)
     made.show()
     return made
@@ -124,14 +136,13 @@ def _organization(plan: Plan, handle: BillsHandle) -> tuple[Organization, Whose]
     return organization, Whose(organization.pk, organization.slug, account.pk, account.name, keys)
 
 
-def _fill(organization: Organization, told: Told) -> None:
+def _fill(organization: Organization, events: Iterable[dict[str, Any]]) -> None:
     from audit.ledger import write_past
 
-    for at in range(0, len(told.events), 2_000):
-        written = write_past(organization.shard, told.events[at : at + 2_000])
-        while written is None:  # another writer is at the shard
+    waiting = iter(events)
+    while some := list(islice(waiting, 2_000)):
+        while write_past(organization.shard, some) is None:  # another writer is at the shard
             time.sleep(0.05)
-            written = write_past(organization.shard, told.events[at : at + 2_000])
 
 
 def judge(trial: Trial) -> Result:

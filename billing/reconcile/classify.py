@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from billing.reconcile.compare import MINUTE, Compared, Group
+from billing.reconcile.compare import AROUND, MINUTE, Compared, Group
 from billing.reconcile.counts import Counts
-from billing.reconcile.moves import AROUND, linked, move
+from billing.reconcile.moves import linked, move
 from billing.reconcile.rests import alone
 from billing.reconcile.search import Atom, Found, Vector, by_chance, exactly, less, partly
 from billing.reconcile.sides import Call, Cause, Part
@@ -43,11 +43,14 @@ class Span:
     def has(self, call: Call) -> bool:
         return self.since <= call.at < self.until
 
+    def tells(self, day: date) -> bool:
+        return self.since.date() <= day < self.until.date()
+
 
 def classify(found: Compared, span: Span) -> list[Part]:
     """The parts of all groups of one model. Per day they add up to the differences of the groups."""
     parts = [part for group in found.groups for part in _best(group, span)]
-    moved = [half for call, day in found.moved for half in move(call, call.day, day)]
+    moved = [half for call, day in found.moved for half in move(call, call.day, day) if span.tells(half.day)]
     return [_final(part, span) for part in (*moved, *linked(parts))]
 
 
@@ -149,14 +152,24 @@ def _atoms(group: Group, days: Sequence[date], span: Span) -> list[Atom]:
     for call in together:
         if not call.counts:
             continue
-        if not span.has(call):
-            made.append(Atom(Cause.TIME_BOUNDARY, call, _effect(group, days, (days[0], 1, call)), W_MOVED))
+        day, sign = _over_the_edge(call, group, span)
+        if sign:
+            day = day if day in days else days[0]
+            made.append(Atom(Cause.TIME_BOUNDARY, call, _effect(group, days, (day, sign, call)), W_MOVED))
             continue
         made += _moved(group, days, call)
         day = group.day_of(call) if group.day_of(call) in days else days[0]
         weight = W_RETRIED if call.retried else W_TWICE
         made.append(Atom(Cause.DUPLICATE, call, _effect(group, days, (day, 1, call)), weight))
     return made
+
+
+def _over_the_edge(call: Call, group: Group, span: Span) -> tuple[date, int]:
+    """Of a call at an edge of what is compared: the day that may have it, or not, in spite of the clock, and 1 or -1. Else 0."""
+    if not span.has(call):
+        carried_in = call.event_id in group.places
+        return (group.day_of(call), -1) if carried_in else (group.start.date(), 1)
+    return call.day, int(call.event_id in group.carried)
 
 
 def _moved(group: Group, days: Sequence[date], call: Call) -> list[Atom]:
@@ -257,9 +270,12 @@ def _of_atom(atom: Atom, group: Group, span: Span, twins: Set[str], days: Set[da
     call = atom.call
     day = group.day_of(call)
     if atom.cause is Cause.TIME_BOUNDARY:
-        if not span.has(call):
-            gained = group.start.date()
-            return [Part(atom.cause, gained, call.counts, call.requests, (call,), call.at, f"of {day} here")]
+        where, sign = _over_the_edge(call, group, span)
+        if sign:
+            where = where if where in days else group.start.date()
+            counts = call.counts if sign > 0 else -call.counts
+            note = f"of {call.day} here"
+            return [Part(atom.cause, where, counts, sign * call.requests, (call,), call.at, note)]
         return move(call, day, next(one for one in sorted(days) if one != day))
     if atom.cause is Cause.MISSING_THERE:
         return [_missing(call, day, twins, span)]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from billing.reconcile.compare import DAY
+from billing.reconcile.compare import AROUND, DAY
 from billing.reconcile.counts import ZERO
 from billing.reconcile.search import Atom, exactly
 from billing.reconcile.sides import Call, Cause, Part
 
-AROUND = timedelta(minutes=2)  # by which clocks may differ
 DOUBT = "it was about midnight, and may have been counted for the other day"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from billing.reconcile.compare import DAY, Group
+from billing.reconcile.compare import AROUND, DAY, Group
 from billing.reconcile.counts import ZERO, Counts
 from billing.reconcile.sides import Call, Cause, Part
 
@@ -70,8 +70,11 @@ def _is_far(estimated: Sequence[Call], counts: Counts, most: float) -> bool:
 
 def _doubt(group: Group, estimated: Sequence[Call], requests: int) -> str:
     """Why it may be more than one thing, or another; empty where it can only be a call that we do not have."""
+    midnight = group.start.replace(hour=0, minute=0, second=0, microsecond=0)
     if estimated:
         return "a call with estimated tokens of the same time may be part of it"
+    if any(call.at < midnight and group.start <= call.ended + AROUND for call in group.near):
+        return "a call of before midnight may be part of it"
     if group.width >= DAY:
         return "of a day as a whole, several calls may add up to it"
     return ""
