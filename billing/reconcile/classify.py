@@ -12,19 +12,23 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from billing.reconcile.compare import DAY, MINUTE, Compared, Group
+from billing.reconcile.compare import AROUND, MINUTE, Compared, Group
 from billing.reconcile.counts import Counts
-from billing.reconcile.search import Atom, Found, Vector, exactly, less, partly
+from billing.reconcile.moves import linked, move
+from billing.reconcile.rests import alone
+from billing.reconcile.search import Atom, Found, Vector, by_chance, exactly, less, partly
 from billing.reconcile.sides import Call, Cause, Part
 
 WIDTH = len(Counts().values) + 1  # of the vector of a day: counts and requests
-AROUND = timedelta(minutes=2)  # by which clocks may differ
 CLOSE = timedelta(seconds=20)  # and by which they mostly do not
-MANY = 300  # calls beyond which only those that were retried are thought to be counted twice
+MANY = 300  # atoms beyond which none is thought to leave a rest
 # How unlikely. What has evidence of its own, a retry or a midnight, comes before what has not.
 W_MOVED, W_RETRIED, W_MISSING_THERE, W_TWICE = 0.4, 0.3, 1.0, 1.4
-W_SPLIT, W_ESTIMATE, W_MISSING_HERE = 1.2, 1.5, 2.0
 W_UNEXPLAINED = 100.0
+MARGIN = 0.5  # by which another explanation may be heavier, and yet as likely for what we know
+BY_CHANCE = "with so many calls, other sums of some would fit as well"
+ALIKE = "calls of several keys have just these tokens"
+RIVALS = "something else is about as likely"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,15 @@ class Span:
     def has(self, call: Call) -> bool:
         return self.since <= call.at < self.until
 
+    def tells(self, day: date) -> bool:
+        return self.since.date() <= day < self.until.date()
+
 
 def classify(found: Compared, span: Span) -> list[Part]:
     """The parts of all groups of one model. Per day they add up to the differences of the groups."""
     parts = [part for group in found.groups for part in _best(group, span)]
-    moved = [half for call, day in found.moved for half in _move(call, call.day, day)]
-    return [_final(part, span) for part in (*moved, *_linked(parts))]
+    moved = [half for call, day in found.moved for half in move(call, call.day, day) if span.tells(half.day)]
+    return [_final(part, span) for part in (*moved, *linked(parts))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +89,40 @@ def _of_group(group: Group, span: Span) -> Solved:
     if not any(wanted):
         return Solved(0.0, [])
     atoms = _atoms(group, days, span)
-    chosen = exactly(wanted, atoms)
-    if chosen is None:
-        chosen = _all_but_few(group, days, wanted)
+    chosen = exactly(wanted, atoms, W_MISSING_THERE)
     if chosen is not None:
-        weight = sum(atom.weight for atom in chosen)
-        return Solved(weight, _parts(chosen, group, span))
+        some, doubt = chosen, BY_CHANCE if by_chance(wanted, atoms, chosen, W_MISSING_THERE) else ""
+        parts = _doubted(_parts(some, group, span), lambda part: doubt or _alike(part, atoms, some))
+        return Solved(sum(atom.weight for atom in some), parts)
+    chosen = _all_but_few(group, days, wanted)
+    if chosen is not None:
+        return Solved(sum(atom.weight for atom in chosen), _parts(chosen, group, span))
     return _with_rest(group, days, wanted, atoms, span)
+
+
+def _doubted(parts: Sequence[Part], doubt: Callable[[Part], str]) -> list[Part]:
+    """Those of which there is a doubt say which, and that they are not sure."""
+    made = []
+    for part in parts:
+        why = doubt(part)
+        note = "; ".join(one for one in (part.note, why) if one)
+        made.append(replace(part, note=note, sure=False) if why else part)
+    return made
+
+
+def _alike(part: Part, atoms: Sequence[Atom], chosen: Sequence[Atom]) -> str:
+    """Whether it may as well have happened to another key's call that has the same counts."""
+    known = {atom.call.event_id for atom in chosen}
+    mine = {(call.project_id, call.key_id, call.alias) for call in part.calls}
+    counts = {call.counts for call in part.calls}
+    others = {
+        (atom.call.project_id, atom.call.key_id, atom.call.alias)
+        for atom in atoms
+        if str(atom.cause) == str(part.cause)
+        and atom.call.counts in counts
+        and atom.call.event_id not in known
+    }
+    return ALIKE if others - mine else ""
 
 
 def _vector(group: Group, days: Sequence[date]) -> Vector:
@@ -118,15 +152,24 @@ def _atoms(group: Group, days: Sequence[date], span: Span) -> list[Atom]:
     for call in together:
         if not call.counts:
             continue
-        if not span.has(call):
-            made.append(Atom(Cause.TIME_BOUNDARY, call, _effect(group, days, (days[0], 1, call)), W_MOVED))
+        day, sign = _over_the_edge(call, group, span)
+        if sign:
+            day = day if day in days else days[0]
+            made.append(Atom(Cause.TIME_BOUNDARY, call, _effect(group, days, (day, sign, call)), W_MOVED))
             continue
         made += _moved(group, days, call)
-        if call.retried or len(together) <= MANY:
-            day = group.day_of(call) if group.day_of(call) in days else days[0]
-            weight = W_RETRIED if call.retried else W_TWICE
-            made.append(Atom(Cause.DUPLICATE, call, _effect(group, days, (day, 1, call)), weight))
+        day = group.day_of(call) if group.day_of(call) in days else days[0]
+        weight = W_RETRIED if call.retried else W_TWICE
+        made.append(Atom(Cause.DUPLICATE, call, _effect(group, days, (day, 1, call)), weight))
     return made
+
+
+def _over_the_edge(call: Call, group: Group, span: Span) -> tuple[date, int]:
+    """Of a call at an edge of what is compared: the day that may have it, or not, in spite of the clock, and 1 or -1. Else 0."""
+    if not span.has(call):
+        carried_in = call.event_id in group.places
+        return (group.day_of(call), -1) if carried_in else (group.start.date(), 1)
+    return call.day, int(call.event_id in group.carried)
 
 
 def _moved(group: Group, days: Sequence[date], call: Call) -> list[Atom]:
@@ -155,7 +198,7 @@ def _all_but_few(group: Group, days: Sequence[date], wanted: Vector) -> tuple[At
     for atom in missing:
         left = less(left, atom.effect)
     there = [replace(atom, effect=less((0,) * len(wanted), atom.effect)) for atom in missing]
-    kept = exactly(left, there)
+    kept = exactly(left, there, 1.0)
     if kept is None:
         return None
     known = {atom.call.event_id for atom in kept}
@@ -165,22 +208,21 @@ def _all_but_few(group: Group, days: Sequence[date], wanted: Vector) -> tuple[At
 def _with_rest(
     group: Group, days: Sequence[date], wanted: Vector, atoms: Sequence[Atom], span: Span
 ) -> Solved:
-    """The likeliest of what leaves a rest that can be something by itself."""
-    best: tuple[float, int, Found, list[Part]] | None = None
+    """The likeliest of what leaves a rest that can be something by itself. What else is about as likely makes it doubtful."""
     fitting = [atom for atom in atoms if atom.cause is not Cause.DUPLICATE or atom.call.retried]
+    ways: list[tuple[float, int, Found, list[Part]]] = []
     for found in partly(wanted, fitting if len(fitting) <= MANY else ()):
         rest = _rest(group, days, found.left)
-        if rest is None:
-            continue
-        weight = found.weight + sum(one for one, _ in rest)
-        parts = [part for _, part in rest]
-        size = sum(part.counts.size for part in parts)
-        if best is None or (weight, size) < best[:2]:
-            best = (weight, size, found, parts)
-    if best is None:
+        if rest is not None:
+            weight = found.weight + sum(one for one, _ in rest)
+            parts = [part for _, part in rest]
+            ways.append((weight, sum(part.counts.size for part in parts), found, parts))
+    if not ways:
         return Solved(W_UNEXPLAINED, _unexplained(group))
-    weight, _, found, parts = best
-    return Solved(weight, [*_parts(found.atoms, group, span), *parts])
+    weight, _, found, parts = best = min(ways, key=lambda one: one[:2])
+    rivals = [one for one in ways if one is not best and one[0] - weight <= MARGIN]
+    whole = [*_parts(found.atoms, group, span), *parts]
+    return Solved(weight, _doubted(whole, lambda part: RIVALS) if rivals else whole)
 
 
 def _rest(group: Group, days: Sequence[date], left: Vector) -> list[tuple[float, Part]] | None:
@@ -191,34 +233,11 @@ def _rest(group: Group, days: Sequence[date], left: Vector) -> list[tuple[float,
         counts = Counts(*values)
         if not counts and not requests:
             continue
-        part = _alone(group, day, counts, requests)
+        part = alone(group, day, counts, requests)
         if part is None:
             return None
         made.append(part)
     return made
-
-
-def _alone(group: Group, day: date, counts: Counts, requests: int) -> tuple[float, Part] | None:
-    own = [call for call in group.calls if group.day_of(call) == day] or list(group.calls)
-    estimated = tuple(call for call in own if call.estimated)
-    measured = tuple(call for call in own if call.counts and not call.estimated)
-    when = group.start
-    if requests == 0 and counts.is_another_split and measured:
-        return W_SPLIT, Part(Cause.CACHE_SPLIT, day, counts, 0, _fitting(measured, counts), when)
-    if requests == 0 and estimated:
-        return W_ESTIMATE, Part(Cause.ESTIMATE, day, counts, 0, estimated, when)
-    if counts.is_surplus and (requests > 0 or not group.counted):
-        note = "a call with estimated tokens of the same time may be part of it" if estimated else ""
-        return W_MISSING_HERE * max(1, requests), Part(
-            Cause.MISSING_HERE, day, counts, requests, estimated, when, note
-        )
-    return None
-
-
-def _fitting(calls: Sequence[Call], counts: Counts) -> tuple[Call, ...]:
-    """Those that have as much as was taken away from one kind."""
-    fitting = tuple(call for call in calls if min((call.counts + counts).values) >= 0)
-    return fitting or tuple(calls)
 
 
 def _unexplained(group: Group) -> list[Part]:
@@ -251,10 +270,13 @@ def _of_atom(atom: Atom, group: Group, span: Span, twins: Set[str], days: Set[da
     call = atom.call
     day = group.day_of(call)
     if atom.cause is Cause.TIME_BOUNDARY:
-        if not span.has(call):
-            gained = group.start.date()
-            return [Part(atom.cause, gained, call.counts, call.requests, (call,), call.at, f"of {day} here")]
-        return _move(call, day, next(one for one in sorted(days) if one != day))
+        where, sign = _over_the_edge(call, group, span)
+        if sign:
+            where = where if where in days else group.start.date()
+            counts = call.counts if sign > 0 else -call.counts
+            note = f"of {call.day} here"
+            return [Part(atom.cause, where, counts, sign * call.requests, (call,), call.at, note)]
+        return move(call, day, next(one for one in sorted(days) if one != day))
     if atom.cause is Cause.MISSING_THERE:
         return [_missing(call, day, twins, span)]
     note = "an earlier try of it was given up" if call.retried else ""
@@ -269,56 +291,6 @@ def _missing(call: Call, day: date, twins: Set[str], span: Span) -> Part:
     elif call.upstream_id in twins:
         cause, note = Cause.DUPLICATE, "two entries of ours name the same answer"
     return Part(cause, day, -call.counts, -call.requests, (call,), call.at, note)
-
-
-def _move(call: Call, day: date, other: date) -> list[Part]:
-    """From one day to another. Within a day nothing has happened."""
-    if day == other:
-        return []
-    lost = Part(
-        Cause.TIME_BOUNDARY, day, -call.counts, -call.requests, (call,), call.at, f"counted there for {other}"
-    )
-    return [lost, replace(lost, day=other, counts=call.counts, requests=call.requests, note=f"of {day} here")]
-
-
-def _linked(parts: Sequence[Part]) -> list[Part]:
-    """What is missing in one group and is there once too often in another, about when it happened, was only moved."""
-    gained = [
-        part
-        for part in parts
-        if part.cause in (Cause.MISSING_HERE, Cause.DUPLICATE) and part.counts.is_surplus
-    ]
-    made: list[Part] = []
-    gone: list[Part] = []
-    for part in parts:
-        if part.cause is not Cause.MISSING_THERE:
-            continue
-        (call,) = part.calls
-        one = next((one for one in gained if not _among(one, gone) and _same(call, one)), None)
-        if one is not None:
-            gone += [part, one]
-            made += _move(call, part.day, one.day)
-    return [*made, *(part for part in parts if not _among(part, gone))]
-
-
-def _among(part: Part, some: Sequence[Part]) -> bool:
-    return any(part is one for one in some)
-
-
-def _same(call: Call, part: Part) -> bool:
-    """Whether a surplus is the call itself, counted somewhat later or earlier."""
-    if part.counts != call.counts or part.at is None:
-        return False
-    if any(one.event_id == call.event_id for one in part.calls):
-        return True
-    slack = AROUND if part.at.time() != datetime.min.time() else AROUND + DAY
-    near = call.at - slack <= part.at <= call.ended + slack
-    lacking = part.cause is Cause.MISSING_HERE
-    return near and (lacking or (part.day != call.day and _crosses(call)))
-
-
-def _crosses(call: Call) -> bool:
-    return (call.at - AROUND).date() != (call.ended + AROUND).date()
 
 
 def _final(part: Part, span: Span) -> Part:

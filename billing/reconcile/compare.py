@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from billing.reconcile.sides import Call, Cell
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 APART = 2  # cells between two groups that have nothing to do with each other
+AROUND = timedelta(minutes=2)  # by which clocks may differ
 NEAR = timedelta(minutes=5)  # a retry follows its first try within this
 
 Clock = Callable[[Call], datetime]
@@ -46,6 +47,8 @@ class Group:
     near: tuple[Call, ...]
     counted: bool  # whether the provider says how many requests there were
     places: Mapping[UUID, date]  # the days of its calls by the provider's clock
+    width: timedelta = MINUTE  # of each cell
+    carried: frozenset[UUID] = frozenset()  # calls that count behind the end of what is compared
 
     def alone(self) -> list[Group]:
         """Each of its cells as a group of its own, with the calls of the others near it."""
@@ -57,7 +60,7 @@ class Group:
             known = {call.event_id for call in one.calls}
             around = _around(ordered, start - NEAR, start + MINUTE + NEAR)
             others = tuple(call for call in around if call.event_id not in known)
-            made.append(Group(((start, one),), tuple(one.calls), others, self.counted, self.places))
+            made.append(replace(self, cells=((start, one),), calls=tuple(one.calls), near=others))
         return made
 
     def day_of(self, call: Call) -> date:
@@ -78,14 +81,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`moved` are calls that by the provider's clock are of another day than by ours, and that day."""
+    """`moved` are calls that by the provider's clock are of another day than by ours, and that day: also across the edges."""
 
     groups: list[Group]
     moved: list[tuple[Call, date]]
 
 
 def compare(calls: Sequence[Call], cells: Sequence[Cell], *, since: datetime, until: datetime) -> Compared:
-    """Of one model. Calls outside of [since, until) are only taken as evidence; cells are all within."""
+    """Of one model. Cells are all within [since, until), calls also beside: one may have come before and count behind."""
     counted = all(cell.requests is not None for cell in cells) and bool(cells)
     width = cells[0].width if cells else MINUTE
     sides = [_residuals(calls, cells, clock, width, since, until, counted) for clock in CLOCKS]
@@ -98,7 +101,11 @@ def compare(calls: Sequence[Call], cells: Sequence[Cell], *, since: datetime, un
         for call in one.calls
         if call.day != start.date() and call.counts
     ]
-    return Compared([_group(run, ordered, width, counted) for run in _runs(uneven, width)], moved)
+    placed = {call.event_id for one in best.values() for call in one.calls}
+    away = [call for call in calls if since <= call.at < until and call.event_id not in placed]
+    moved += [(call, until.date()) for call in away if call.counts]
+    carried = frozenset(call.event_id for call in away)
+    return Compared([_group(run, ordered, width, counted, carried) for run in _runs(uneven, width)], moved)
 
 
 def _residuals(
@@ -116,9 +123,9 @@ def _residuals(
         one.counts += cell.counts
         one.requests += cell.requests or 0
     for call in calls:
-        if not since <= call.at < until:
+        moment = clock(call)
+        if not since <= moment < until:
             continue
-        moment = min(max(clock(call), since), until - timedelta(microseconds=1))
         one = found.setdefault(_start(moment, width), Residual())
         one.counts -= call.counts
         one.requests -= call.requests if counted else 0
@@ -145,14 +152,18 @@ def _runs(
 
 
 def _group(
-    run: list[tuple[datetime, Residual]], ordered: Sequence[Call], width: timedelta, counted: bool
+    run: list[tuple[datetime, Residual]],
+    ordered: Sequence[Call],
+    width: timedelta,
+    counted: bool,
+    carried: frozenset[UUID],
 ) -> Group:
     own = tuple(call for _, one in run for call in one.calls)
     known = {call.event_id for call in own}
     around = _around(ordered, run[0][0] - NEAR, run[-1][0] + width + NEAR)
     near = tuple(call for call in around if call.event_id not in known and call.counts)
     places = {call.event_id: start.date() for start, one in run for call in one.calls}
-    return Group(tuple(run), own, near, counted, places)
+    return Group(tuple(run), own, near, counted, places, width, carried)
 
 
 def _around(ordered: Sequence[Call], since: datetime, until: datetime) -> Sequence[Call]:

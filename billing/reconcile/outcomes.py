@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from billing.reconcile.classify import Span, classify
@@ -23,7 +23,9 @@ from billing.reconcile.sides import Call, Cause, Cell, CostLine, DayOutcome, Par
 Key = tuple[date, str]  # a day and the canonical name of a model
 NOTHING = "the report has nothing of this day"
 FINER = "the finer report says another count than the one of the day"
-MARGIN = timedelta(minutes=10)  # before and behind what is compared, for calls about midnight
+MARGIN = timedelta(minutes=10)  # before what is compared, for calls that count behind midnight
+AT_ONCE = 100_000  # calls that are held, at about a kilobyte each; more of a single day
+Calls = Callable[[str, datetime, datetime], Sequence[Call]]  # of a model, in a span, by admission
 Book = Callable[[date, str, str], UnitPrices | None]  # of a day, by canonical name and the provider's own
 
 
@@ -166,7 +168,7 @@ def outcomes(
     bill: Bill,
     ours: Mapping[Key, DayOfOurs],
     differing: set[Key],
-    calls: Mapping[str, Sequence[Call]],
+    calls: Calls,
     minutes: Sequence[UsageRow],
     book: Book,
     is_final: Callable[[date], bool],
@@ -174,13 +176,13 @@ def outcomes(
     unseen: Mapping[Key, str] | None = None,
     told: Callable[[], None] = lambda: None,
 ) -> list[DayOutcome]:
-    """Of every day and model that either side has. `calls` by model, of the days of `differing` with a margin around.
+    """Of every day and model that either side has. `calls` are asked for as they are needed, of `differing` alone.
 
     `unseen` are days and models that nobody looked into, and why: they stay unexplained. `told` is called between models.
     """
     theirs = bill.against(ours)
     unseen = {**_without_minutes(bill, theirs, differing, minutes), **(unseen or {}), **bill.unseen(ours)}
-    parts = _explained(bill, differing - unseen.keys(), calls, minutes, is_final, told)
+    parts = _explained(bill, ours, differing - unseen.keys(), calls, minutes, is_final, told)
     places = bill.places  # of all rows of costs, so once
     made = []
     for key in sorted({*theirs, *ours}):
@@ -196,23 +198,43 @@ def outcomes(
 
 def _explained(
     bill: Bill,
+    ours: Mapping[Key, DayOfOurs],
     differing: set[Key],
-    calls: Mapping[str, Sequence[Call]],
+    calls: Calls,
     minutes: Sequence[UsageRow],
     is_final: Callable[[date], bool],
     told: Callable[[], None],
 ) -> dict[Key, list[Part]]:
     found: dict[Key, list[Part]] = defaultdict(list)
     for model in sorted({model for _, model in differing}):
-        told()
-        for first, last in stretches(sorted(day for day, one in differing if one == model)):
-            span = Span(midnight(first), midnight(last) + DAY, is_final, open_end=last + DAY >= bill.until)
-            margin = MARGIN if first <= bill.since else timedelta(0)
-            some = [call for call in calls.get(model, ()) if span.since - margin <= call.at < span.until]
-            cells = _cells(bill, model, first, last, minutes)
+        days = {day for day, one in differing if one == model}
+        rows = _rows_of(bill, model, minutes)
+        for first, last in stretches(
+            sorted(days), {day: ours[day, model].requests for day in days if (day, model) in ours}
+        ):
+            told()
+            goes_on = last + DAY >= bill.until or last + DAY in days
+            span = Span(midnight(first), midnight(last) + DAY, is_final, open_end=goes_on)
+            margin = MARGIN if first <= bill.since or first - DAY in days else timedelta(0)
+            some = calls(model, span.since - margin, span.until)
+            cells = _cells(rows, first, last)
             for part in classify(compare(some, cells, since=span.since, until=span.until), span):
                 found[part.day, model].append(part)
     return found
+
+
+def stretches(days: Sequence[date], calls: Mapping[date, int]) -> list[tuple[date, date]]:
+    """First and last of days, in order, that follow one another without a gap, as long as they have no more than AT_ONCE calls."""
+    runs: list[tuple[date, date]] = []
+    room = AT_ONCE
+    for day in days:
+        room -= calls.get(day, 0)
+        if runs and runs[-1][1] + DAY == day and room >= 0:
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+            room = AT_ONCE - calls.get(day, 0)
+    return runs
 
 
 def _without_minutes(
@@ -225,32 +247,28 @@ def _without_minutes(
     return {key: FINER for key in differing if key not in told and theirs.get(key, Theirs()).own}
 
 
-def stretches(days: Sequence[date]) -> list[tuple[date, date]]:
-    """First and last of days, in order, that follow one another without a gap."""
-    runs: list[tuple[date, date]] = []
-    for day in days:
-        if runs and runs[-1][1] + DAY == day:
-            runs[-1] = (runs[-1][0], day)
-        else:
-            runs.append((day, day))
-    return runs
-
-
-def _cells(bill: Bill, model: str, first: date, last: date, minutes: Sequence[UsageRow]) -> list[Cell]:
-    """What was counted under our keys, as finely as the provider says."""
+def _rows_of(bill: Bill, model: str, minutes: Sequence[UsageRow]) -> list[UsageRow]:
+    """What was counted under our keys, as finely as the provider says, in order."""
     rows = minutes if bill.facts.by_minute else bill.usage
-    found: dict[object, Cell] = {}
+    own = [
+        row
+        for row in rows
+        if canonical(row.model) == model and not bill.whose.outside(model, row.key, row.apart)
+    ]
+    return sorted(own, key=lambda row: row.start)
+
+
+def _cells(rows: Sequence[UsageRow], first: date, last: date) -> list[Cell]:
+    """By start. Those of several keys are one."""
+    found: dict[datetime, Cell] = {}
     for row in rows:
-        name = canonical(row.model)
-        if name != model or not first <= row.start.date() <= last:
-            continue
-        if bill.whose.outside(name, row.key, row.apart):
+        if not first <= row.start.date() <= last:
             continue
         held = found.get(row.start)
         counts = row.counts + held.counts if held else row.counts
         requests = None if row.requests is None else row.requests + ((held.requests or 0) if held else 0)
         found[row.start] = Cell(row.start, row.width, counts, requests)
-    return sorted(found.values(), key=lambda cell: cell.start)
+    return list(found.values())
 
 
 def _balanced(key: Key, parts: Iterable[Part], difference: Counts, final: bool, note: str) -> list[Part]:

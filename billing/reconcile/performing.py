@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -22,7 +21,7 @@ from billing.reconcile.connectors.registry import CONNECTORS, FACTS
 from billing.reconcile.counts import UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.models_named import canonical
-from billing.reconcile.outcomes import MARGIN, Bill, Key, Whose, outcomes, stretches, uneven
+from billing.reconcile.outcomes import Bill, Calls, Key, Whose, outcomes, uneven
 from billing.reconcile.sides import Call, Cause, DayOutcome
 from orbit.lib import access
 from tenants.models import Organization, ProviderAccount
@@ -31,7 +30,7 @@ from tenants.secrets.stores import USAGE
 
 USED_WITHIN = timedelta(days=30)
 OFTEN = timedelta(seconds=20)
-MOST_CALLS = 300_000  # that one run holds, at about a kilobyte each
+MOST_CALLS = 300_000  # of one day and model that are looked at, at about a kilobyte each
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,39 +204,38 @@ def outcomes_of(
         minutes: list[UsageRow] = []
         for day in sorted({day for day, _ in differing}) if setting.facts.by_minute else ():
             minutes += reports.usage(run.account_id, day, day + DAY, BilledRow.Kind.MINUTE)
-        too_many = _too_many(ours, differing)
-        calls = _calls(run.account_id, ours, differing - too_many.keys())
     asked = book_of(setting.account.prices_as, setting.account.name)
 
     def book(day: date, model: str, name: str) -> UnitPrices | None:
         with access.scope(organization_id=run.organization_id):
             return asked(day, model, name)
 
+    too_many, calls = _too_many(ours, differing), _calls(run, ours)
     return outcomes(bill, ours, differing, calls, minutes, book, setting.is_final, unseen=too_many, told=told)
 
 
 def _too_many(ours: dict[Key, DayOfOurs], differing: set[Key]) -> dict[Key, str]:
-    """Days and models that a run does not look into, as it has no room for so many calls; the smallest come first."""
-    room = MOST_CALLS
-    left: dict[Key, str] = {}
-    for key in sorted(differing & ours.keys(), key=lambda one: (ours[one].requests, one)):
-        if ours[key].requests > room:
-            left[key] = f"{ours[key].requests:,} calls, too many to look at"
-        else:
-            room -= max(0, ours[key].requests)
-    return left
+    """Days and models that a run does not look into, as it has no room for so many calls."""
+    return {
+        key: f"{ours[key].requests:,} calls, too many to look at"
+        for key in differing & ours.keys()
+        if ours[key].requests > MOST_CALLS
+    }
 
 
-def _calls(account_id: UUID, ours: dict[Key, DayOfOurs], differing: set[Key]) -> dict[str, list[Call]]:
-    """By model, of stretches of days that differ, with a margin."""
-    found: dict[str, dict[UUID, Call]] = defaultdict(dict)
-    for model in {model for _, model in differing}:
-        names = sorted({name for (_, one), here in ours.items() if one == model for name in here.names})
-        for first, last in stretches(sorted(day for day, one in differing if one == model)):
-            start, end = midnight(first) - MARGIN, midnight(last) + DAY + MARGIN
-            some = ledger_side.calls(account_id, start, end, names) if names else []
-            found[model] |= {call.event_id: call for call in some}
-    return {model: sorted(some.values(), key=lambda one: one.at) for model, some in found.items()}
+def _calls(run: Run, ours: dict[Key, DayOfOurs]) -> Calls:
+    """From the ledger when they are asked for, by all names that the model has there."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for (_, model), here in ours.items():
+        names[model] |= here.names
+
+    def asked(model: str, since: datetime, until: datetime) -> Sequence[Call]:
+        if not names[model]:
+            return []
+        with access.scope(organization_id=run.organization_id):
+            return ledger_side.calls(run.account_id, since, until, sorted(names[model]))
+
+    return asked
 
 
 def _keep(

@@ -75,12 +75,14 @@ class Adjustment:
 
 
 def proposed(cause: Cause, parts: Iterable[Part], shares: Sequence[Share]) -> list[Adjustment]:
-    """For the parts of one exception. Their sums are the exception's; none where there are too many to look at."""
+    """For those parts of one exception that the evidence leaves no doubt of; none where there are too many to look at."""
     made: list[Adjustment] = []
     for part in parts:
+        if not part.sure:
+            continue
         if cause in OF_CALLS and part.calls:
             made.append(_of_call(part, part.calls[0]) if len(part.calls) == 1 else _of_some(part))
-        elif cause is Cause.MISSING_HERE and not _is_vague(part):
+        elif cause is Cause.MISSING_HERE:
             at = part.at or midnight(part.day) + NOON
             made.append(Adjustment(at, part.counts, part.money_nano, max(1, part.requests)))
         elif cause is Cause.PRICE:
@@ -99,13 +101,6 @@ def _of_call(part: Part, call: Call) -> Adjustment:
         key_id=call.key_id,
         alias=call.alias,
     )
-
-
-def _is_vague(part: Part) -> bool:
-    """A call that we estimated may be part of it. Of a day as a whole, several calls may as well be something else and its
-    opposite.
-    """
-    return bool(part.calls) or (part.at == midnight(part.day) and part.requests != 1)
 
 
 def _of_some(part: Part) -> Adjustment:

@@ -14,7 +14,9 @@ from operator import add, sub
 from billing.reconcile.sides import Call, Cause
 
 Vector = tuple[int, ...]
-MOST_PAIRED, MOST_TRIPLED, MOST_FOURFOLD = 3_000, 120, 40  # atoms up to which so many are tried together
+MOST_FOURFOLD = 40
+MOST = (3_000, 120, MOST_FOURFOLD)  # atoms up to which two, three and four are tried together
+DECOYS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +47,53 @@ def more(vector: Vector, other: Vector) -> Vector:
     return tuple(map(add, vector, other))
 
 
-def exactly(wanted: Vector, atoms: Sequence[Atom]) -> tuple[Atom, ...] | None:
-    """The smallest set of atoms of different calls that adds up to `wanted`, of several the lightest. None: there is none."""
+def exactly(wanted: Vector, atoms: Sequence[Atom], likely: float) -> tuple[Atom, ...] | None:
+    """The smallest set of atoms of different calls that adds up to `wanted`, of several the lightest. None: there is none.
+
+    Where there are too many atoms for sets of a size, those no heavier than `likely` are tried, if they are few enough.
+    """
     if not any(wanted):
         return ()
-    by_effect: dict[Vector, list[Atom]] = {}
-    for atom in sorted(atoms, key=lambda one: one.weight):
-        by_effect.setdefault(atom.effect, []).append(atom)
     for size in (1, 2, 3, 4):
-        if size > 1 and len(atoms) > (MOST_PAIRED, MOST_TRIPLED, MOST_FOURFOLD)[size - 2]:
-            return None
-        found = _of_size(size, wanted, atoms, by_effect)
+        found = _of_size(size, wanted, tried(atoms, size, likely))
         if found:
             return min(found, key=lambda some: sum(atom.weight for atom in some))
     return None
 
 
-def _of_size(
-    size: int, wanted: Vector, atoms: Sequence[Atom], by_effect: dict[Vector, list[Atom]]
-) -> list[tuple[Atom, ...]]:
+def tried(atoms: Sequence[Atom], size: int, likely: float) -> Sequence[Atom]:
+    """Those of which sets of a size can be tried in a bearable time."""
+    if size == 1 or len(atoms) <= MOST[size - 2]:
+        return atoms
+    light = [atom for atom in atoms if atom.weight <= likely]
+    return light if len(light) <= MOST[size - 2] else ()
+
+
+def by_chance(wanted: Vector, atoms: Sequence[Atom], chosen: Sequence[Atom], likely: float) -> bool:
+    """Whether differences that there are not can be made of as many atoms too: then it proves nothing that this one can.
+
+    Each is `wanted` with one call's effect exchanged for another's, so it is as round or as odd as calls are.
+    """
+    size, known = len(chosen), {atom.call.event_id for atom in chosen}
+    some = tried(atoms, size, likely)
+    by_kind: dict[tuple[Cause, bool], list[Atom]] = {}
+    for atom in some:
+        if atom.call.event_id not in known:
+            by_kind.setdefault((atom.cause, atom.effect[-1] > 0), []).append(atom)
+    others = max(by_kind.values(), key=len, default=[])
+    decoys = {
+        more(less(wanted, one.effect), other.effect)
+        for one, other in zip(others, others[len(others) // 2 :], strict=False)
+        if one.effect != other.effect
+    }
+    return any(_of_size(size, decoy, some) for decoy in sorted(decoys)[:DECOYS])
+
+
+def _of_size(size: int, wanted: Vector, atoms: Sequence[Atom]) -> list[tuple[Atom, ...]]:
     found: list[tuple[Atom, ...]] = []
+    by_effect: dict[Vector, list[Atom]] = {}
+    for atom in sorted(atoms, key=lambda one: one.weight):
+        by_effect.setdefault(atom.effect, []).append(atom)
     for some in combinations(atoms, size - 1):
         if len({atom.call.event_id for atom in some}) < len(some):
             continue

@@ -100,7 +100,8 @@ class CostLine:
 class Part:
     """A share of a day's difference, theirs less ours, and the cause of it. `calls` are the evidence.
 
-    `at` is when, as near as is known. `money_nano` is set when prices are looked at.
+    `at` is when, as near as is known. `money_nano` is set when prices are looked at. `sure`: the evidence leaves nothing else
+    that it might as well be; nothing is proposed of what is not.
     """
 
     cause: Cause
@@ -111,6 +112,7 @@ class Part:
     at: datetime | None = None
     note: str = ""
     money_nano: int = 0
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 
 from audit.ledger import write_shard
-from bench.bills import ADMIN_KEY, Plan, Trial, prepare
+from bench.bills.planned import ADMIN_KEY, Plan
+from bench.bills.trials import Trial, prepare
 from orbit.demo.bills.process import BillsHandle, running_bills
 from orbit.demo.bills.scenario import Scenario
 from orbit.lib.store import client

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from bench.bills import Trial
+from bench.bills.trials import Trial
 from tests.billing.conftest import MakeTrial
 from tests.management import client_of
 

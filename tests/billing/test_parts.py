@@ -156,7 +156,7 @@ def test_how_exact_amounts_are_is_looked_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("billing.reconcile.outcomes.places_of", places)
     costs = [CostRow(DAY, f"m{number}", "m", "fresh", Decimal(1), key="") for number in range(20)]
     bill = Bill(FACTS["openai"], DAY, DAY + timedelta(days=1), [], costs, Whose(frozenset(), frozenset()))
-    assert len(outcomes(bill, {}, set(), {}, [], lambda *_: BOOK, lambda day: True)) == 20
+    assert len(outcomes(bill, {}, set(), lambda *_: [], [], lambda *_: BOOK, lambda day: True)) == 20
     assert asked == [20]
 
 
@@ -184,7 +184,7 @@ def test_a_key_of_nobodys_and_a_model_that_was_never_called_are_outside() -> Non
     )
     ours = {(DAY, "gpt-4o"): DayOfOurs(Counts(fresh=10), 10_000, 1, 0, frozenset({"gpt-4o"}))}
     assert uneven(bill, ours) == set()
-    found = outcomes(bill, ours, set(), {}, [], lambda *_: BOOK, lambda day: True)
+    found = outcomes(bill, ours, set(), lambda *_: [], [], lambda *_: BOOK, lambda day: True)
     outside = {
         one.model: sum(part.counts.fresh for part in one.parts if part.cause is Cause.OUTSIDE)
         for one in found
@@ -213,7 +213,7 @@ def test_what_a_batch_under_our_key_cost_is_outside_too(batch: bool) -> None:
     whose = Whose(frozenset({"ours"}), frozenset({"gpt-4o"}))
     bill = Bill(FACTS["openai"], DAY, DAY + timedelta(days=1), rows, costs, whose)
     ours = {(DAY, "gpt-4o"): DayOfOurs(Counts(fresh=1_000), 1_000_000, 1, 0, frozenset({"gpt-4o"}))}
-    (found,) = outcomes(bill, ours, set(), {}, [], lambda *_: book, lambda day: True)
+    (found,) = outcomes(bill, ours, set(), lambda *_: [], [], lambda *_: book, lambda day: True)
     assert causes(found.parts) == {"outside": 300_000 + 80_000}
     assert found.implied == {}
 
@@ -225,9 +225,7 @@ def test_a_finer_report_that_has_nothing_takes_no_calls_back() -> None:
     )
     some = [call(midnight(DAY) + timedelta(hours=hour), Counts(fresh=hour)) for hour in (10, 11)]
     ours = {(DAY, "gpt-4o"): DayOfOurs(Counts(fresh=21), 21_000, 2, 0, frozenset({"gpt-4o"}))}
-    (found,) = outcomes(
-        bill, ours, {(DAY, "gpt-4o")}, {"gpt-4o": some}, [], lambda *_: BOOK, lambda day: True
-    )
+    (found,) = outcomes(bill, ours, {(DAY, "gpt-4o")}, lambda *_: some, [], lambda *_: BOOK, lambda day: True)
     assert {(part.cause, part.note) for part in found.parts if part.counts} == {
         (Cause.UNEXPLAINED, "the finer report says another count than the one of the day")
     }

@@ -6,7 +6,9 @@ import secrets
 
 import pytest
 
-from bench.bills import Plan, Result, judge, summed, table, trial, words
+from bench.bills.judging import Result, summed, table, words
+from bench.bills.planned import Plan
+from bench.bills.trials import judge, trial
 from orbit.demo.bills.process import BillsHandle
 from tests.billing.conftest import MakeTrial
 

@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from audit.events import COLUMNS, exported
 from audit.ledger import write_shard
 from audit.models import Event
-from bench.bills import Trial, judge
+from bench.bills.trials import Trial, judge
 from billing.models import BilledRow, BillException, Run
 from billing.reconcile import performing, settling
 from billing.reconcile.sides import Cause
@@ -232,12 +232,23 @@ def test_other_figures_of_what_waits_to_be_posted_are_no_new_exception(make_tria
     (event_id,) = row.evidence
     gone = next(one for one in trial.told.events if one["event_id"] == event_id)
     scenario = trial.told.scenario
+    planted = {one.event_id for one in trial.told.planted}
+    untouched = {
+        (
+            one["input_tokens"] - one["cached_input_tokens"] - one["cache_write_tokens"],
+            one["cached_input_tokens"],
+            one["output_tokens"],
+        )
+        for one in trial.told.events
+        if one["event_id"] not in planted
+    }
     of_day = [
         one
         for one in scenario.calls
         if one.key == OWN_KEY
         and one.model.startswith(gone["model"] + "-2")
         and datetime.fromtimestamp(one.at, UTC).date() == row.day
+        and (one.fresh, one.cached, one.output) in untouched
     ]
     scenario.calls.remove(of_day[0])  # the provider takes one more back
     trial.show()

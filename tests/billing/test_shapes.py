@@ -12,7 +12,8 @@ from openai.types.admin.organization.usage_costs_response import UsageCostsRespo
 from pydantic import BaseModel
 from pytest_django import Settings
 
-from bench.bills import ADMIN_KEY, Trial
+from bench.bills.planned import ADMIN_KEY
+from bench.bills.trials import Trial
 from billing.reconcile.connectors.anthropic import Anthropic
 from billing.reconcile.connectors.base import Refused, Unreadable
 from billing.reconcile.connectors.http import HttpApi

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from audit.ledger import write_shard
-from bench.bills import Trial
+from bench.bills.trials import Trial
 from billing.models import BillException
 from billing.reconcile import alarms
 from console.bills import mail

@@ -6,7 +6,7 @@ Drawn from a seed. Knows nothing of how differences are looked for.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -125,20 +125,26 @@ class History:
         self.apart_s = 300
 
     def _is_free(self, call: _Drawn) -> bool:
-        return all(name != call.model.asked or abs(at - call.at) >= self.apart_s for name, at in self.taken)
+        return not self.apart_s or all(
+            name != call.model.asked or abs(at - call.at) >= self.apart_s for name, at in self.taken
+        )
 
     def plain(self) -> None:
         """Calls without writes to a cache and no batches, for a provider whose report knows none."""
         self.writes, self.outsiders = 0.0, (OTHER_KEY, None)
 
-    def draw(self, number: int) -> None:
-        """Clean calls. None is so close to midnight that it could count for another day."""
+    def draw(self, number: int, *, around_the_clock: bool = False) -> None:
+        """Clean calls. None is so close to midnight that it could count for another day, unless they come around the clock.
+
+        Then they begin a little before the first day, and some are under way at each midnight.
+        """
         for _ in range(number):
-            self.calls.append(
-                self._call(
-                    self.start + self.random.randrange(self.days) * DAY + self.random.uniform(600, DAY - 900)
-                )
+            at = (
+                self.start + self.random.uniform(-600, self.days * DAY)
+                if around_the_clock
+                else self.start + self.random.randrange(self.days) * DAY + self.random.uniform(600, DAY - 900)
             )
+            self.calls.append(self._call(at))
 
     def _call(self, at: float, model: Model | None = None) -> _Drawn:
         draw = self.random
@@ -289,14 +295,19 @@ class History:
         )
         self.told.planted.append(replace(made, other_day=day + timedelta(days=other) if other else None))
 
-    def finish(self, secret: str, now: int) -> Told:
-        """Both tellings of it."""
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Our telling of it, in order."""
+        for call in sorted(self.calls, key=lambda one: one.at):
+            if call.here:
+                yield self._event(call)
+
+    def finish(self, secret: str, now: int, *, keep_events: bool = True) -> Told:
+        """Both tellings of it; ours only with `events()` where there are too many to keep."""
         scenario = self.told.scenario
         scenario.secret, scenario.now = secret, now
         scenario.prices = {model.counted: dict(model.prices) for model in self.models}
+        self.told.events = list(self.events()) if keep_events else []
         for call in sorted(self.calls, key=lambda one: one.at):
-            if call.here:
-                self.told.events.append(self._event(call))
             scenario.calls += self._there(call)
         scenario.calls += self.others
         scenario.calls.sort(key=lambda one: one.at)

@@ -1,0 +1,1 @@
+"""Planted differences, and what reconciliation finds of them."""

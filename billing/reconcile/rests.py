@@ -1,0 +1,84 @@
+"""What no call explains to the last token, as one cause by itself: a new split, an estimate, a call that we do not have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from billing.reconcile.compare import AROUND, DAY, Group
+from billing.reconcile.counts import ZERO, Counts
+from billing.reconcile.sides import Call, Cause, Part
+
+W_SPLIT, W_ESTIMATE, W_MISSING_HERE = 1.2, 1.5, 2.0
+W_FAR_OFF = 1.5  # more, of an estimate that is further off than estimates are
+# The provider's count of tokens that we estimated, for each of ours: paddings go up to 2.5. Where it counts no requests, a
+# whole call more would look like an estimate that was too low.
+LEAST, MOST, MOST_UNCOUNTED = 0.4, 2.5, 1.6
+FEW = 20  # tokens by which small counts may be off beside that
+PADDED = "estimated"  # the source of calls that we counted ourselves; others have what was reserved, or a part of the answer
+FAR = "further off than estimates are, so something else may be part of it"
+SPLIT = "another split of a call of the same time may be part of it"
+Weighed = tuple[float, Part]
+
+
+def alone(group: Group, day: date, counts: Counts, requests: int) -> Weighed | None:
+    """The likeliest cause of all of it, and how unlikely that is. None where it can be none."""
+    return min(_possible(group, day, counts, requests), key=lambda one: one[0], default=None)
+
+
+def _possible(group: Group, day: date, counts: Counts, requests: int) -> Iterator[Weighed]:
+    own = [call for call in group.calls if group.day_of(call) == day] or list(group.calls)
+    estimated = tuple(call for call in own if call.estimated)
+    measured = [call for call in own if call.counts and not call.estimated]
+    if requests == 0 and counts.is_another_split:
+        fitting = _fitting(measured, counts)
+        if fitting:
+            yield W_SPLIT, Part(Cause.CACHE_SPLIT, day, counts, 0, fitting, group.start)
+    if requests == 0 and estimated and min((_sum(estimated) + counts).values) >= 0:
+        far = _is_far(estimated, counts, MOST if group.counted else MOST_UNCOUNTED)
+        note = FAR if far else SPLIT if _may_be_split(measured, counts) else ""
+        part = Part(Cause.ESTIMATE, day, counts, 0, estimated, group.start, note, sure=not note)
+        yield W_ESTIMATE + (W_FAR_OFF if far else 0), part
+    if counts.is_surplus and (requests > 0 or not group.counted):
+        note = _doubt(group, estimated, requests)
+        part = Part(Cause.MISSING_HERE, day, counts, requests, estimated, group.start, note, sure=not note)
+        yield W_MISSING_HERE * max(1, requests), part
+
+
+def _fitting(calls: Sequence[Call], counts: Counts) -> tuple[Call, ...]:
+    """Those that have as much as was taken away from one kind; all, where only together they have."""
+    fitting = tuple(call for call in calls if min((call.counts + counts).values) >= 0)
+    return fitting or (tuple(calls) if min((_sum(calls) + counts).values) >= 0 else ())
+
+
+def _may_be_split(measured: Sequence[Call], counts: Counts) -> bool:
+    """Whether another call of the time may have been read from a cache, or written to one, by as much as differs there."""
+    parts = (counts.cached, counts.write_short, counts.write_long)
+    moved = Counts(-sum(parts), *parts)
+    return bool(moved) and any(min((call.counts + moved).values) >= 0 for call in measured)
+
+
+def _is_far(estimated: Sequence[Call], counts: Counts, most: float) -> bool:
+    """What we padded is seldom far off. What was reserved, or broke off, may be off by anything in its output."""
+    ours, theirs = _sum(estimated), _sum(estimated) + counts
+    padded = all(call.source == PADDED for call in estimated)
+    known = ours.cached if ours.cached == theirs.cached else 0  # told by the provider, as it seems
+    given = (ours.input - known, theirs.input - known)
+    pairs = [given, *([(ours.output, theirs.output)] if padded else [])]
+    return not all(LEAST * one - FEW <= other <= most * one + FEW for one, other in pairs)
+
+
+def _doubt(group: Group, estimated: Sequence[Call], requests: int) -> str:
+    """Why it may be more than one thing, or another; empty where it can only be a call that we do not have."""
+    midnight = group.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    if estimated:
+        return "a call with estimated tokens of the same time may be part of it"
+    if any(call.at < midnight and group.start <= call.ended + AROUND for call in group.near):
+        return "a call of before midnight may be part of it"
+    if group.width >= DAY:
+        return "of a day as a whole, several calls may add up to it"
+    return ""
+
+
+def _sum(calls: Sequence[Call]) -> Counts:
+    return sum((call.counts for call in calls), ZERO)
