@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from bench.dlp import beside, load, presidio, times, timing
 from bench.dlp.beside import Find
@@ -17,6 +18,7 @@ from dlp.detectors.scan import Detector
 from dlp.findings import Finding, combined
 from dlp.names import files
 from dlp.names.rampart import Rampart
+from dlp.names.skim import stretches
 
 # What rules are made for. Names and addresses in running text are a model's matter.
 STRUCTURED = frozenset(
@@ -52,7 +54,13 @@ def _systems(detector: Detector, stack: ExitStack) -> Iterator[tuple[str, Find]]
     model = Rampart(files.folder())
 
     def both(text: str) -> tuple[Finding, ...]:
-        return tuple(combined(detector.scan(text).findings, model.find(text, lambda: False), text))
+        """As calls ask it."""
+        named = [
+            replace(one, start=one.start + part.start, end=one.end + part.start)
+            for part in stretches(text)
+            for one in model.find(part.text, lambda: False)
+        ]
+        return tuple(combined(detector.scan(text).findings, named, text))
 
     yield "Rules and model", both
     other = beside.presidio()

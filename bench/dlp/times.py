@@ -16,7 +16,7 @@ from bench.dlp.timing import of_size
 from dlp.detectors.scan import Detector
 from dlp.findings import combined
 from dlp.names import pool
-from dlp.names.client import Names
+from proxy.personal.asking import Asker
 
 _DEADLINE_S = 120.0
 _SIZES = ((1_000, "1 KB", 40), (10_000, "10 KB", 12), (100_000, "100 KB", 2))
@@ -31,27 +31,27 @@ async def _lines(detector: Detector, texts: Sequence[str]) -> list[str]:
         path = Path(folder, "names.sock")
         keeping = asyncio.create_task(pool.run(path, 1, 8))
         await asyncio.sleep(0)
-        names = Names(path)
+        asker = Asker(path)
         try:
-            return await _measured(detector, names, texts)
+            return await _measured(detector, asker, texts)
         finally:
-            await names.close()
+            await asker.close()
             keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await keeping
 
 
-async def _measured(detector: Detector, names: Names, texts: Sequence[str]) -> list[str]:
-    await names.find(["warm"], _DEADLINE_S)
+async def _measured(detector: Detector, asker: Asker, texts: Sequence[str]) -> list[str]:
+    await asker.find("one", ["Is it warm?"], _DEADLINE_S)
     worker = _worker()
     made = ["", "## Rules and model, one worker, no text seen before", "", "| text | CPU ms, median | most | wall ms, median |", "|---|---|---|---|"]  # fmt: skip
     for size, label, count in _SIZES:
         cpu, wall = [], []
         for text in of_size(texts, size, count):
             began, used = time.perf_counter(), _cpu_s(worker)
-            said = await names.find([text], _DEADLINE_S)
-            assert isinstance(said, list), said
-            combined(detector.scan(text).findings, said[0], text)
+            said = await asker.find("one", [text], _DEADLINE_S)
+            assert said.missed is None, said
+            combined(detector.scan(text).findings, said.found[text], text)
             wall.append((time.perf_counter() - began) * 1000)
             cpu.append((_cpu_s(worker) - used) * 1000)
         made.append(

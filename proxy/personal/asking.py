@@ -52,29 +52,34 @@ class Asker:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     asked: int = 0  # texts that were not remembered
 
-    async def find(self, organization_id: str, texts: Iterable[str], deadline_s: float) -> Said:
-        """In the event loop alone."""
+    async def find(
+        self,
+        organization_id: str,
+        texts: Iterable[str],
+        deadline_s: float,
+        threads: ThreadPoolExecutor | None = None,
+    ) -> Said:
+        """In the event loop alone; long texts are skimmed in one of `threads`, or of the loop's own."""
         until = time.monotonic() + deadline_s
         wanted = list(dict.fromkeys(texts))
         if sum(map(len, wanted)) <= AT_ONCE:
             found, parts = self._sorted(organization_id, wanted)
         else:
             loop = asyncio.get_running_loop()
-            found, parts = await loop.run_in_executor(self.threads, self._sorted, organization_id, wanted)
-        if not parts:
-            return Said(found)
-        if self.path is None:
-            return Said(found, Reason.AWAY)
-        missed = await self._ask(organization_id, parts, found, until)
-        return Said(found, missed)
+            found, parts = await loop.run_in_executor(threads, self._sorted, organization_id, wanted)
+        return await self._said(organization_id, found, parts, until)
 
     def wait(
         self, loop: asyncio.AbstractEventLoop, organization_id: str, texts: Sequence[str], deadline_s: float
     ) -> Said:
-        """The same for a thread, which it blocks."""
-        asking = asyncio.run_coroutine_threadsafe(self.find(organization_id, texts, deadline_s), loop)
+        """The same for a thread, which it blocks. Skimmed there, since all others may be waiting as well."""
+        until = time.monotonic() + deadline_s
+        found, parts = self._sorted(organization_id, list(dict.fromkeys(texts)))
+        if not parts:
+            return Said(found)
+        asking = asyncio.run_coroutine_threadsafe(self._said(organization_id, found, parts, until), loop)
         try:
-            return asking.result(deadline_s + GRACE_S)
+            return asking.result(max(0.0, until - time.monotonic()) + GRACE_S)
         except TimeoutError:
             asking.cancel()
             return Said({}, Reason.LATE)
@@ -111,13 +116,19 @@ class Asker:
                 found[text] = ()
         return found, parts
 
+    async def _said(
+        self, organization_id: str, found: dict[str, Found], parts: dict[str, list[Stretch]], until: float
+    ) -> Said:
+        if not parts:
+            return Said(found)
+        if self.path is None:
+            return Said(found, Reason.AWAY)
+        return Said(found, await self._ask(organization_id, parts, found, until))
+
     async def _ask(
-        self,
-        organization_id: str,
-        parts: dict[str, list[Stretch]],
-        found: dict[str, Found],
-        until: float,
+        self, organization_id: str, parts: dict[str, list[Stretch]], found: dict[str, Found], until: float
     ) -> Reason | None:
+        """Puts into `found` what was looked at; None where that is all."""
         left = {text: len(some) for text, some in parts.items()}
         heard: dict[str, list[Finding]] = {text: [] for text in parts}
         for question in _questions(parts):

@@ -169,7 +169,9 @@ class Inspector:
             listing.through(body)
         else:
             await asyncio.get_running_loop().run_in_executor(self.threads, listing.through, body)
-        said = await self.asker.find(inspection.organization_id, listing.texts, names.deadline_s)
+        said = await self.asker.find(
+            inspection.organization_id, listing.texts, names.deadline_s, self.threads
+        )
         if said.missed is not None:
             inspection.miss_names(Direction.REQUEST, said.missed)
             if names.refuses:

@@ -238,10 +238,14 @@ class Masking:
         """The values in a tool call's arguments."""
         call = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": value}}]}}]}
         try:
+            if self.names:
+                self.named = self._named_in(call, Shape.CHAT)
             made = self._walked(call, Shape.CHAT)
         except ValueError:
             self.missed(DEEP)
-            return value
+            return self.unseen(value)
+        finally:
+            self.named = {}
         changed: str = made["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
         return changed
 

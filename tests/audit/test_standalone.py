@@ -88,6 +88,22 @@ def test_it_writes_events_as_the_ledger_hashes_them() -> None:
     assert canonical({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
 
 
+def test_events_from_before_and_after_a_field_was_added_verify_together(tmp_path: Path) -> None:
+    old = {"uninspected": [{"direction": "request", "reason": "cap"}]}
+    new = {"uninspected": [{"direction": "answer", "reason": "full", "what": "names"}]}
+    lines, before = [], verify_ledger.START
+    for seq, told in enumerate((old, new), start=1):
+        event = {"dlp": told, "organization_id": "o", "prev_hash": before, "seq": seq}
+        before = verify_ledger.link(event)
+        assert before == chain.link(event)
+        lines.append(json.dumps({**event, "hash": before}))
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    assert list(verify_ledger.verify(file, [], [])[1].findings) == []
+    file.write_text("\n".join(lines).replace("full", "away") + "\n")
+    assert list(verify_ledger.verify(file, [], [])[1].findings)
+
+
 def test_line_is_judged_by_what_it_says_however_it_is_written() -> None:
     told = {"b": "ä", "a": {"n": 1}, "organization_id": "o", "prev_hash": "p", "seq": 1}
     event = {**told, "hash": verify_ledger.link(told)}

@@ -165,6 +165,20 @@ async def test_nobody_is_asked_where_no_rule_wants_to_know(said: Inspecting) -> 
     assert contents(given) == ["so says Ada"]
 
 
+async def test_long_answers_do_not_wait_for_each_others_threads(
+    started: Start, socket_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "WAITING", 2)
+    asker, loop = Asker(socket_path), asyncio.get_running_loop()
+    long = ["Nothing is said here of her. " * 1_000 + f"so says Ada {number}" for number in range(2)]
+    async with started():
+        work = [loop.run_in_executor(asker.threads, asker.wait, loop, "o", [text], PLENTY_S) for text in long]
+        said = await asyncio.gather(*work)
+    await asker.close()
+    assert [one.missed for one in said] == [None, None]
+    assert all(one.found[text] for one, text in zip(said, long, strict=True))
+
+
 async def test_thread_waits_for_the_answer_and_no_longer_than_its_deadline(
     started: Start, socket_path: Any
 ) -> None:

@@ -188,6 +188,19 @@ def test_whole_answers_are_asked_of_in_one_go(spoken: str) -> None:
     assert b"I am" not in orjson.dumps(ended)
 
 
+def test_values_of_a_tool_calls_arguments_are_asked_of_in_one_go() -> None:
+    model = Model()
+    arguments = json.dumps({"to": "Ada Lovelace", "from": {"name": "Grace"}, "about": "nothing"})
+    stream = written("messages", events("messages", ["hi"], cut(arguments, [9, 30])))
+    out = read(through(way(model), "messages", [stream]))
+    assert json.loads(arguments_of(out)) == {
+        "to": "[PERSON]",
+        "from": {"name": "[PERSON]"},
+        "about": "nothing",
+    }
+    assert ["Ada Lovelace", "Grace", "nothing"] in model.asked
+
+
 def test_placeholders_are_left_to_be_turned_back() -> None:
     made = way(Model())
     core = made.inspection.placeholders.standing_for("PERSON", "Ada Lovelace")
