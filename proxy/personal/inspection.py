@@ -36,9 +36,14 @@ class Inspection:
     most_bytes: int  # of a plain answer
     found: Counter[Row] = field(default_factory=Counter)
     uninspected: set[tuple[str, str]] = field(default_factory=set)  # direction, reason
+    structured: bool = False  # the answer's text is to be JSON
+    large: bool = False  # the request has more text than is inspected
 
     def look(self, text: Text, direction: Direction) -> Looked:
         return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction)
+
+    def miss(self, direction: Direction, reason: str) -> None:
+        self.uninspected.add((direction.value, reason))
 
     def note(self, decided: Iterable[Decided], place: Place, direction: Direction) -> None:
         for one in decided:

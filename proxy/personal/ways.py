@@ -58,19 +58,21 @@ class Way(Protocol):
 
 
 class Restoring:
-    """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back."""
+    """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back. `structured`: texts are
+    JSON, and so a value is written there as the inside of a JSON string."""
 
     stopped = thinks = hides = False
     waiting = 0
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], *, structured: bool = False) -> None:
         self._patterns = Patterns(values)
+        self._structured = structured
 
     def pieces(self, *, in_json: bool) -> Pieces:
-        return Restorer(self._patterns, in_json=in_json)
+        return Restorer(self._patterns, in_json=in_json or self._structured)
 
     def text(self, value: str, *, in_json: bool) -> str:
-        return restored(value, self._patterns, in_json=in_json)
+        return restored(value, self._patterns, in_json=in_json or self._structured)
 
     def whole(self, value: Any, shape: Shape) -> Any:
         try:
@@ -165,9 +167,7 @@ class Masking:
 
         def change(text: Text) -> str:
             name = text.label, text.value
-            known = self.inner.get(name)
-            if known is None and not text.label:
-                known = self.told.get(text.value)
+            known = self.inner.get(name, self.told.get(text.value))
             if known is None:
                 known = fresh[name] = self.replaced(text)
             return known
