@@ -161,13 +161,13 @@ class Masking:
         values = [(one, one.finding.value(text).upper()) for one in decided]
         return [one for one, value in values if not any(core in value for core in cores)]
 
-    def _walked(self, value: Any, shape: Shape) -> Any:
+    def _walked(self, value: Any, shape: Shape, *, new: bool = False) -> Any:
         """What a stream tells again, as Responses do with every item, is looked at and counted once."""
         fresh: dict[tuple[str, str], str] = {}
 
         def change(text: Text) -> str:
             name = text.label, text.value
-            known = self.inner.get(name, self.told.get(text.value))
+            known = None if new else self.inner.get(name, self.told.get(text.value))
             if known is None:
                 known = fresh[name] = self.replaced(text)
             return known
@@ -181,7 +181,7 @@ class Masking:
         """The values in a tool call's arguments."""
         call = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": value}}]}}]}
         try:
-            made = self._walked(call, Shape.CHAT)
+            made = self._walked(call, Shape.CHAT, new=True)
         except ValueError:
             self.missed(DEEP)
             return value

@@ -25,10 +25,8 @@ MAIL = "anna.smith@example.org"
 LONG = 123456789012345678901234567890
 
 
-def given(
-    body: dict[str, Any], endpoint: str = "messages", findings: Findings = FINDINGS, **more: Any
-) -> Given:
-    return inspected_body(Inspector(MOST, findings), policy(**more), endpoint, body)
+def given(body: dict[str, Any], endpoint: str = "messages", **more: Any) -> Given:
+    return inspected_body(Inspector(MOST, FINDINGS), policy(**more), endpoint, body)
 
 
 def thinking(text: str, **more: Any) -> dict[str, Any]:
