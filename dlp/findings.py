@@ -11,7 +11,7 @@ from dlp.kinds import Kind
 _SEPARATORS = frozenset(" \t\r\n,.;:()[]<>|\"'")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Finding:
     """`start` and `end` count characters; `kind` is a Kind or a tenant's own type; `score` is 0 to 1."""
 

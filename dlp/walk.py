@@ -4,12 +4,13 @@
 changed, so an untouched body is returned as it is. `texts` only lists them. Requests and whole answers alike.
 
 What is a text: instructions and messages of every role, parts, refusals and reasoning, descriptions of tools, results of
-tools, values (never keys) in the arguments of tool calls, text files that are sent along, and the fields in which
+tools, values in the arguments of tool calls (and keys that are no names of fields), text files that are sent along, and the fields in which
 applications put their users. What is none: names, ids, models, roles, links, images, sound, signatures, token ids.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from enum import StrEnum
 from typing import Any
 
 from dlp.text_files import TextFile
-from orbit.lib import numbers
 
 
 class Shape(StrEnum):
@@ -63,19 +63,23 @@ _ROLES = {
 # Keys under which a message, a part or an item carries text, in any of the shapes.
 _TEXT = frozenset({"text", "refusal", "reasoning_content", "reasoning", "thinking", "output_text", "transcript", "encoded_text"})  # fmt: skip
 _ARGUMENTS = frozenset({"arguments", "input", "args", "partial_json"})
-_RESULTS = frozenset({"output", "response", "result", "results", "logs", "code", "outcome", "stdout", "stderr", "query", "queries", "command", "diff"})  # fmt: skip
+_RESULTS = frozenset({"output", "response", "result", "results", "logs", "code", "outcome", "stdout", "stderr", "query", "queries", "command", "commands", "diff", "env", "error", "reason"})  # fmt: skip
 _INNER = frozenset(
     {"content", "parts", "tool_calls", "function_call", "function", "custom", "summary", "delta", "message", "source", "file", "functionCall", "functionResponse", "citations", "annotations",
-     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio", "reasoning_details"}
+     "inlineData", "inline_data", "action", "outputs", "executableCode", "codeExecutionResult", "title", "context", "cited_text", "content_block", "audio", "reasoning_details", "operation"}
 )  # fmt: skip
-_USERS = ("user", "safety_identifier")
+_USERS = ("user", "safety_identifier", "prompt_cache_key")
 _DESCRIBING = frozenset({"description", "title"})
 _TEXT_FILE = re.compile(
     r"data:(?:text/[\w.+-]+|application/(?:json|xml|x-yaml|yaml))(?:;(?!base64,)[\w=.-]+)*(?P<base64>;base64)?,",
     re.IGNORECASE,
 )
 _TEXT_TYPE = re.compile(r"(?:text/|application/(?:json|xml|x-yaml|yaml)\b)")
+_HALF = re.compile("[\ud800-\udfff]")
 _LONG_NUMBER = 10**8  # a number that large may be a card or a telephone; smaller ones are counts
+_FIELD_NAME = re.compile(r"[A-Za-z_$][A-Za-z_$.-]{0,40}\d{0,3}")
+_CALLING = frozenset({Place.TOOL_CALL, Place.TOOL_RESULT})
+_BINARY = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[\w+/=\r\n-]*", re.IGNORECASE)
 DEEPEST = 60
 
 
@@ -173,12 +177,16 @@ class _Walk:
             return self._arguments(name, value, depth)
         if name in ("file_data", "data"):
             return self._file(owner, name, value)
+        if name == "result" and owner.get("type") == "image_generation_call":
+            return value
         if name in _RESULTS:
             if isinstance(value, str):
                 return self._json_or_text(value, place)
             return self._content(value, place, depth) if _is_parts(value) else self._values(value, place, "", depth)  # fmt: skip
-        if name == "content" and place is Place.TOOL_RESULT and isinstance(value, str):
+        if name in ("content", "text") and place is Place.TOOL_RESULT and isinstance(value, str):
             return self._json_or_text(value, place)
+        if name == "tools" and owner.get("type") == "mcp_list_tools":
+            return self.tools(value, depth)
         if name in _TEXT or name in _INNER:
             return self._content(value, place, depth)
         return value
@@ -192,20 +200,23 @@ class _Walk:
         return self._values(value, Place.TOOL_CALL, "", depth)
 
     def _json_or_text(self, value: str, place: Place) -> str:
-        """JSON is written anew only if a value in it changed."""
+        """JSON is written anew only if a value in it changed, or one of its keys comes twice: what only some readers see is
+        left out."""
         if value.lstrip()[:1] not in ("{", "["):
             return self._text(value, place)
         try:
-            found = numbers.read(value.encode("utf-8", "surrogatepass"))
+            found, doubled = _read(value)
             changed = self._values(found, place, "", 0)
-        except ValueError:  # no JSON, or nested deeper than we go
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than we go
             return self._text(value, place)
-        return value if changed is found else numbers.write(changed).decode()
+        return value if changed is found and not doubled else _written(changed)
 
     def _values(self, value: Any, place: Place, key: str, depth: int) -> Any:
         """All values in a JSON value; long numbers too, which become texts if they change."""
         _shallow(depth)
         if isinstance(value, str):
+            if _TEXT_FILE.match(value) or _BINARY.fullmatch(value):
+                return self._file({}, "data", value)
             return self._text(value, place, key)
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _LONG_NUMBER:
             changed = self._text(str(value), place, key)
@@ -216,13 +227,19 @@ class _Walk:
             return value
         changed_values = {name: self._values(inner, place, name, depth + 1) for name, inner in value.items()}
         made = _with(value, changed_values)
-        return self._with_keys(made, place) if self._raw else made
+        return self._with_keys(made, place) if self._raw or place in _CALLING else made
 
     def _with_keys(self, value: dict[str, Any], place: Place) -> dict[str, Any]:
-        names = {name: self._text(name, place) for name in value}
-        if all(name == changed for name, changed in names.items()):
-            return value
-        return {names[name]: inner for name, inner in value.items()}
+        """Keys that are names of fields say nothing."""
+        made: dict[str, Any] = {}
+        for name, inner in value.items():
+            changed = name if _FIELD_NAME.fullmatch(name) and not self._raw else self._text(name, place)
+            key, number = changed, 1
+            while key in made or (key != name and key in value):
+                number += 1
+                key = f"{changed} {number}"
+            made[key] = inner
+        return value if list(made) == list(value) else made
 
     def tools(self, value: Any, depth: int) -> Any:
         """Only what describes: names, types and allowed values are the application's code."""
@@ -269,9 +286,11 @@ _FIELDS: dict[Shape, _Fields] = {
         "choices": walk.answer,
         "prediction": walk.answer,
         "functions": lambda value: walk.tools(value, 0),
+        "response_format": lambda value: walk.tools(value, 0),
     },
     Shape.RESPONSES: lambda walk: {
         "instructions": walk.system,
+        "text": lambda value: walk.tools(value, 0),
         "prompt": walk.template,
         "input": walk.messages,
         "output": lambda value: walk.messages(value, Place.ASSISTANT),
@@ -280,6 +299,8 @@ _FIELDS: dict[Shape, _Fields] = {
     },
     Shape.MESSAGES: lambda walk: {
         "system": walk.system,
+        "output_config": lambda value: walk.tools(value, 0),
+        "output_format": lambda value: walk.tools(value, 0),
         "messages": walk.messages,
         "content": walk.answer,
     },
@@ -296,6 +317,8 @@ _FIELDS: dict[Shape, _Fields] = {
         "input": walk.plain,
         "prompt": walk.plain,
         "suffix": walk.plain,
+        "instructions": walk.plain,
+        "known_speaker_names": walk.plain,
         "choices": walk.answer,
         "text": walk.answer,
         "segments": walk.answer,
@@ -328,6 +351,24 @@ def _is_thinking(owner: Mapping[str, Any], name: str) -> bool:
 def _is_parts(value: Any) -> bool:
     """A list of content parts, not a tool's own object."""
     return isinstance(value, list) and all(isinstance(one, dict) and "type" in one for one in value)
+
+
+def _read(text: str) -> tuple[Any, bool]:
+    """A JSON value with all digits, and whether a key comes twice in one of its objects."""
+    doubled = False
+
+    def held(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal doubled
+        made = dict(pairs)
+        doubled = doubled or len(made) != len(pairs)
+        return made
+
+    return json.loads(text, object_pairs_hook=held, strict=False), doubled
+
+
+def _written(value: Any) -> str:
+    made = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":")) if _HALF.search(made) else made
 
 
 def _each(values: list[Any], change: Callable[[Any], Any]) -> list[Any]:

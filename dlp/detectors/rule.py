@@ -31,7 +31,8 @@ class Rule:
     """`pattern` is RE2's; if it has a group, the first one is the value. `score` holds alone, `near` beside a word of
     `context`; each counts only if `check` and `judge` agree. `cue` is what the pattern cannot match without, where that
     is cheaper to look for. `trim` says how many characters of a match are the value, where the pattern cannot. `bulky` rules look into base64 too.
-    `judge` of a `costly` one takes a good part of a millisecond, and is asked only so often for one text."""
+    `judge` of a `costly` one takes a good part of a millisecond, looks at value and context alone, and is asked only so often
+    for one text."""
 
     name: str
     kind: str

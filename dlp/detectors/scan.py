@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dlp.detectors.engine import Prefilter, compiled, prefilter
 from dlp.detectors.fields import Tables
+from dlp.detectors.hidden import shown
 from dlp.detectors.offsets import Offsets
 from dlp.detectors.plain import plain
 from dlp.detectors.rule import Edge, Hit, Rule
@@ -28,13 +29,24 @@ _JOINERS = b".-/"
 
 @dataclass
 class _Purse:
-    """How often costly judges may still be asked; below zero they were not, where they should have been."""
+    """How often costly judges may still be asked; below zero they were not, where they should have been. What they said of
+    a value beside a word is not asked twice."""
 
     left: int
+    said: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
-    def pays(self, rule: Rule) -> bool:
-        self.left -= rule.costly
-        return self.left >= 0 or not rule.costly
+    def judges(self, rule: Rule, hit: Hit) -> bool:
+        if rule.judge is None:
+            return True
+        if not rule.costly:
+            return rule.judge(hit)
+        name = rule.name, hit.value, hit.context
+        if name not in self.said:
+            self.left -= 1
+            if self.left < 0:
+                return False
+            self.said[name] = rule.judge(hit)
+        return self.said[name]
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,20 @@ class Detector:
     ) -> Scan:
         """`label` is what the text stands under, such as the key of a JSON value. Findings below the threshold are left
         out before overlaps are resolved. With `overlaps` they are not, and findings come in no order."""
-        whole = len(text)
-        text = plain(text[:MAX_CHARACTERS])
+        capped = len(text) > MAX_CHARACTERS
+        text = text[:MAX_CHARACTERS]
+        found, more = self._found(text, label, threshold)
+        if (undone := shown(text)) is not None:
+            again, more_again = self._found(undone.text, label, threshold)
+            found += undone.back(again)
+            more = more or more_again
+        return Scan(tuple(found if overlaps else resolved(found, text)), capped or more)
+
+    def _found(self, text: str, label: str, threshold: float) -> tuple[list[Finding], bool]:
+        """And whether something was left out."""
+        text = plain(text)
         data = text.encode("utf-8", "replace")
-        capped = whole > MAX_CHARACTERS
+        capped = False
         asked = _Text(
             text,
             data,
@@ -98,7 +120,7 @@ class Detector:
                     capped = True
                     break
                 found.extend(_judged(group.rules, asked, start, end, threshold))
-        return Scan(tuple(found if overlaps else resolved(found, text)), capped or asked.purse.left < 0)
+        return found, capped or asked.purse.left < 0
 
     def _may_match(self, data: bytes) -> Iterator[_Group]:
         for place in sorted(self._prefilter.may_occur(data)):
@@ -144,7 +166,7 @@ def _judged(
         score, word = _score(rule, before, after)
         if score < threshold:
             continue
-        if rule.judge is None or (asked.purse.pays(rule) and rule.judge(Hit(value, before, after, word))):
+        if asked.purse.judges(rule, Hit(value, before, after, word)):
             yield Finding(place, place + len(value), rule.kind, round(score, 4), rule.name)
 
 

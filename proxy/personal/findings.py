@@ -15,6 +15,7 @@ from dlp.policy import Decided, Direction, Inspecting, Own
 
 REMEMBERED = 20_000  # texts
 MOST_FINDINGS = 200  # of a text that is remembered
+HELD = 100_000  # findings that are remembered, of all texts together: some 25 MB
 MOST_IN_ALL = 50_000  # of one text
 OWN = 100  # detectors of organizations that are kept
 
@@ -43,6 +44,7 @@ class Findings:
     lock: threading.Lock = field(default_factory=threading.Lock)
     making: threading.Lock = field(default_factory=threading.Lock)
     detector: Detector | None = None
+    held: int = 0  # findings of those that are known
     looked_for: int = 0  # texts that were not remembered
 
     def ready(self, policy: Inspecting) -> bool:
@@ -72,10 +74,15 @@ class Findings:
         found = self._look(policy, text, label, direction, named or ())
         if len(found.decided) <= MOST_FINDINGS:
             with self.lock:
-                self.known[name] = found
-                if len(self.known) > REMEMBERED:
-                    self.known.popitem(last=False)
+                self._remember(name, found)
         return found
+
+    def _remember(self, name: bytes, found: Looked) -> None:
+        before = self.known.pop(name, NOTHING)
+        self.known[name] = found
+        self.held += len(found.decided) - len(before.decided)
+        while len(self.known) > REMEMBERED or self.held > HELD:
+            self.held -= len(self.known.popitem(last=False)[1].decided)
 
     def unremembered(self, policy: Inspecting, text: str, direction: Direction, named: Found = ()) -> Looked:
         """The same of a piece that does not come again."""

@@ -54,6 +54,8 @@ class Inspection:
     wait: Callable[[Sequence[str]], Said] | None = None  # asks the model and blocks, for threads alone
     waiting: ThreadPoolExecutor | None = None  # the threads that may
     outward: Outward | None = None  # where the policy names inspectors outside
+    structured: bool = False  # the answer's text is to be JSON
+    large: bool = False  # the request has more text than is inspected
 
     def look(self, text: Text, direction: Direction, named: Found | None = None) -> Looked:
         return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction, named)

@@ -44,7 +44,7 @@ SHAPES = {
 AT_ONCE = 2_000  # bytes of a body that is inspected in the event loop: a millisecond or two
 THREADS = 2
 GRACE_S = 0.1  # for a text that was begun in time
-LATE, CAPPED = "deadline", "cap"
+LATE, CAPPED, FORMAT = "deadline", "cap", "format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class Inspector:
     ) -> Given:
         """CONTENT_BLOCKED, NOT_INSPECTED, INVALID_REQUEST or BODY_TOO_LARGE where the policy refuses."""
         inspection = self.begin(principal, policy, _conversation(principal, body, headers), request_id)
+        inspection.structured = _structured(body)
         outward = inspection.outward
         if outward is None:
             return await self._by_rules(inspection, principal, endpoint, body, size, form)
@@ -124,13 +125,17 @@ class Inspector:
         else:
             found = await self._beside(pass_, body)
             if found is None:  # the thread may still be at it: what it notes is not this call's
+                structured = inspection.structured
                 inspection = self.begin(principal, policy, b"")
+                inspection.structured = structured
                 inspection.miss(Direction.REQUEST, LATE)
                 _judge(inspection)
                 return Given(inspection, body, None, form)
             made = found
         if pass_.refused:
             raise refusal(pass_.refused)
+        if pass_.shape is Shape.EMBEDDINGS and (tokens := _tokens(body)):
+            _not_texts(inspection, tokens)
         _judge(inspection)
         return _given(inspection, body, made, form)
 
@@ -267,6 +272,7 @@ class _Pass:
         inspection = self.inspection
         self.size += _bytes(text.value)
         if self.size > inspection.policy.max_bytes:
+            inspection.large = True
             return self._missed(text, CAPPED)
         if time.monotonic() > self.deadline:
             return self._missed(text, LATE)
@@ -314,6 +320,38 @@ def _unnamed(why: Reason) -> OrbitError:
     )
 
 
+def _tokens(body: Mapping[str, Any]) -> str | None:
+    """The field with tokens in the place of texts."""
+    for name in ("input", "prompt"):
+        value = body.get(name)
+        rows = value if isinstance(value, list) else ()
+        if any(isinstance(one, int) or (isinstance(one, list) and one) for one in rows):
+            return name
+    return None
+
+
+def _not_texts(inspection: Inspection, name: str) -> None:
+    inspection.miss(Direction.REQUEST, FORMAT)
+    if inspection.policy.refuses:
+        raise OrbitError(
+            Code.INVALID_REQUEST,
+            f"{name!r} holds tokens, and the policy of this key has requests inspected. Send the texts instead.",
+            param=name,
+        )
+
+
+def _structured(body: Mapping[str, Any]) -> bool:
+    """Whether the answer's text is to be JSON."""
+    text, config = body.get("text"), body.get("output_config")
+    formats = (
+        body.get("response_format"),
+        body.get("output_format"),
+        text.get("format") if isinstance(text, dict) else None,
+        config.get("format") if isinstance(config, dict) else None,
+    )
+    return any(isinstance(one, dict) and str(one.get("type")).startswith("json") for one in formats)
+
+
 def _judge(inspection: Inspection) -> None:
     """Refuses what was not inspected where the policy says so, else takes note of it."""
     missed = inspection.uninspected
@@ -323,6 +361,11 @@ def _judge(inspection: Inspection) -> None:
     if not inspection.policy.refuses:
         logger.warning("a request of organization %s was not inspected: %s", inspection.organization_id, ", ".join(sorted(reasons)))  # fmt: skip
         return
+    if CAPPED in reasons and not inspection.large:
+        raise OrbitError(
+            Code.BODY_TOO_LARGE,
+            "The policy of this key has requests inspected, and a text of this one has more numbers and words to be judged than one may have. Send it in several requests.",
+        )
     if CAPPED in reasons:
         raise OrbitError(
             Code.BODY_TOO_LARGE,
@@ -357,10 +400,19 @@ def _text(value: Any) -> str:
 
 
 def _changed(form: Form, body: dict[str, Any]) -> Form:
-    texts = tuple(
-        (name, body[name] if isinstance(body.get(name), str) else value) for name, value in form.texts
-    )
-    return replace(form, texts=texts, body=body)
+    """As it was read: a list of what ends in `[]`, an object of what has a name in brackets."""
+    used: Counter[str] = Counter()
+    texts: list[tuple[str, str]] = []
+    for name, value in form.texts:
+        base, _, inner = name.partition("[")
+        held = body.get(base)
+        if isinstance(held, list):
+            held = held[used[base]]
+            used[base] += 1
+        elif isinstance(held, dict):
+            held = held.get(inner[:-1])
+        texts.append((name, held if isinstance(held, str) else value))
+    return replace(form, texts=tuple(texts), body=body)
 
 
 def _forgotten(done: asyncio.Future[Any]) -> None:

@@ -65,19 +65,21 @@ class Way(Protocol):
 
 
 class Restoring:
-    """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back."""
+    """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back. `structured`: texts are
+    JSON, and so a value is written there as the inside of a JSON string."""
 
     stopped = thinks = hides = False
     waiting = 0
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], *, structured: bool = False) -> None:
         self._patterns = Patterns(values)
+        self._structured = structured
 
     def pieces(self, *, in_json: bool) -> Pieces:
-        return Restorer(self._patterns, in_json=in_json)
+        return Restorer(self._patterns, in_json=in_json or self._structured)
 
     def text(self, value: str, *, in_json: bool) -> str:
-        return restored(value, self._patterns, in_json=in_json)
+        return restored(value, self._patterns, in_json=in_json or self._structured)
 
     def whole(self, value: Any, shape: Shape) -> Any:
         try:
@@ -216,15 +218,13 @@ class Masking:
         values = [(one, one.finding.value(text).upper()) for one in decided]
         return [one for one, value in values if not any(core in value for core in cores)]
 
-    def _walked(self, value: Any, shape: Shape) -> Any:
+    def _walked(self, value: Any, shape: Shape, *, new: bool = False) -> Any:
         """What a stream tells again, as Responses do with every item, is looked at and counted once."""
         fresh: dict[tuple[str, str], str] = {}
 
         def change(text: Text) -> str:
             name = text.label, text.value
-            known = self.inner.get(name)
-            if known is None and not text.label:
-                known = self.told.get(text.value)
+            known = None if new else self.inner.get(name, self.told.get(text.value))
             if known is None:
                 known = fresh[name] = self.replaced(text)
             return known
@@ -240,7 +240,7 @@ class Masking:
         try:
             if self.names:
                 self.named = self._named_in(call, Shape.CHAT)
-            made = self._walked(call, Shape.CHAT)
+            made = self._walked(call, Shape.CHAT, new=True)
         except ValueError:
             self.missed(DEEP)
             return self.unseen(value)

@@ -65,9 +65,12 @@ def test_judges_that_take_long_are_asked_only_so_often(
 
     monkeypatch.setattr(phones, "_is_valid", counted)
     monkeypatch.setattr(scan, "MAX_COSTLY", 20)
-    assert detector.scan("call (000) 000-0000 " * 200).capped
+    assert detector.scan("".join(f"call (000) 000-{number:04} " for number in range(200))).capped
     plans = len(phones._TYPICAL_REGIONS) + len(phones._REGIONS) + 8
     assert 20 < asked <= 20 * plans
+    assert not detector.scan(
+        "call (000) 000-0000 " * 200
+    ).capped  # what was said of a value is not asked again
 
 
 def test_a_table_of_nothing_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:

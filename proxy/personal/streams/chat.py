@@ -122,7 +122,9 @@ class ChatTexts(Stream):
         touched = False
         for field in ("text", "summary"):
             if isinstance(part.get(field), str):
-                known = {name: part[name] for name in ("type", "index", "format", "id") if name in part}
+                known: Event = {
+                    name: part[name] for name in ("type", "index", "format", "id") if name in part
+                }
                 again = partial(self._detailed, index, known, field)
                 name = (index, DETAILS, part.get("index"), field)
                 touched = self._fed(name, part, field, again) or touched

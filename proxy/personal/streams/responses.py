@@ -9,8 +9,8 @@ from dlp.walk import Shape
 from proxy.personal.streams.base import Event, Name, Stream
 from proxy.personal.ways import without_logprobs
 
-PLACES = ("item_id", "output_index", "content_index", "summary_index")
-WHOLE = ("text", "refusal", "arguments", "input", "code", "transcript")
+PLACES = ("item_id", "output_index", "content_index", "summary_index", "command_index")
+WHOLE = ("text", "refusal", "arguments", "input", "code", "transcript", "command", "diff")
 ENDS = ("response.completed", "response.incomplete", "response.failed")
 NUMBER = "sequence_number"
 
@@ -25,7 +25,9 @@ class ResponsesTexts(Stream):
     def changed(self, event: Event) -> list[Event] | None:
         kind = str(event.get("type"))
         before: list[Event] = []
-        if kind.endswith(".delta") and isinstance(event.get("delta"), str):
+        if kind.endswith(".delta") and isinstance(event.get("delta"), dict):
+            touched = self._streams_of_shell(kind, event)
+        elif kind.endswith(".delta") and isinstance(event.get("delta"), str):
             touched = self._delta(kind, event)
         else:
             if kind.endswith(".done"):
@@ -48,6 +50,15 @@ class ResponsesTexts(Stream):
         name = (kind.removesuffix(".delta"), place)
         return self._fed(name, event, "delta", again, in_json="arguments" in kind)
 
+    def _streams_of_shell(self, kind: str, event: Event) -> bool:
+        place, delta, touched = _place(event), event["delta"], False
+        for field in ("stdout", "stderr"):
+            if isinstance(delta.get(field), str):
+                again = partial(_again_in, kind, dict(zip(PLACES, place, strict=True)), field)
+                name = (kind.removesuffix(".delta"), place, field)
+                touched = self._fed(name, delta, field, again) or touched
+        return touched
+
     def _objects(self, event: Event) -> bool:
         touched = False
         for name in WHOLE:
@@ -59,6 +70,11 @@ class ResponsesTexts(Stream):
             event["response"] = self.way.whole(response, Shape.RESPONSES)
             self._response = {**event["response"], "output": []}
             touched = touched or event["response"] is not response
+        if isinstance(value := event.get("output"), list):
+            item = {"type": "shell_call_output", "output": value}
+            (made,) = self.way.whole({"output": [item]}, Shape.RESPONSES)["output"]
+            event["output"] = made["output"]
+            touched = touched or made["output"] is not value
         for name in ("item", "part"):
             if isinstance(value := event.get(name), dict):
                 output = [value] if name == "item" else [{"type": "message", "content": [value]}]
@@ -91,5 +107,9 @@ def _again(kind: str, place: Event, held: str) -> Event:
     return {"type": kind, **{name: one for name, one in place.items() if one is not None}, "delta": held}
 
 
+def _again_in(kind: str, place: Event, field: str, held: str) -> Event:
+    return {**_again(kind, place, ""), "delta": {field: held}}
+
+
 def _of_text(kind: str, place: tuple[Any, ...], name: Name) -> bool:
-    return name == (kind, place)
+    return name[:2] == (kind, place)

@@ -12,8 +12,8 @@ from proxy.personal import findings as module
 from tests.proxy.personal.test_inspected_streams import FINDINGS, way
 
 
-def done(text: str, *types: str, **more: str) -> list[tuple[str, str]]:
-    policy = way(types=types, **more).inspection.policy
+def done(text: str, *types: str) -> list[tuple[str, str]]:
+    policy = way(types=types).inspection.policy
     looked = FINDINGS.of(policy, "o", text, "", Direction.REQUEST)
     return [(one.finding.value(text), one.action.value) for one in looked.decided]
 
