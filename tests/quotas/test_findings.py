@@ -72,6 +72,16 @@ def test_findings_are_summed_by_all_that_they_are_told_by(feed: Feed) -> None:
     assert sums(feed, "type", only={"project": UUID(other), "direction": "answer"}) == {("EMAIL_ADDRESS",): 1}
 
 
+def test_all_types_together_are_summed_alike(feed: Feed) -> None:
+    told(feed, one(count=2), one("SECRET", action="log"), one("SECRET", direction="answer"))
+    feed.write()
+    for by in ((), ("project",), ("action", "shadow"), ("day",)):
+        apart: dict[Any, int] = {}
+        for key, found in sums(feed, *by, "type").items():
+            apart[key[:-1]] = apart.get(key[:-1], 0) + found
+        assert sums(feed, *by) == apart
+
+
 def test_days_are_those_of_the_time_zone(feed: Feed) -> None:
     for hour in (0, 3, 22):
         told(feed, one(), at=datetime(2026, 3, 10, hour, 50, tzinfo=UTC))
