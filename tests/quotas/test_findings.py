@@ -14,8 +14,9 @@ from audit import projections
 from audit.services import record_act
 from orbit.lib import access
 from quotas import rebuild, rollups
-from quotas.findings import reading, rollup
+from quotas.findings import reading
 from quotas.models import DirtyBucket, FindingBucket
+from tenants.services.false_positives import FALSE_POSITIVE
 from tests.audit.conftest import Feed, feed
 
 __all__ = ["feed"]
@@ -87,8 +88,8 @@ def test_days_are_those_of_the_time_zone(feed: Feed) -> None:
         told(feed, one(), at=datetime(2026, 3, 10, hour, 50, tzinfo=UTC))
     feed.write()
     assert list(sums(feed, "day").values()) == [3]
-    zone = {"time_zone": "Asia/Kathmandu"}  # 5:45 ahead
-    assert {day.isoformat(): found for (day,), found in sums(feed, "day", **zone).items()} == {
+    zone = "Asia/Kathmandu"  # 5:45 ahead
+    assert {day.isoformat(): found for (day,), found in sums(feed, "day", time_zone=zone).items()} == {
         "2026-03-10": 2,
         "2026-03-11": 1,
     }
@@ -121,7 +122,7 @@ def test_false_alarms_are_counted_by_type(feed: Feed) -> None:
             organization=feed.organization.slug,
             shard=feed.organization.shard,
             actor="test",
-            action=rollup.FALSE_POSITIVE,
+            action=FALSE_POSITIVE,
             target="default",
             after={"type": "PERSON"},
         )

@@ -10,6 +10,7 @@ import pytest
 from orbit.lib import access
 from quotas.findings import rollup
 from tenants.models import Project
+from tenants.services.false_positives import FALSE_POSITIVE
 from tests.conftest import MakeTenant, Tenant
 from tests.management import client_of
 
@@ -25,7 +26,7 @@ def found(make_tenant: MakeTenant) -> Tenant:
         _row(made, "call", projects["app"], _told("EMAIL_ADDRESS", "request", "tokenize", 5)),
         _row(made, "call", projects["web"], _told("EMAIL_ADDRESS", "answer", "mask", 2)),
         _row(made, "call", projects["web"], _told("SECRET", "request", "block", 1, shadow=True)),
-        *[_row(made, "act", None, {"action": rollup.FALSE_POSITIVE, "after": {"type": "SECRET"}})] * 3,
+        *[_row(made, "act", None, {"action": FALSE_POSITIVE, "after": {"type": "SECRET"}})] * 3,
     ]
     with access.ledger():
         rollup.apply(rows)
