@@ -155,7 +155,8 @@ class FacetValue(models.Model):
 class FindingSums(models.Model):
     """How often a type was found in calls, by direction and what was done; `quotas.findings.rollup`.
 
-    `project_id` null: all projects together. What people said to be false alarms is of no project, direction and action.
+    `project_id` null: all projects together; `kind` and `direction` empty: all types and directions together. What people
+    said to be false alarms is of no project, direction and action.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -173,6 +174,7 @@ class FindingSums(models.Model):
         abstract = True
 
 
+_FOUND_BY = ["organization_id", "project_id", "starts_at"]
 _FINDING = ["organization_id", "starts_at", "project_id", "kind", "direction", "action", "shadow"]
 
 
@@ -186,7 +188,8 @@ class FindingBucket(FindingSums):
             models.UniqueConstraint(fields=_FINDING, name="finding_bucket", nulls_distinct=False),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["organization_id", "project_id", "starts_at"], name="findings_of_project"),
+            models.Index(fields=_FOUND_BY, name="findings_by_type", condition=~models.Q(kind="")),
+            models.Index(fields=_FOUND_BY, name="findings_together", condition=models.Q(kind="")),
         ]
 
     def __str__(self) -> str:
@@ -203,9 +206,8 @@ class FindingDay(FindingSums):
             models.UniqueConstraint(fields=_FINDING, name="finding_day", nulls_distinct=False),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["organization_id", "project_id", "starts_at"], name="finding_days_of_project"
-            ),
+            models.Index(fields=_FOUND_BY, name="finding_days_by_type", condition=~models.Q(kind="")),
+            models.Index(fields=_FOUND_BY, name="finding_days_together", condition=models.Q(kind="")),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Sums of findings, written by the ledger's writer in its own transaction.
 
-Kept twice, by the quarter of an hour and by the day of UTC, each by project and of the organization as a whole. Types are the
+Kept by the quarter of an hour and by the day of UTC, by project and of the organization as a whole, by type and direction and
+of all types and directions: what pages ask for most is in few rows. Types are the
 policies' words: each day (UTC) of an organization tells the first ORBIT_ROLLUP_VALUES apart, all others share OTHER.
 """
 
@@ -24,6 +25,7 @@ FACET = "finding"  # under which the types that are told apart are kept
 KEY = ("organization_id", "starts_at", "project_id", "kind", "direction", "action", "shadow")
 FIGURES = ("findings", "false_positives")
 QUARTERS, DAYS = "quotas_findingbucket", "quotas_findingday"
+TOGETHER = ""  # in the place of a type and a direction
 ADD = """
 INSERT INTO {} AS b (organization_id, starts_at, project_id, kind, direction, action, shadow, findings, false_positives)
 SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::bigint[])
@@ -58,17 +60,20 @@ def said(row: Row) -> list[Found]:
 
 
 def sums(rows: Iterable[Row]) -> Sums:
-    """By quarter of an hour; `project_id` None is all projects together, and what is of no project."""
+    """By quarter of an hour; `project_id` None is all projects together, and what is of no project. Each finding is also
+    in the sums of all types and directions TOGETHER."""
     told = [(row, found) for row in rows if (found := said(row))]
     hidden = _hidden(told)
     made: Sums = {}
     for row, found in told:
         organization_id, start = row["organization_id"], bucket_start(row["admitted_at"])
         left_out = hidden.get((organization_id, start.date()), set())
-        for (kind, *how), *figures in found:
+        for (kind, direction, *done), *figures in found:
             shown = OTHER if (FACET, kind) in left_out else kind
             for project_id in {None, row["project_id"]}:
-                _add(made, (organization_id, start, project_id, shown, *how), figures)
+                where = (organization_id, start, project_id)
+                _add(made, (*where, shown, direction, *done), figures)
+                _add(made, (*where, TOGETHER, TOGETHER, *done), figures)
     return made
 
 

@@ -13,7 +13,7 @@ ROOM = "".join(f"ALTER TABLE {name} SET (fillfactor = 80);" for name in TABLES)
 GRANTS = f"GRANT USAGE ON SEQUENCE {', '.join(f'{name}_id_seq' for name in TABLES)} TO {LEDGER};"
 
 
-def table(name: str, constraint: str, index: str) -> migrations.CreateModel:
+def table(name: str, constraint: str, by_type: str, together: str) -> migrations.CreateModel:
     fields: list[tuple[str, Any]] = [
         ("id", models.BigAutoField(primary_key=True, serialize=False)),
         ("organization_id", models.UUIDField()),
@@ -28,9 +28,13 @@ def table(name: str, constraint: str, index: str) -> migrations.CreateModel:
     ]
     of = ("organization_id", "starts_at", "project_id", "kind", "direction", "action", "shadow")
     once = models.UniqueConstraint(fields=of, name=constraint, nulls_distinct=False)
-    found = models.Index(fields=["organization_id", "project_id", "starts_at"], name=index)
+    found = ["organization_id", "project_id", "starts_at"]
+    indexes = [
+        models.Index(fields=found, name=by_type, condition=~models.Q(kind="")),
+        models.Index(fields=found, name=together, condition=models.Q(kind="")),
+    ]
     return migrations.CreateModel(
-        name=name, fields=fields, options={"constraints": [once], "indexes": [found]}
+        name=name, fields=fields, options={"constraints": [once], "indexes": indexes}
     )
 
 
@@ -38,8 +42,8 @@ class Migration(migrations.Migration):
     dependencies: ClassVar = [("quotas", "0010_usage_by_organization")]
 
     operations: ClassVar = [
-        table("FindingBucket", "finding_bucket", "findings_of_project"),
-        table("FindingDay", "finding_day", "finding_days_of_project"),
+        table("FindingBucket", "finding_bucket", "findings_by_type", "findings_together"),
+        table("FindingDay", "finding_day", "finding_days_by_type", "finding_days_together"),
         migrations.RunSQL(
             [
                 ROOM,

@@ -14,8 +14,9 @@ from audit import projections
 from audit.services import record_act
 from orbit.lib import access
 from quotas import rebuild, rollups
-from quotas.findings import reading, rollup
+from quotas.findings import reading
 from quotas.models import DirtyBucket, FindingBucket
+from tenants.services.false_positives import FALSE_POSITIVE
 from tests.audit.conftest import Feed, feed
 
 __all__ = ["feed"]
@@ -72,13 +73,23 @@ def test_findings_are_summed_by_all_that_they_are_told_by(feed: Feed) -> None:
     assert sums(feed, "type", only={"project": UUID(other), "direction": "answer"}) == {("EMAIL_ADDRESS",): 1}
 
 
+def test_all_types_together_are_summed_alike(feed: Feed) -> None:
+    told(feed, one(count=2), one("SECRET", action="log"), one("SECRET", direction="answer"))
+    feed.write()
+    for by in ((), ("project",), ("action", "shadow"), ("day",)):
+        apart: dict[Any, int] = {}
+        for key, found in sums(feed, *by, "type").items():
+            apart[key[:-1]] = apart.get(key[:-1], 0) + found
+        assert sums(feed, *by) == apart
+
+
 def test_days_are_those_of_the_time_zone(feed: Feed) -> None:
     for hour in (0, 3, 22):
         told(feed, one(), at=datetime(2026, 3, 10, hour, 50, tzinfo=UTC))
     feed.write()
     assert list(sums(feed, "day").values()) == [3]
-    zone = {"time_zone": "Asia/Kathmandu"}  # 5:45 ahead
-    assert {day.isoformat(): found for (day,), found in sums(feed, "day", **zone).items()} == {
+    zone = "Asia/Kathmandu"  # 5:45 ahead
+    assert {day.isoformat(): found for (day,), found in sums(feed, "day", time_zone=zone).items()} == {
         "2026-03-10": 2,
         "2026-03-11": 1,
     }
@@ -111,7 +122,7 @@ def test_false_alarms_are_counted_by_type(feed: Feed) -> None:
             organization=feed.organization.slug,
             shard=feed.organization.shard,
             actor="test",
-            action=rollup.FALSE_POSITIVE,
+            action=FALSE_POSITIVE,
             target="default",
             after={"type": "PERSON"},
         )

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from orbit.lib import access
-from quotas.models import FindingBucket
-from quotas.rollups import bucket_start
+from quotas.findings import rollup
 from tenants.models import Project
+from tenants.services.false_positives import FALSE_POSITIVE
 from tests.conftest import MakeTenant, Tenant
 from tests.management import client_of
 
@@ -22,28 +22,31 @@ def found(make_tenant: MakeTenant) -> Tenant:
     made = make_tenant({"projects": [{"slug": "app", "keys": keys}, {"slug": "web", "keys": keys}]})
     with access.operator():
         projects = dict(Project.objects.filter(organization_id=made.id).values_list("slug", "pk"))
-    rows: list[tuple[Any, str, str, str, bool, int, int]] = [
-        (projects["app"], "EMAIL_ADDRESS", "request", "tokenize", False, 5, 0),
-        (projects["web"], "EMAIL_ADDRESS", "answer", "mask", False, 2, 0),
-        (projects["web"], "SECRET", "request", "block", True, 1, 0),
-        (None, "SECRET", "", "", False, 0, 3),
+    rows = [
+        _row(made, "call", projects["app"], _told("EMAIL_ADDRESS", "request", "tokenize", 5)),
+        _row(made, "call", projects["web"], _told("EMAIL_ADDRESS", "answer", "mask", 2)),
+        _row(made, "call", projects["web"], _told("SECRET", "request", "block", 1, shadow=True)),
+        *[_row(made, "act", None, {"action": FALSE_POSITIVE, "after": {"type": "SECRET"}})] * 3,
     ]
-    rows += [(None, *row[1:]) for row in rows[:3]]
-    start = bucket_start(datetime.now(UTC))
     with access.ledger():
-        for project, kind, direction, action, shadow, count, wrong in rows:
-            FindingBucket.objects.create(
-                organization_id=made.id,
-                starts_at=start,
-                project_id=project,
-                kind=kind,
-                direction=direction,
-                action=action,
-                shadow=shadow,
-                findings=count,
-                false_positives=wrong,
-            )
+        rollup.apply(rows)
     return made
+
+
+def _row(tenant: Tenant, kind: str, project: Any, detail: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "organization_id": tenant.id,
+        "project_id": project,
+        "admitted_at": datetime.now(UTC),
+        "count": None,
+        "detail": detail,
+    }
+
+
+def _told(kind: str, direction: str, action: str, count: int, **more: Any) -> dict[str, Any]:
+    one = {"type": kind, "direction": direction, "place": "user", "action": action, "count": count, **more}
+    return {"dlp": {"findings": [one]}}
 
 
 def ask(tenant: Tenant, **query: str) -> Any:
