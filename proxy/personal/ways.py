@@ -21,7 +21,7 @@ BEFORE = 80  # characters that are passed on already, and tell what follows them
 MOST_HELD = 20_000  # characters of one finding that does not end, or of what waits
 CAPPED, LATE, DEEP = "cap", "deadline", "format"
 # Where answers of any shape have what was written; the rest repeats the request.
-WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
+_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
 
 
 class Pieces(Protocol):
@@ -93,7 +93,7 @@ class Masking:
         return made
 
     def whole(self, value: Any, shape: Shape) -> Any:
-        written = {name: value[name] for name in WRITTEN if name in value}
+        written = {name: value[name] for name in _WRITTEN if name in value}
         self.deadline = time.monotonic() + self.inspection.policy.deadline_s
         try:
             made = walked(written, shape, self._told_or_replaced)
