@@ -113,6 +113,8 @@ def save(request: HttpRequest, membership: Membership, inspector_id: UUID) -> Ht
     return redirect("inspector", membership.organization.slug, inspector_id)
 
 
+@sensitive_post_parameters("text")
+@sensitive_variables("text")
 @require_POST
 @organization_page(Right.ACCOUNTS_WRITE)
 def test(request: HttpRequest, membership: Membership, inspector_id: UUID) -> HttpResponse:

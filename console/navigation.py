@@ -26,6 +26,7 @@ GROUPS = {
         ("Policy revisions", "tenants.policyrevision", "history"),
         ("Policy requests", "tenants.policyrequest", "approval"),
         ("Provider accounts", "tenants.provideraccount", "cloud"),
+        ("Inspectors", "tenants.inspector", "search_insights"),
         ("Model aliases", "tenants.modelalias", "alt_route"),
     ),
     "Ledger": (

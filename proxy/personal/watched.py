@@ -22,7 +22,10 @@ from proxy.personal.inspection import Inspection
 from proxy.personal.outside import seen
 from proxy.personal.outward import Outward
 from proxy.personal.requests import SHAPES
-from proxy.personal.ways import WRITTEN, read, without_logprobs
+from proxy.personal.ways import read, without_logprobs
+
+# Where answers of any shape have what was written; the rest repeats the request.
+WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
 
 
 def watched(inspection: Inspection, answer: Answer, spoken: str) -> Answer:

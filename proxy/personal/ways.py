@@ -29,7 +29,7 @@ MOST_LATE = 3
 MOST_HELD = 20_000  # characters of one finding that does not end, or of what waits
 CAPPED, LATE, DEEP = "cap", "deadline", "format"
 # Where answers of any shape have what was written; the rest repeats the request.
-WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text", "segments", "data")
+_WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text", "segments", "data")
 
 
 class Pieces(Protocol):
@@ -128,7 +128,7 @@ class Masking:
         return made
 
     def whole(self, value: Any, shape: Shape) -> Any:
-        written = {name: value[name] for name in WRITTEN if name in value}
+        written = {name: value[name] for name in _WRITTEN if name in value}
         try:
             if self.names:
                 self.named = self._named_in(written, shape)
