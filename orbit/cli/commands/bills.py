@@ -78,7 +78,10 @@ _CALLS = (
     Option("first", "in place of a range: the first day"),
     Option("last", "the last day, itself included"),
 )
-_OF = (Option("account", "only calls of this provider account"), Option("model", "only this one, by its provider's name"))
+_OF = (
+    Option("account", "only calls of this provider account"),
+    Option("model", "only this one, by its provider's name"),
+)
 
 COMMANDS: tuple[AnyCommand, ...] = (
     Command(
