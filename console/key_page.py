@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,6 +15,7 @@ from console.access import organization_page
 from console.acts import attempt, gone, where
 from console.glances import NOTHING, calls_a_day, glances
 from console.key_form import Typed
+from console.rendering import organization_answer
 from orbit.lib.errors import InputError
 from tenants import services
 from tenants.key_list import state
@@ -67,7 +67,6 @@ def show(
     did = glances(organization, "key_id", [key.pk]).get(key.pk, NOTHING)
     former = FormerSecret.objects.filter(key=key, works_until__gt=timezone.now()).select_related("use")
     shown = {
-        "organization": organization,
         "key": key,
         "state": state(key),
         "did": did,
@@ -84,8 +83,7 @@ def show(
         "suspending": f"It is refused from its next call on, and can be resumed; {calls_a_day(did)}.",
         "revoking": f"It ends for good, and applications that use it are refused; {calls_a_day(did)}.",
     }
-    with timezone.override(ZoneInfo(organization.time_zone)):
-        return render(request, "console/key.html", shown, status=400 if wrong else 200)
+    return organization_answer(request, organization, "console/key.html", shown)
 
 
 def policies() -> list[str]:

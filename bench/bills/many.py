@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from uuid import UUID
 
+from bench import procfs
 from bench.bills.judging import Result
 from bench.bills.planned import Plan
 from bench.bills.trials import judge, prepare
@@ -79,7 +79,9 @@ def _perform(told: Connection, organization_id: UUID, run_id: UUID) -> None:
 
 
 def _mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most that this program held. What `getrusage` says includes the process that it was forked from."""
+    lines = (procfs.PROC / "self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
 
 
 def words(result: Result, spent: Spent, filled_s: float) -> str:

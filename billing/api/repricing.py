@@ -1,4 +1,4 @@
-"""What a contract would have made of past calls."""
+"""Past calls at other prices: what a contract would have made of them, and what the prices that stand now do."""
 
 from __future__ import annotations
 
@@ -8,20 +8,45 @@ from rest_framework import serializers
 
 from billing.reports import spans
 from billing.repricing import asking
+from billing.repricing.posting import as_they_stand, preview, reprice
+from billing.repricing.reading import Selection
 from billing.repricing.shown import as_json
 from orbit.lib.errors import InputError
 from quotas.api.prices import NewContractPrice, rates_asked
-from tenants.api.fields import Text
+from tenants.api.fields import Strict, Text
 from tenants.api.resources import Acting
+from tenants.models import Organization
 from tenants.rights import Right
 
 
+def _range() -> serializers.ChoiceField:
+    named = [one for one in spans.CHOICES if one != "custom"]
+    return serializers.ChoiceField(named, default=asking.USUAL, help_text="which calls")
+
+
+def _first() -> Text:
+    return Text(required=False, max_length=40, help_text="in place of `range`: a day, or a moment")
+
+
+def _last() -> Text:
+    return Text(required=False, max_length=40, help_text="a day, itself included, or a moment")
+
+
 class Supposing(NewContractPrice):
-    range = serializers.ChoiceField(
-        [one for one in spans.CHOICES if one != "custom"], default=asking.USUAL, help_text="which calls"
+    range, first, last = _range(), _first(), _last()
+
+
+class CallsAsked(Strict):
+    range, first, last = _range(), _first(), _last()
+    account = Text(required=False, max_length=63, help_text="only calls of this provider account")
+    model = Text(required=False, max_length=200, help_text="only this one, by its provider's name")
+
+
+class Repricing(CallsAsked):
+    reason = Text(max_length=500, help_text="why; stands in the ledger with each adjustment")
+    difference_nano = serializers.IntegerField(
+        required=False, help_text="as the preview told it: another one is not posted"
     )
-    first = Text(required=False, max_length=40, help_text="in place of `range`: a day, or a moment")
-    last = Text(required=False, max_length=40, help_text="a day, itself included, or a moment")
 
 
 class RepricedRowShown(serializers.Serializer[Any]):
@@ -62,7 +87,7 @@ class PreviewPrice(Acting):
     body, shown = Supposing, PreviewShown
 
     def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        words = {"range": wanted.pop("range"), "from": wanted.pop("first", ""), "to": wanted.pop("last", "")}
+        words = _words(wanted)
         rates, percent = rates_asked(wanted)
         if (rates is None) == (percent is None):
             raise InputError("rates", "must be there, or discount_percent must", "name one of the two")
@@ -71,3 +96,37 @@ class PreviewPrice(Acting):
         return as_json(
             self.organization, selection, asking.with_contract(selection, self.organization, terms)
         )
+
+
+class PreviewRepricing(Acting):
+    """What the prices that stand now would have made of the calls of a span. Nothing is changed."""
+
+    scopes = {"POST": Right.PRICES_WRITE}
+    body, shown = CallsAsked, PreviewShown
+
+    def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        selection = _selection(self.organization, wanted)
+        return as_json(self.organization, selection, preview(selection, as_they_stand(selection.since)))
+
+
+class PostRepricing(Acting):
+    """Posts what the prices that stand now make of the calls of a span, an adjustment for each. Twice is as once."""
+
+    scopes = {"POST": Right.PRICES_WRITE}
+    body, shown = Repricing, PreviewShown
+
+    def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        reason, seen = wanted.pop("reason"), wanted.pop("difference_nano", None)
+        selection = _selection(self.organization, wanted)
+        done = reprice(**self.where, selection=selection, reason=reason, seen_nano=seen)
+        return as_json(self.organization, selection, done.trial, done.posted)
+
+
+def _selection(organization: Organization, wanted: dict[str, Any]) -> Selection:
+    places = {name: wanted.get(name, "") for name in ("account", "model")}
+    return asking.selected(organization, _words(wanted), **places)
+
+
+def _words(wanted: dict[str, Any]) -> dict[str, str]:
+    """The span, taken out of the body."""
+    return {"range": wanted.pop("range"), "from": wanted.pop("first", ""), "to": wanted.pop("last", "")}

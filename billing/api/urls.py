@@ -9,6 +9,8 @@ RECONCILIATION = f"{ORGANIZATION}/reconciliation"
 
 urlpatterns = [
     path(f"{ORGANIZATION}/contract-prices/preview", repricing.PreviewPrice.as_view()),
+    path(f"{ORGANIZATION}/repricing/preview", repricing.PreviewRepricing.as_view()),
+    path(f"{ORGANIZATION}/repricing", repricing.PostRepricing.as_view()),
     path(f"{ORGANIZATION}/price-proposals", proposals.PriceProposals.as_view()),
     path(f"{ORGANIZATION}/price-proposals/<uuid:proposal>", proposals.PriceProposalItem.as_view()),
     path(f"{ORGANIZATION}/price-proposals/<uuid:proposal>/approve", proposals.ApprovePriceProposal.as_view()),

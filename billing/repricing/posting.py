@@ -59,11 +59,19 @@ def preview(selection: Selection, price_of: PriceOf) -> Trial:
     return trial
 
 
-def reprice(*, organization_id: UUID, actor: Actor, selection: Selection, reason: str) -> Repriced:
+def reprice(
+    *,
+    organization_id: UUID,
+    actor: Actor,
+    selection: Selection,
+    reason: str,
+    seen_nano: int | None = None,
+) -> Repriced:
     """Posts the difference to what the prices that stand now make of each call, as an `adjustment` that names it.
 
     Twice is as once: what was adjusted before counts as charged. All of it is in one transaction, with an act that says who did
-    it and why. InputError while earlier adjustments are not in the ledger, when prices of these days were taken over from the
+    it and why. `seen_nano` is the whole difference as it was shown to whoever posts it: another one is not posted. None: it was
+    shown in the same moment, or is not looked at. InputError while earlier adjustments are not in the ledger, when prices of these days were taken over from the
     provider's bill, and when there were more than MOST.
     """
     valid("reason", values.notice, reason)
@@ -95,6 +103,12 @@ def reprice(*, organization_id: UUID, actor: Actor, selection: Selection, reason
             if len(entries) == AT_ONCE:
                 OutboxEntry.objects.bulk_create(entries)
                 entries = []
+        if seen_nano not in (None, trial.nano):
+            raise InputError(
+                "difference_nano",
+                f"it is {trial.nano} by now",
+                "look at it again: prices or calls have changed",
+            )
         OutboxEntry.objects.bulk_create(entries)
         if posted:
             change.act("price.reprice", _what(selection), None, _told(selection, trial, posted, reason))

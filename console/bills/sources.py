@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.models import BillSource, Run
@@ -19,6 +17,7 @@ from billing.reconcile.sides import MEANINGS, Cause
 from billing.reconcile.tolerance import BY_ITSELF, Tolerance, tolerance
 from console.access import organization_page
 from console.acts import gone, typed, where
+from console.rendering import organization_answer
 from orbit.lib import money
 from orbit.lib.errors import InputError
 from tenants.models import Membership, ProviderAccount
@@ -125,7 +124,6 @@ def _page(
     organization, source = membership.organization, _source(account)
     connector, filled = connector_of(account.kind), given or _filled(source)
     context = {
-        "organization": organization,
         "account": account,
         "source": source,
         "connector": connector,
@@ -138,8 +136,7 @@ def _page(
         "may_write_account": may(membership, Right.ACCOUNTS_WRITE),
         "wrong": wrong,
     }
-    with timezone.override(ZoneInfo(organization.time_zone)):
-        return render(request, "console/bills/source.html", context, status=400 if wrong else 200)
+    return organization_answer(request, organization, "console/bills/source.html", context)
 
 
 def _filled(source: BillSource) -> dict[str, Any]:

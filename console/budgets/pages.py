@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from redis.exceptions import RedisError
 
@@ -20,6 +18,7 @@ from billing.alerts.models import Alert, Notice
 from billing.budgets import Budget, budgets
 from console.access import organization_page
 from console.acts import attempt, gone, typed, where
+from console.rendering import organization_answer
 from orbit.lib.errors import InputError
 from tenants.models import Membership, Organization
 from tenants.rights import Right, may
@@ -132,7 +131,6 @@ def _page(
     notices = Notice.objects.filter(is_silent=False).prefetch_related("deliveries").order_by("-pk")[:NOTICES]
     may_write = may(membership, Right.REPORTS_WRITE)
     context = {
-        "organization": organization,
         "budgets": None if found is None else [(one, _bar(one), _mark(one)) for one in found[:SHOWN]],
         "more": max(0, len(found or ()) - SHOWN),
         "alerts": list(Alert.objects.order_by("name")),
@@ -142,8 +140,7 @@ def _page(
         "typed": given or USUAL,
         **(_choices(found) if may_write else {}),
     }
-    with timezone.override(ZoneInfo(organization.time_zone)):
-        return render(request, "console/budgets/budgets.html", context, status=400 if wrong else 200)
+    return organization_answer(request, organization, "console/budgets/budgets.html", context)
 
 
 def _bar(one: Budget) -> float:
@@ -180,14 +177,12 @@ def _one(
         "hook_form": alert.hook_form,
     }
     context = {
-        "organization": organization,
         "alert": alert,
         "wrong": wrong,
         "typed": given or as_it_is,
         **_choices(_read_budgets(organization)),
     }
-    with timezone.override(ZoneInfo(organization.time_zone)):
-        return render(request, "console/budgets/alert.html", context, status=400 if wrong else 200)
+    return organization_answer(request, organization, "console/budgets/alert.html", context)
 
 
 def _secret(request: HttpRequest, membership: Membership, saved: Saved[Alert]) -> HttpResponse:

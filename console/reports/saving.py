@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from billing import recipients
@@ -18,6 +16,7 @@ from billing.reports.files import FORMS
 from billing.reports.models import ReportMail, ReportView
 from console.access import organization_page
 from console.acts import attempt, gone, typed, where
+from console.rendering import organization_answer
 from orbit.lib.errors import InputError
 from tenants.models import Membership
 from tenants.rights import Right
@@ -89,7 +88,6 @@ def _page(
 ) -> HttpResponse:
     organization = membership.organization
     context = {
-        "organization": organization,
         "view": view,
         "title": asked.question(view.words).title,
         "query": urlencode(view.words),
@@ -101,5 +99,4 @@ def _page(
         "mails": list(ReportMail.objects.filter(view=view).order_by("-period")[:SHOWN]),
         "wrong": wrong,
     }
-    with timezone.override(ZoneInfo(organization.time_zone)):
-        return render(request, "console/reports/saved.html", context, status=400 if wrong else 200)
+    return organization_answer(request, organization, "console/reports/saved.html", context)

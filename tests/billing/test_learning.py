@@ -12,8 +12,8 @@ import pytest
 from billing.models import BillException
 from billing.reconcile import learning
 from billing.reconcile.counts import Counts
-from billing.reconcile.exceptions import Wanted
 from billing.reconcile.sides import Call, Cause, Part
+from billing.reconcile.wanted import Wanted
 from orbit.lib import access
 from quotas.models import TokenPadding
 from tenants import services

@@ -45,7 +45,7 @@ def _series(provider: str, bills: BillsHandle, trials: int) -> list[Result]:
     results = []
     for _ in range(trials):
         seed = secrets.randbits(32)
-        results.append(trial(Plan(provider, apart=True), bills, seed))
+        results.append(trial(Plan(provider), bills, seed))
         print(f"seed {seed}: {results[-1].wrong}")
     print(f"{provider}\n{table(results)}\n{words(results)}")
     return results

@@ -84,6 +84,22 @@ def test_however_many_calls_are_counted_behind_midnight_they_are_moved() -> None
         assert adjustments(parts) == []
 
 
+def test_calls_under_way_at_the_edges_are_of_the_other_day() -> None:
+    """Eight at the first midnight and eight at the last, at a provider that counts when a call ends."""
+    before = [
+        replace(one, at=one.at - WHOLE, ended=one.ended - WHOLE)
+        for one in (call(f"23:59:{number}", Counts(100 + number**2), took=59) for number in range(51, 59))
+    ]
+    behind = [replace(one, at=one.at + 2 * WHOLE, ended=one.ended + 2 * WHOLE) for one in before]
+    within = [call(f"{hour:02}:10:58", Counts(900 + hour), took=9) for hour in range(24)]
+    theirs = cells([replace(one, at=one.ended) for one in (*before, *within)])
+    parts = told([*before, *within, *behind], theirs)
+    assert {part.cause for part in parts} == {Cause.TIME_BOUNDARY}
+    assert adjustments(parts) == []
+    gained = sum((part.counts for part in parts if part.day == DAY), ZERO)
+    assert gained == sum((one.counts for one in before), ZERO)
+
+
 def test_about_midnight_what_is_missing_here_and_there_may_be_one() -> None:
     some = [call("23:59:40", Counts(100, output=9)), call("23:59:45", Counts(3_000, output=70))]
     lost = replace(some[0], at=midnight(DAY) + WHOLE + timedelta(seconds=3), counts=Counts(170, output=8))

@@ -156,3 +156,12 @@ def test_a_price_is_tried_proposed_and_approved_by_another_person(
 def test_days_are_days_or_spans() -> None:
     assert values.day_ago("2026-11-03") == "2026-11-03"
     assert values.day_ago("7d") == str((datetime.now(UTC) - timedelta(days=7)).date())
+
+
+def test_past_calls_are_priced_again_when_they_were_seen(orbit: Orbit, account: str) -> None:
+    seen = orbit("repricing", "preview", "--account", account, "--json").json
+    assert (seen["calls"], seen["posted"]) == (0, None)
+    post = ("repricing", "post", "--account", account, "--reason", "contract of May", "--yes")
+    assert orbit(*post, "--difference-nano", "0", "--json").json["posted"] == 0
+    assert orbit(*post, "--difference-nano", "-5").code == Exit.BAD_INPUT
+    assert orbit(*post[:2], "--yes").code == Exit.BAD_INPUT  # without a reason

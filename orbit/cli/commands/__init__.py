@@ -52,6 +52,7 @@ GROUPS = {
     "prices": "what providers ask",
     "contracts": "prices that the organization agreed",
     "proposals": "prices that take two people",
+    "repricing": "past calls at the prices that stand now",
     "reconciliation": "what providers billed, beside the ledger",
     "limits": "how limits stand",
     "calls": "single calls",

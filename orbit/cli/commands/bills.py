@@ -73,16 +73,31 @@ _PRICE = (
     Option("free", "it costs nothing", switch=True),
 )
 
+_CALLS = (
+    Option("range", "which calls, such as last-month (left out) or 7d"),
+    Option("first", "in place of a range: the first day"),
+    Option("last", "the last day, itself included"),
+)
+_OF = (
+    Option("account", "only calls of this provider account"),
+    Option("model", "only this one, by its provider's name"),
+)
+
 COMMANDS: tuple[AnyCommand, ...] = (
     Command(
         "contracts preview", "what a price would have made of past calls; nothing is changed", "POST",
         "organizations/{organization}/contract-prices/preview",
-        (
-            *_PRICE,
-            Option("range", "which calls, such as last-month (left out) or 7d"),
-            Option("first", "in place of a range: the first day"),
-            Option("last", "the last day, itself included"),
-        ),
+        (*_PRICE, *_CALLS),
+    ),
+    Command(
+        "repricing preview", "what prices as they stand now would have made of past calls; nothing is changed", "POST",
+        "organizations/{organization}/repricing/preview", (*_CALLS, *_OF),
+    ),
+    Command(
+        "repricing post", "post to the ledger what `repricing preview` tells, an adjustment for each call", "POST",
+        "organizations/{organization}/repricing",
+        (*_CALLS, *_OF, WHY, Option("difference_nano", "as the preview told it: another one is not posted", values.whole)),
+        asks="Post the difference to the ledger of {organization}?",
     ),
     Command(
         "proposals list", "prices that were proposed, the newest first", "GET", _PROPOSALS,
