@@ -96,9 +96,7 @@ logging.getLogger("orbit").info("from us")
     argv = [sys.executable, "-c", code, kind]
     # a test before this one may have made its process a web worker
     environ = {name: value for name, value in os.environ.items() if name != "ORBIT_PROCESS"}
-    ended = subprocess.run(
-        argv, env=os.environ, cwd=state.PROJECT, capture_output=True, text=True, check=True
-    )
+    ended = subprocess.run(argv, env=environ, cwd=state.PROJECT, capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in ended.stderr.splitlines()]
     assert [(one["message"], one["process"], one["task"], one["request_id"]) for one in found] == [
         (message, kind, "celery.backend_cleanup", "t-1") for message in ("from a task", "from us")
