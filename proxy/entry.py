@@ -56,6 +56,8 @@ async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) ->
     trace = None if runtime.tracer is None else runtime.tracer.begin(headers)
     if len(headers) < len(scope["headers"]) and BETA in headers:
         headers[BETA] = b",".join(value for name, value in scope["headers"] if name == BETA)
+    if trace is not None:
+        about.trace_id = trace.trace_id
     surface = spoken(scope["path"], headers)
     try:
         route, path = _route_of(scope)

@@ -61,6 +61,12 @@ def test_silent_tasks_and_unsafe_settings_fail(monkeypatch: pytest.MonkeyPatch) 
     )
 
 
+def test_findings_are_lines_for_people(gateway: Gateway) -> None:
+    out = io.StringIO()
+    call_command("doctor", stdout=out)
+    assert "ok    database     Postgres" in out.getvalue()
+
+
 def test_stores_that_are_away_fail_and_name_their_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "REDIS_URL", "redis://:s3cretpass@127.0.0.1:9/0")
     for alias in connections:

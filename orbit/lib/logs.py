@@ -36,6 +36,7 @@ class About:
     request_id: UUID | str | None = None
     organization_id: UUID | str | None = None
     task: str | None = None
+    trace_id: bytes = b""
 
 
 _about: ContextVar[About | None] = ContextVar("orbit_about", default=None)
@@ -122,5 +123,10 @@ def _known() -> dict[str, str]:
     found = _about.get() or About()
     scope = access.current()
     organization = found.organization_id or (scope.organization_id if scope is not None else None)
-    told = {"request_id": found.request_id, "organization_id": organization, "task": found.task}
+    told = {
+        "request_id": found.request_id,
+        "organization_id": organization,
+        "task": found.task,
+        "trace_id": found.trace_id.hex() or None,
+    }
     return {name: str(value) for name, value in told.items() if value is not None}

@@ -47,6 +47,8 @@ class Tracer:
         trace = raw.trace
         if trace is None or not trace.sampled or raw.principal is None:
             return
+        if trace.settling_ns:
+            return  # admitted and settled, and its client was told afterwards: the call has its span
         found = attributes.of_refusal(raw, endpoint, error)
         name = f"{found['gen_ai.operation.name']} {found.get('gen_ai.request.model', '')}"
         span = Span(

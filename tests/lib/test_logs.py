@@ -44,8 +44,9 @@ def test_record_has_time_level_logger_message_and_process() -> None:
 def test_record_is_about_the_request_of_its_context_alone() -> None:
     def at_work() -> dict[str, Any]:
         about = logs.about(request_id := uuid4())
-        about.organization_id = "o-1"
+        about.organization_id, about.trace_id = "o-1", b"\x01\xff"
         found = as_json("x")
+        assert found["trace_id"] == "01ff"
         assert (found["request_id"], found["organization_id"]) == (str(request_id), "o-1")
         with access.scope(organization_id=uuid4()):
             assert as_json("x")["organization_id"] == "o-1"
@@ -53,6 +54,17 @@ def test_record_is_about_the_request_of_its_context_alone() -> None:
 
     copy_context().run(at_work)
     assert "request_id" not in as_json("x")
+
+
+def test_process_is_named_when_it_knows_what_it_is() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter := logs.JsonFormatter("command"))
+    logging.getLogger().addHandler(handler)
+    try:
+        logs.call_process("sinks")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert json.loads(formatter.format(record("x")))["process"] == "sinks"
 
 
 def test_record_within_a_scope_has_its_organization() -> None:

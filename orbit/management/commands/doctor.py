@@ -27,7 +27,8 @@ class Command(OperatorCommand):
             self.stdout.write(json.dumps({"checks": [asdict(one) for one in findings]}))
         else:
             for one in findings:
-                self.stdout.write(masked(f"{one.state:<5} {one.what:<12} {one.detail} {one.remedy}".rstrip()))
+                words = f"{one.detail.rstrip('.')}. {one.remedy}" if one.remedy else one.detail
+                self.stdout.write(masked(f"{one.state:<5} {one.what:<12} {words}"))
         failed = sum(one.state == "fail" for one in findings)
         if failed:
             raise CommandError(f"{failed} of {len(findings)} fail.", returncode=1)

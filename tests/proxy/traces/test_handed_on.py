@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+from unittest.mock import MagicMock
+from uuid import uuid4
 
 import httpx2
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
+from orbit.lib.errors import Code, OrbitError
 from orbit.lib.traces import Parent
+from proxy.request import GatewayRequest
 from proxy.traces.trace import begun
+from proxy.traces.tracer import Tracer
 from tests.conftest import Tenant
 from tests.gateway import Gateway
 from tests.proxy.conftest import Api
@@ -64,6 +70,34 @@ def test_provider_is_told_nothing_by_itself(untraced: Api, caller: Caller, provi
 def test_share_and_caller_must_both_want_a_trace(percent: int, flag: bool, kept: bool) -> None:
     found = begun(Parent(TRACE, b"12345678", flag), WHOLE * percent // 100, outward=False)
     assert (found is not None) is kept
+
+
+class Kept:
+    """In an exporter's place."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+        self.put = self.spans.extend
+
+
+def test_settled_call_whose_client_gets_an_error_has_one_span_of_its_own() -> None:
+    kept: Any = Kept()
+    tracer = Tracer(kept, 100, outward=False)
+    raw = GatewayRequest("POST", "/v1/chat/completions", {}, b"")
+    raw.trace, raw.request_id, principal = tracer.begin({}), uuid4(), MagicMock()
+    principal.organization.models = {}
+    raw.principal = principal
+    error = OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting.")
+    assert raw.trace is not None
+    raw.trace.settling_ns = raw.trace.now()
+    tracer.turned_away(raw, "chat/completions", error)
+    assert kept.spans == []
+    raw.trace.settling_ns = 0
+    tracer.turned_away(raw, "chat/completions", error)
+    assert [one.error for one in kept.spans] == ["shutting_down"]
+    raw.principal = None  # whoever has no key that is known
+    tracer.turned_away(raw, "chat/completions", error)
+    assert len(kept.spans) == 1
 
 
 def test_share_of_traces_is_told_by_their_ids() -> None:
