@@ -19,6 +19,7 @@ from orbit.backup import database, keyring, manifest, programs
 from orbit.backup.failures import CannotBackUp
 from orbit.backup.manifest import CHECKPOINTS, DATABASE, SINKS, Manifest
 from orbit.launcher import state
+from quotas import journal
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,12 @@ def _refuse(connection: psycopg.Connection, told: Manifest, target: Target, opti
             f"The backup is of a newer version of Orbit Gateway ({told.version}; this one lacks {min(unknown)}). Restore it "
             "with that version."
         )
-    if others := database.others(connection):
+    others = database.others(connection)
+    workers = sum(one.alive for one in journal.standing(target.journals))
+    if others or workers:
         raise CannotBackUp(
-            f"{others} other sessions use this database. Stop the gateway, its task worker, scheduler and sinks first."
+            f"{workers} web workers run here, and {others} other sessions use this database. Stop the gateway, its task "
+            "worker, scheduler and sinks first."
         )
     files = sorted(target.checkpoints.glob("checkpoints-????-??.jsonl"))
     if not options.replace and (database.is_used(connection) or files):

@@ -89,13 +89,14 @@ def _licence(name: str) -> str:
     classifiers = [
         one.rpartition(" :: ")[2] for one in told.get_all("Classifier", []) if one.startswith("License ::")
     ]
-    stated = [
-        told.get("License-Expression"),
-        (told.get("License") or "").partition("\n")[0].strip(),
-        *classifiers,
-    ]
+    stated = [_said(told, "License-Expression"), _said(told, "License"), *classifiers]
     said = next((one for one in stated if one and len(one) <= 60), UNKNOWN)
     return _MEANT.get(said, said)
+
+
+def _said(told: metadata.PackageMetadata, field: str) -> str:
+    """The first line; "" where there is no such field."""
+    return str((told.get_all(field) or [""])[0]).partition("\n")[0].strip()
 
 
 def _needs(name: str) -> Iterator[str]:

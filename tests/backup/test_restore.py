@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orbit.backup import programs
+from orbit.backup import manifest, programs
 from tests.backup.conftest import BackedUp, call
 from tests.backup.installation import Installation
 from tests.gateway import running_gateway
@@ -63,10 +65,41 @@ def test_restore_without_the_keys_says_what_stays_closed(backed_up: BackedUp, fo
     assert foreign.one("SELECT count(*) FROM tenants_organization") == 1
 
 
-def test_damaged_backup_changes_nothing(backed_up: BackedUp, empty: Installation, tmp_path: Path) -> None:
+def test_restore_that_fails_leaves_what_was_there(
+    backed_up: BackedUp, empty: Installation, tmp_path: Path
+) -> None:
+    keys = ("--keys", str(backed_up.keys))
+    empty.run("restore", "--from", str(backed_up.path), *keys)
+    folder = _unpacked(backed_up, tmp_path)
+    dump = (folder / "database.dump").read_bytes()
+    (folder / "database.dump").write_bytes(dump[: len(dump) * 2 // 3])
+    told = manifest.Manifest(**json.loads((folder / "manifest.json").read_text()))
+    (folder / "manifest.json").unlink()
+    replace(told, files=manifest.digests(folder)).write(folder)
+    said = empty.run("restore", "--from", str(folder), *keys, "--replace", code=2)
+    assert "pg_restore failed" in said
+    assert empty.one("SELECT count(*) FROM tenants_organization") == 1
+    assert empty.one("SELECT count(*) FROM pg_namespace WHERE nspname = 'orbit_before_restore'") == 0
+    assert "signed up to" in empty.run("audit", "verify")
+
+
+def test_restore_beneath_a_running_gateway_is_refused(backed_up: BackedUp) -> None:
+    source = backed_up.installation
+    with running_gateway(environment=source.environment) as gateway:
+        assert call(gateway.base_url, backed_up.key) in {200, 429}
+        said = source.run("restore", "--from", str(backed_up.path), "--replace", code=2)
+    assert "Stop the gateway" in said
+
+
+def _unpacked(backed_up: BackedUp, tmp_path: Path) -> Path:
     folder = tmp_path / "unpacked"
     with tarfile.open(backed_up.path) as packed:
         packed.extractall(folder, filter="data")
+    return folder
+
+
+def test_damaged_backup_changes_nothing(backed_up: BackedUp, empty: Installation, tmp_path: Path) -> None:
+    folder = _unpacked(backed_up, tmp_path)
     with (folder / "database.dump").open("ab") as dump:
         dump.write(b"x")
     said = empty.run("restore", "--from", str(folder), "--keys", str(backed_up.keys), code=2)

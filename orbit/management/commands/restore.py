@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from orbit.backup import keyring, manifest, proof, restoring
 from orbit.backup.failures import CannotBackUp
 from orbit.backup.restoring import Options, Restored, Target
-from orbit.launcher import keys
+from orbit.launcher import keys, running
 from orbit.lib.store import servers
 from orbit.management.installation import given_secrets, secrets_of, with_servers
 from tenants.management.cli import BAD_INPUT, UNREACHABLE, OperatorCommand
@@ -36,6 +36,8 @@ class Command(OperatorCommand):
         parser.add_argument("--replace", action="store_true", help="an installation that is not empty")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        if running.environment(settings.ORBIT_DATA_DIR):
+            raise CommandError("An installation is running from here. Stop it first.", returncode=BAD_INPUT)
         if settings.DATABASE_URL:
             return super().execute(*args, **options)
         self._stopped(options)
