@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from orbit.lib.metrics import Family, Kind, Sample, Series, Shelf, written
+from orbit.lib.metrics.family import Labels
 from proxy import measures
 from quotas import totals
 from quotas.status import Attached, LimitStatus
@@ -63,18 +65,28 @@ def only(series: Series, slug: str) -> Series:
 
 
 def limits(row: Organization) -> Iterator[Sample]:
-    """Of the organization in scope as a whole. RedisError when the store is away."""
-    attached = Attached(row)
+    """Of the organization in scope as a whole, no series twice: one that is makes Prometheus refuse all of them.
+
+    RedisError when the store is away.
+    """
+    attached, taken = Attached(row), Counter[Labels]()
     for one in attached.statuses(attached.of_whole()):
         if one.counted:
-            yield from _figures(row.slug, one)
+            labels = (row.slug, _name(one), one.meter, one.per or "")
+            taken[labels] += 1
+            if taken[labels] > 1:
+                labels = (row.slug, f"{_name(one)} ({taken[labels]})", *labels[2:])
+            yield from _figures(labels, one)
 
 
-def _figures(slug: str, one: LimitStatus) -> Iterator[Sample]:
-    unit = NANO if one.meter == "cost" else 1
-    # of several with one name, the models tell which
+def _name(one: LimitStatus) -> str:
+    """Of several with one name, the models and what only reports tell which."""
     name = f"{one.name} ({', '.join(one.models)})" if one.models else one.name
-    labels = (slug, name, one.meter, one.per or "")
+    return f"{name} (shadow)" if one.shadow else name
+
+
+def _figures(labels: Labels, one: LimitStatus) -> Iterator[Sample]:
+    unit = NANO if one.meter == "cost" else 1
     for family, value in ((LIMIT, one.limit), (SPENT, one.spent), (HELD, one.held), (FREE, one.free)):
         yield Sample(family, value * unit, labels)
 

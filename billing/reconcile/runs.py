@@ -205,6 +205,8 @@ def request_nightly() -> int:
             asked += 1
         except InputError as error:
             logger.info("%s is not reconciled tonight: %s", name, error.message)
+        except Exception as error:  # whatever is wrong with one organization is none of the others'
+            logger.error("%s of %s was not asked for: %s", name, organization_id, type(error).__name__)
     return asked
 
 

@@ -19,6 +19,7 @@ from tenants.rights import Right, may
 
 MOST = 50  # people that are written to
 LATE = timedelta(minutes=30)  # by then its own task has tried for the last time
+GIVEN_UP = timedelta(days=3)  # by then an address that is refused will go on being so
 SUBJECTS = {Cause.OUTSIDE: "Usage outside of the gateway", Cause.PRICE: "Another price than the price book's"}
 
 
@@ -52,9 +53,12 @@ def tell(organization_id: UUID, exception_id: UUID) -> int:
 
 
 def waiting() -> list[tuple[UUID, UUID]]:
-    """Exceptions whose mail is still to go: the queue was away, or an address."""
+    """Exceptions whose mail is still to go: the queue was away, or an address. After GIVEN_UP nobody tries any more."""
     with access.operator():
-        rows = BillException.objects.filter(mail_waits=True, changed_at__lt=timezone.now() - LATE)
+        now = timezone.now()
+        rows = BillException.objects.filter(
+            mail_waits=True, changed_at__lt=now - LATE, changed_at__gt=now - GIVEN_UP
+        )
         return list(rows.order_by("pk").values_list("organization_id", "pk")[:500])
 
 

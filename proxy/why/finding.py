@@ -23,6 +23,7 @@ from quotas import keys
 from tenants.models import ApiKey, Organization
 
 MOST_COUNTS = 50
+LATEST = 2_000  # entries of the stream among which a call that has just ended is looked for
 
 
 def told(organization: Organization, request_id: UUID, only: Mapping[str, Any] | None = None) -> Told:
@@ -83,7 +84,7 @@ def _under_way(organization: Organization, request_id: UUID, wanted: dict[str, A
     opened: Any = store.hget(keys.lease(shard, str(request_id)), "e")
     if opened is None:
         ended = store.get(keys.tombstone(shard, str(request_id))) if not wanted else None
-        if ended is None:
+        if ended is None or _is_anothers(organization, request_id):
             return None
         return Told(
             request_id, UNDER_WAY, "Its call has ended; the ledger has it in a moment.", _came(request_id)
@@ -101,6 +102,20 @@ def _under_way(organization: Organization, request_id: UUID, wanted: dict[str, A
         model=event.get("model"),
         endpoint=event.get("endpoint"),
     )
+
+
+def _is_anothers(organization: Organization, request_id: UUID) -> bool:
+    """Whether a call that has ended was another organization's of the shard: its tombstone names none."""
+    with access.operator():
+        event = Event.objects.filter(event_id=request_id).only("organization_id").first()
+    if event is not None:
+        return event.organization_id != organization.pk
+    ended: Any = client().xrevrange(keys.stream(organization.shard), count=LATEST)
+    name = str(request_id).encode()
+    for _, fields in ended:
+        if name in fields.get(b"e", b"") and fields.get(b"k") != b"refusal":
+            return bool(orjson.loads(fields[b"e"])["organization_id"] != str(organization.pk))
+    return False
 
 
 def _noted(organization: Organization, request_id: UUID, wanted: dict[str, Any]) -> Told | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
 from billing.models import BilledRow, Comparison, Run
@@ -13,6 +15,7 @@ from billing.reconcile import claims, performing, reports, runs
 from billing.reconcile.connectors.base import DAY, UsageRow, midnight
 from billing.reconcile.counts import Counts
 from orbit.lib import access
+from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import ProviderAccount
 from tests.audit.conftest import Feed
@@ -125,3 +128,19 @@ def test_a_long_step_says_now_and_then_that_it_goes_on(feed: Feed) -> None:
     progress.page()
     with access.scope(organization_id=feed.id):
         assert Run.objects.get(pk=run.pk).told_at > timezone.now() - timedelta(minutes=5)
+
+
+def test_what_is_wrong_with_one_organization_ends_nobody_elses_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, asked = [uuid4() for _ in range(3)], list[UUID]()
+
+    def request(*, organization_id: UUID, **_: Any) -> None:
+        asked.append(organization_id)
+        if organization_id == ids[0]:
+            raise DatabaseError("anything")
+        if organization_id == ids[1]:
+            raise InputError("account", "is being reconciled already")
+
+    monkeypatch.setattr(runs, "_accounts", lambda: [(one, "main") for one in ids])
+    monkeypatch.setattr(runs, "request_run", request)
+    assert runs.request_nightly() == 1
+    assert asked == ids

@@ -13,6 +13,7 @@ from django.core import mail as outbox
 from django.core.mail.backends.locmem import EmailBackend
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
 from audit.ledger import write_shard
 from bench.bills.trials import Trial
@@ -148,6 +149,16 @@ def test_an_alarm_reaches_whom_it_can_and_waits_for_the_rest(
     assert mail.tell(trial.organization.pk, row.pk) == 1
     assert (trial.organization.pk, row.pk) not in mail.waiting()
     assert [one.to for one in outbox.outbox] == [[second], [first]]
+
+
+def test_an_alarm_that_nobody_takes_is_given_up_after_three_days(trial: Trial) -> None:
+    row = one(trial, cause="outside")
+    for hours, waits in ((1, True), (71, True), (73, False)):
+        with access.scope(organization_id=trial.organization.pk):
+            BillException.objects.filter(pk=row.pk).update(
+                mail_waits=True, changed_at=timezone.now() - timedelta(hours=hours)
+            )
+        assert ((trial.organization.pk, row.pk) in mail.waiting()) is waits
 
 
 def test_an_alarm_is_told_again_when_its_money_has_doubled(trial: Trial) -> None:

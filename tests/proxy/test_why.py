@@ -124,6 +124,30 @@ def test_other_organizations_and_other_keys_hear_nothing(
     assert [told(limited, one, key_id__in=[uuid4()]).outcome for one in ids] == ["unknown", "unknown"]
 
 
+def test_call_of_another_organization_that_has_just_ended_is_not_told_of(
+    make_tenant: MakeTenant, tenant: Tenant, api_of: ApiOf
+) -> None:
+    """Both before the ledger has it and after: its tombstone in the store says nothing of whose it was."""
+    other = make_tenant()
+    with access.operator():
+        row = Organization.objects.get(pk=other.id)
+    row.shard = tenant.shard  # as if they shared it
+    request_id = UUID(api_of(tenant).chat().headers["x-orbit-request-id"])
+    until = time.monotonic() + 10
+    while client().get(keys.tombstone(tenant.shard, str(request_id))) is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+    def outcomes() -> tuple[str, str]:
+        with access.scope(organization_id=other.id):
+            theirs = why.told(row, request_id).outcome
+        return told(tenant, request_id).outcome, theirs
+
+    assert outcomes() in (("under_way", "unknown"), ("settled", "unknown"))
+    tenant.events()
+    assert outcomes() == ("settled", "unknown")
+
+
 def test_id_of_nobody_is_said_to_be_none(tenant: Tenant) -> None:
     assert "none of the gateway's ids" in told(tenant, uuid4()).message
     found = told(tenant, uuid7())

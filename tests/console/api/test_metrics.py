@@ -10,6 +10,8 @@ import pytest
 
 from orbit.lib.metrics import OTHER, Book, Shelf
 from proxy.measures import CALLS, FAMILIES, LOOP_DELAY, NOBODY, REFUSALS
+from quotas.status import Attached
+from tenants import services
 from tests.conftest import MakeTenant, Tenant
 from tests.management import client_of
 from tests.metrics.conftest import sums
@@ -64,6 +66,30 @@ def test_month_and_limits_are_the_ledgers(make_tenant: MakeTenant, api_of: ApiOf
     assert found("orbit_month_tokens", direction="input") == sum(one["input_tokens"] for one in events)
     cost = sum(one["cost_nano"] for one in events) / 1e9
     assert found("orbit_month_cost", currency="USD") == pytest.approx(cost)
+
+
+def test_limits_of_one_name_have_series_of_their_own(make_tenant: MakeTenant) -> None:
+    """A policy on trial beside the operator's ceiling."""
+    rule = {"name": "daily", "meter": "requests", "per": "day"}
+    tenant = make_tenant(limits=[{**rule, "limit": 5, "shadow": True}])
+    services.set_ceiling(
+        organization_id=tenant.id, document={"limits": [{**rule, "limit": 10}]}, actor="test"
+    )
+    found = sums(ask(tenant, ["usage.read"]).content.decode())
+    assert found("orbit_limit_allowed", limit="daily") == 10
+    assert found("orbit_limit_allowed", limit="daily (shadow)") == 5
+
+
+def test_limits_that_nothing_tells_apart_are_numbered(
+    make_tenant: MakeTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = make_tenant(limits=[{"name": "daily", "meter": "requests", "per": "day", "limit": 10}])
+    really = Attached.statuses
+    monkeypatch.setattr(Attached, "statuses", lambda *given: really(*given) * 2)
+    text = ask(tenant, ["usage.read"]).content.decode()
+    assert sums(text)("orbit_limit_allowed", limit="daily (2)") == 10
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(series) == len(set(series))
 
 
 def test_others_and_those_without_the_scope_read_nothing(make_tenant: MakeTenant) -> None:
