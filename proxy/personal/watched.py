@@ -25,7 +25,7 @@ from proxy.personal.requests import SHAPES
 from proxy.personal.ways import read, without_logprobs
 
 # Where answers of any shape have what was written; the rest repeats the request.
-WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text")
+WRITTEN = ("output", "output_text", "choices", "content", "candidates", "text", "segments", "data")
 
 
 def watched(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
