@@ -35,6 +35,7 @@ _READ = {
 }
 # Words of metadata that are no names of SPDX's.
 _MEANT = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
