@@ -64,6 +64,7 @@ class Calls:
             request_id=uuid7(), principal=principal, policy=principal.policy, surface=OPENAI,
             endpoint="chat/completions", body=body, raw=orjson.dumps(body), headers={}, client_ip=None,
             health=Health(),
+            started=time.monotonic(),
         )  # fmt: skip
         return await self.runtime.admissions.admit(call, plan)
 

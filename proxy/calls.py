@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Mapping
 from typing import Any
 from uuid import UUID
@@ -41,6 +40,7 @@ async def make_call(
     headers: Mapping[bytes, bytes],
     client_ip: str | None,
     health: Health,
+    started: float,
     accounts: Container[str] | None = None,
     form: Form | None = None,
     inspection: Inspection | None = None,
@@ -48,7 +48,8 @@ async def make_call(
 ) -> tuple[Call, Plan]:
     """A request with everything about it checked, aimed at its first target, and where it may go after that.
 
-    Nothing is reserved yet. `accounts` are the only ones that have what it refers to.
+    Nothing is reserved yet. `started`: when its body had come, in monotonic seconds. `accounts` are the only ones that have what
+    it refers to.
     """
     check_size(policy, raw)
     asked = asking.asked(endpoint, body)
@@ -71,7 +72,7 @@ async def make_call(
         carried=carried(headers) if surface is ANTHROPIC else NOTHING,
         client_ip=client_ip,
         user_agent=headers.get(b"user-agent", b"")[:200].decode("latin-1") or None,
-        started=time.monotonic(),
+        started=started,
         inspection=inspection,
         trace=trace,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
@@ -117,6 +118,7 @@ class CallView(ProxyView):
     async def answer(self, request: Request, raw: GatewayRequest, **path: str) -> Outcome:
         principal = cast("Principal", request.user)
         assert principal.policy is not None
+        started = time.monotonic()  # what is inspected takes time, too
         body, sent, form = self.decoded(raw)
         raw.model = named if isinstance(named := body.get("model"), str) else None
         inspection = None
@@ -141,6 +143,7 @@ class CallView(ProxyView):
             client_ip=raw.client_ip,
             health=raw.runtime.health,
             accounts=accounts,
+            started=started,
             inspection=inspection,
             trace=raw.trace,
         )

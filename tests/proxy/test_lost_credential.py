@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -55,6 +56,7 @@ async def planned(credential: Fading) -> Admission:
         headers={},
         client_ip=None,
         health=Health(),
+        started=time.monotonic(),
     )
     return Admission(call, cast("Any", None), {}, b"{}", plan)
 
