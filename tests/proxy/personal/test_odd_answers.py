@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -136,3 +137,34 @@ def test_words_of_pictures_and_items_that_were_given_are_inspected() -> None:
     items = {"object": "list", "data": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": MAIL}]}]}  # fmt: skip
     made, _ = inspected(json.dumps(items).encode(), "application/json", "responses")
     assert json.loads(made)["data"][0]["content"][0]["text"] == "[EMAIL_ADDRESS]"
+
+
+def test_long_arguments_are_looked_at_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    inspection = way().inspection
+    looked_in: set[int] = set()
+    look = inspection.look
+
+    def noted(*asked: Any) -> Any:
+        looked_in.add(threading.get_ident())
+        return look(*asked)
+
+    monkeypatch.setattr(inspection, "look", noted)
+    text = json.dumps({"note": "word " * 1_000 + MAIL})
+    events = [{"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": text[at : at + 500]}}]}}]} for at in range(0, len(text), 500)]  # fmt: skip
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    given = Given(b"", "text/event-stream")
+    given._pieces = [*(b"data: " + json.dumps(one).encode() + b"\n\n" for one in [*events, end]), b""]
+
+    async def read_all() -> bytes:
+        made = answers.masked(inspection, given, "chat/completions")
+        pieces = []
+        while piece := await made.read():
+            pieces.append(piece)
+        later = await answers.masked_later(
+            inspection, {"choices": [{"message": {"content": f"of {MAIL}"}}]}, "chat/completions"
+        )
+        return b"".join([*pieces, json.dumps(later).encode()])
+
+    assert MAIL.encode() not in asyncio.run(read_all())
+    assert looked_in
+    assert threading.get_ident() not in looked_in
