@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -134,6 +134,9 @@ def _serving(programs: Programs, data: Path, port: int, home: Path) -> Iterator[
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
     log = home / f"carrying-{port}.log"
     control = ("pg_ctl", "--pgdata", str(data), "--wait")
+    if (data / "postmaster.pid").exists():  # of one who was killed meanwhile; it may be stale
+        with suppress(LauncherError):
+            programs.run(*control, "--mode=fast", f"--timeout={_START_S}", "stop", cwd=home)
     programs.run(*control, f"--timeout={_START_S}", f"--log={log}", f"--options={options}", "start", cwd=home)
     try:
         yield
