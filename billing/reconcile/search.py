@@ -108,12 +108,13 @@ def _of_size(size: int, wanted: Vector, atoms: Sequence[Atom]) -> list[tuple[Ato
     for atom in sorted(atoms, key=lambda one: one.weight):
         by_effect.setdefault(atom.effect, []).append(atom)
     for some in combinations(atoms, size - 1):
-        if len({atom.call.event_id for atom in some}) < len(some):
-            continue
         left = wanted
         for atom in some:
             left = less(left, atom.effect)
-        for last in by_effect.get(left, ()):
+        fitting = by_effect.get(left)
+        if not fitting or len({atom.call.event_id for atom in some}) < len(some):
+            continue
+        for last in fitting:
             if all(last.call.event_id != atom.call.event_id for atom in some):
                 found.append((*some, last))
                 break
