@@ -94,9 +94,11 @@ def _of_group(group: Group, span: Span) -> Solved:
         some, doubt = chosen, BY_CHANCE if by_chance(wanted, atoms, chosen, W_MISSING_THERE) else ""
         parts = _doubted(_parts(some, group, span), lambda part: doubt or _alike(part, atoms, some))
         return Solved(sum(atom.weight for atom in some), parts)
-    chosen = _all_but_few(group, days, wanted)
-    if chosen is not None:
-        return Solved(sum(atom.weight for atom in chosen), _parts(chosen, group, span))
+    found = _all_but_few(group, days, wanted)
+    if found is not None:
+        some, doubt = found
+        parts = _doubted(_parts(some, group, span), lambda part: doubt)
+        return Solved(sum(atom.weight for atom in some), parts)
     return _with_rest(group, days, wanted, atoms, span)
 
 
@@ -185,8 +187,8 @@ def _moved(group: Group, days: Sequence[date], call: Call) -> list[Atom]:
     ]
 
 
-def _all_but_few(group: Group, days: Sequence[date], wanted: Vector) -> tuple[Atom, ...] | None:
-    """The provider may lack all calls of the group, or all but a few: then those few are looked for."""
+def _all_but_few(group: Group, days: Sequence[date], wanted: Vector) -> tuple[tuple[Atom, ...], str] | None:
+    """The provider may lack all calls of the group, or all but a few: then those few are looked for. With a doubt, or none."""
     own = [call for call in group.calls if call.counts]
     if len(own) < 4:
         return None
@@ -202,7 +204,8 @@ def _all_but_few(group: Group, days: Sequence[date], wanted: Vector) -> tuple[At
     if kept is None:
         return None
     known = {atom.call.event_id for atom in kept}
-    return tuple(atom for atom in missing if atom.call.event_id not in known)
+    doubt = BY_CHANCE if kept and by_chance(left, there, kept, 1.0) else ""
+    return tuple(atom for atom in missing if atom.call.event_id not in known), doubt
 
 
 def _with_rest(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from operator import add, sub
 
@@ -86,7 +87,19 @@ def by_chance(wanted: Vector, atoms: Sequence[Atom], chosen: Sequence[Atom], lik
         for one, other in zip(others, others[len(others) // 2 :], strict=False)
         if one.effect != other.effect
     }
-    return any(_of_size(size, decoy, some) for decoy in sorted(decoys)[:DECOYS])
+    return _any_fits(size, sorted(decoys)[:DECOYS], some)
+
+
+def _any_fits(size: int, decoys: Sequence[Vector], atoms: Sequence[Atom]) -> bool:
+    """All decoys at once, as a walk through all sets is what takes the time."""
+    if not decoys or len(atoms) < size:
+        return False
+    reach = {less(decoy, atom.effect) for decoy in decoys for atom in atoms}
+    none = (0,) * len(decoys[0])
+    sums = (reduce(more, some, none) for some in combinations([atom.effect for atom in atoms], size - 1))
+    if not any(whole in reach for whole in sums):
+        return False
+    return any(_of_size(size, decoy, atoms) for decoy in decoys)
 
 
 def _of_size(size: int, wanted: Vector, atoms: Sequence[Atom]) -> list[tuple[Atom, ...]]:
@@ -95,12 +108,13 @@ def _of_size(size: int, wanted: Vector, atoms: Sequence[Atom]) -> list[tuple[Ato
     for atom in sorted(atoms, key=lambda one: one.weight):
         by_effect.setdefault(atom.effect, []).append(atom)
     for some in combinations(atoms, size - 1):
-        if len({atom.call.event_id for atom in some}) < len(some):
-            continue
         left = wanted
         for atom in some:
             left = less(left, atom.effect)
-        for last in by_effect.get(left, ()):
+        fitting = by_effect.get(left)
+        if not fitting or len({atom.call.event_id for atom in some}) < len(some):
+            continue
+        for last in fitting:
             if all(last.call.event_id != atom.call.event_id for atom in some):
                 found.append((*some, last))
                 break

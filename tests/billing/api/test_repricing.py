@@ -49,7 +49,7 @@ def test_what_was_previewed_is_posted_and_once(halved: Shop) -> None:
 def test_a_request_that_is_sent_again_gets_the_same_answer(halved: Shop) -> None:
     place = f"/api/v1/organizations/{halved.feed.organization.slug}/repricing"
     client, body = client_of(halved.feed.id, ["prices.write"]), SPAN | {"reason": "contract"}
-    key = {"headers": {"Idempotency-Key": "november"}}
+    key: dict[str, Any] = {"headers": {"Idempotency-Key": "november"}}
     first, second = (client.post(place, body, content_type="application/json", **key) for _ in range(2))
     assert first.json() == second.json()
     assert first.json()["posted"] == 2
