@@ -98,7 +98,7 @@ SPANS = Family(
 UNINSPECTED = Family(
     "orbit_uninspected_total",
     Kind.COUNTER,
-    "Calls that went on although a policy has them inspected and something was not: `request` or `answer`; `all` or the `names` that the model finds; why (docs/personal-data.md).",
+    "Calls that went on although a policy has them inspected and something was not: `request` or `answer`; `all`, the `names` that the model finds, or what inspectors `outside` look at; why (docs/personal-data.md).",
     ("organization", "direction", "what", "reason"),
 )
 FAMILIES = (
@@ -134,8 +134,11 @@ class Measures:
         if code is not None:
             book.add(ERRORS, (organization, code if code in CODES else "provider"))
         if call.request.inspection is not None:
-            for missed in call.request.inspection.uninspected:
+            inspection = call.request.inspection
+            for missed in inspection.uninspected:
                 book.add(UNINSPECTED, (organization, missed.direction, missed.what or "all", missed.reason))
+            for direction, _, reason in inspection.outward.missed if inspection.outward is not None else ():
+                book.add(UNINSPECTED, (organization, direction, "outside", reason))
         model = names.within(organization, "model", call.model)
         if usage.input_tokens:
             book.add(TOKENS, (organization, model, "input"), usage.input_tokens)
