@@ -164,9 +164,9 @@ class Settler:
 
     def _closed(self, lease: Lease, stream_id: str) -> None:
         admission = self.open.get(lease.shard, {}).pop(lease.id, None)
+        self.journal.confirmed(lease.shard, lease.id, stream_id)
         if self.tracer is not None and admission is not None:
             self.tracer.confirmed(admission)
-        self.journal.confirmed(lease.shard, lease.id, stream_id)
 
     async def renew(self) -> None:
         """Prolongs every open lease of this worker, one call a shard, and hears whose key was taken away meanwhile."""

@@ -92,6 +92,7 @@ def test_exception_is_part_of_its_record() -> None:
         "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x",
         "postgresql://orbit:kf83hdJ2vK5mW9@db:5432/orbit",
     ],
+    ids=["key", "member's", "operator's", "OpenAI", "Vault", "header", "address"],  # keys are drawn
 )
 def test_what_looks_like_a_secret_is_masked(secret: str) -> None:
     try:
