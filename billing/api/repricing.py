@@ -19,9 +19,11 @@ from tenants.models import Organization
 from tenants.rights import Right
 
 
+RANGES = [one for one in spans.CHOICES if one != "custom"]
+
+
 def _range() -> serializers.ChoiceField:
-    named = [one for one in spans.CHOICES if one != "custom"]
-    return serializers.ChoiceField(named, default=asking.USUAL, help_text="which calls")
+    return serializers.ChoiceField(RANGES, default=asking.USUAL, help_text="which calls")
 
 
 def _first() -> Text:

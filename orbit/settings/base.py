@@ -393,6 +393,7 @@ SPECTACULAR_SETTINGS = {
         "KeyStateEnum": "tenants.key_list.STATES",
         "AccountKindEnum": "tenants.api.accounts.KINDS",
         "InspectorKindEnum": "tenants.api.inspectors.KINDS",
+        "RepricingRangeEnum": "billing.api.repricing.RANGES",
         "EventKindEnum": "audit.models.Event.Kind",
         "BillExceptionStateEnum": "billing.models.BillException.State",
         "WorkStateEnum": "billing.models.Run.State",

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,14 @@ def record(message: Any, *values: Any, **more: Any) -> logging.LogRecord:
     made = logging.LogRecord("orbit.test", logging.WARNING, __file__, 1, message, values, None)
     vars(made).update(more)
     return made
+
+
+@pytest.fixture(autouse=True)
+def at_nothing() -> Iterator[None]:
+    """A test before may have taken in a request."""
+    token = logs._about.set(None)
+    yield
+    logs._about.reset(token)
 
 
 def as_json(*given: Any, **more: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "key_id": _ids("tenants.apikey"),
     "policy_id": _ids("tenants.policy"),
     "account_id": _ids("tenants.provideraccount"),
+    "inspector_id": _ids("tenants.inspector"),
     "alias_id": _ids("tenants.modelalias"),
     "service_account_id": _ids("tenants.serviceaccount"),
     "role_id": _ids("tenants.customrole"),
@@ -114,6 +115,7 @@ API_PARAMETERS: dict[str, Callable[[Known], list[str]]] = {
     "view": _ids("billing.reportview"),
     "alert": _ids("billing.alert"),
     "proposal": _ids("billing.priceproposal"),
+    "inspector": _same("watch"),
 }
 
 

@@ -21,6 +21,8 @@ from quotas.models import (
     ContractPrice,
     DirtyBucket,
     FacetValue,
+    FindingBucket,
+    FindingDay,
     UsageBucket,
     UsageDay,
     UsageFacet,
@@ -34,7 +36,7 @@ from tests.tenants.conftest import Apply, run
 from tests.tenants.every_table import MODELS, full  # noqa: F401  (a fixture)
 
 # The books, and what they are read by.
-ROLLUPS = {DirtyBucket, FacetValue, UsageBucket, UsageDay, UsageFacet, UsageTotal}
+ROLLUPS = {DirtyBucket, FacetValue, FindingBucket, FindingDay, UsageBucket, UsageDay, UsageFacet, UsageTotal}
 LEDGER = {ChainHead, CheckpointHead, DroppedMonth, Event, OutboxEntry, Skeleton}
 BILLS = {BilledRow, BillException, Comparison, Run}
 KEPT = {ContractPrice, PriceProposal, Organization, *LEDGER, *ROLLUPS, *BILLS}
