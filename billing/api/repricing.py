@@ -18,7 +18,6 @@ from tenants.api.resources import Acting
 from tenants.models import Organization
 from tenants.rights import Right
 
-
 RANGES = [one for one in spans.CHOICES if one != "custom"]
 
 

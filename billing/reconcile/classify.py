@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from billing.reconcile.compare import AROUND, MINUTE, Compared, Group
 from billing.reconcile.counts import Counts
 from billing.reconcile.moves import linked, move
-from billing.reconcile.rests import alone
+from billing.reconcile.rests import alone, may_be_twice
 from billing.reconcile.search import Atom, Found, Vector, by_chance, exactly, less, partly
 from billing.reconcile.sides import Call, Cause, Part
 
@@ -29,6 +29,7 @@ MARGIN = 0.5  # by which another explanation may be heavier, and yet as likely f
 BY_CHANCE = "with so many calls, other sums of some would fit as well"
 ALIKE = "calls of several keys have just these tokens"
 RIVALS = "something else is about as likely"
+PART = "what happened beside it is not sure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,10 @@ def _with_rest(
     weight, _, found, parts = best = min(ways, key=lambda one: one[:2])
     rivals = [one for one in ways if one is not best and one[0] - weight <= MARGIN]
     whole = [*_parts(found.atoms, group, span), *parts]
-    return Solved(weight, _doubted(whole, lambda part: RIVALS) if rivals else whole)
+    doubt = RIVALS if rivals else may_be_twice(whole, (*group.calls, *group.near))
+    if not doubt and not all(part.sure for part in whole):
+        return Solved(weight, _doubted(whole, lambda part: PART if part.sure else ""))
+    return Solved(weight, _doubted(whole, lambda part: doubt))
 
 
 def _rest(group: Group, days: Sequence[date], left: Vector) -> list[tuple[float, Part]] | None:

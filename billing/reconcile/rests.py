@@ -18,6 +18,7 @@ FEW = 20  # tokens by which small counts may be off beside that
 PADDED = "estimated"  # the source of calls that we counted ourselves; others have what was reserved, or a part of the answer
 FAR = "further off than estimates are, so something else may be part of it"
 SPLIT = "another split of a call of the same time may be part of it"
+TWICE = "a call of the same time that was counted twice may be part of it"
 Weighed = tuple[float, Part]
 
 
@@ -40,9 +41,20 @@ def _possible(group: Group, day: date, counts: Counts, requests: int) -> Iterato
         part = Part(Cause.ESTIMATE, day, counts, 0, estimated, group.start, note, sure=not note)
         yield W_ESTIMATE + (W_FAR_OFF if far else 0), part
     if counts.is_surplus and (requests > 0 or not group.counted):
-        note = _doubt(group, estimated, requests)
+        note = _doubt(group, estimated) or (SPLIT if _may_be_split(measured, counts) else "")
         part = Part(Cause.MISSING_HERE, day, counts, requests, estimated, group.start, note, sure=not note)
         yield W_MISSING_HERE * max(1, requests), part
+
+
+def may_be_twice(parts: Sequence[Part], calls: Sequence[Call]) -> str:
+    """Of several calls more than we have, of which one is missing here, another one of ours may have been counted twice."""
+    more = [part for part in parts if part.cause in (Cause.MISSING_HERE, Cause.DUPLICATE)]
+    if sum(part.requests for part in more) < 2 or all(part.cause is Cause.DUPLICATE for part in more):
+        return ""
+    counts = sum((part.counts for part in more), ZERO)
+    known = {call.event_id for part in more for call in part.calls}
+    others = (call for call in calls if call.counts and call.event_id not in known)
+    return TWICE if any(min((counts + -call.counts).values) >= 0 for call in others) else ""
 
 
 def _fitting(calls: Sequence[Call], counts: Counts) -> tuple[Call, ...]:
@@ -68,7 +80,7 @@ def _is_far(estimated: Sequence[Call], counts: Counts, most: float) -> bool:
     return not all(LEAST * one - FEW <= other <= most * one + FEW for one, other in pairs)
 
 
-def _doubt(group: Group, estimated: Sequence[Call], requests: int) -> str:
+def _doubt(group: Group, estimated: Sequence[Call]) -> str:
     """Why it may be more than one thing, or another; empty where it can only be a call that we do not have."""
     midnight = group.start.replace(hour=0, minute=0, second=0, microsecond=0)
     if estimated:

@@ -110,9 +110,11 @@ class Messages:
 
 
 def _is_behind(usage: Usage, progress: Progress) -> bool:
-    """Less than was said before, or nothing although something was written: an end of our own says no more than that."""
+    """Less than was said before. Or nothing at all, although something was written before a refusal: an end of our own, for
+    what was found in an answer, says no more than that."""
     known = 0 if progress.usage is None else progress.usage.output_tokens
-    return usage.output_tokens < known or (usage.output_tokens == 0 and progress.output.size > 0)
+    refused = progress.finish_reason == "refusal" and progress.output.size > 0
+    return usage.output_tokens < known or (usage.output_tokens == 0 and refused)
 
 
 def _texts(block: Mapping[str, Any]) -> Iterator[str]:

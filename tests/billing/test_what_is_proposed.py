@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -22,6 +21,8 @@ from billing.reconcile.sides import Call, Cause, Cell, Part
 DAY = date(2026, 2, 26)
 WHOLE, MINUTE = timedelta(days=1), timedelta(minutes=1)
 KEYS = (uuid4(), uuid4())
+# Three of which had a false one once, and some that nobody chose.
+SEEDS = (1_357_501_352, 1_357_501_436, 1_357_501_476, *range(17))
 
 
 def call(clock: str, counts: Counts, *, took: float = 2.0, key: UUID = KEYS[0], **more: object) -> Call:
@@ -172,11 +173,9 @@ def test_of_a_day_alone_any_one_call_may_have_been_counted_twice() -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "openrouter"])
 def test_no_adjustment_is_false_however_close_differences_are(provider: str) -> None:
-    """Three times as many on a day as one should ever see, several in a minute."""
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    each = 2 if provider == "openrouter" else 10
-    found = in_memory.trial(Plan(provider, calls=3_000, each=each), seed)
+    """Several are of one minute. `python -m bench.bills --in-memory` draws histories that nobody has seen."""
+    each = 2 if provider == "openrouter" else 5
+    found = in_memory.trial(Plan(provider, each=each), 1_357_501_352)
     assert found.false_adjustments == 0, found.wrong
     assert found.adjustments > 0
 
@@ -184,8 +183,6 @@ def test_no_adjustment_is_false_however_close_differences_are(provider: str) -> 
 @pytest.mark.full
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "openrouter"])
 def test_no_adjustment_is_false_in_many_histories(provider: str) -> None:
-    first = secrets.randbits(32)
-    print(f"seeds from {first}")
     each = 2 if provider == "openrouter" else 5
-    results = [in_memory.trial(Plan(provider, each=each), first + number) for number in range(20)]
+    results = [in_memory.trial(Plan(provider, each=each), seed) for seed in SEEDS]
     assert [line for one in results for line in one.wrong if "false adjustment" in line] == []

@@ -55,7 +55,7 @@ def test_a_policy_is_edited_tried_saved_and_rolled_back(
     page.get_by_label("At most").nth(0).fill("90")
     expect(page.get_by_text("limits.rpm.limit: 60 → 90")).to_be_visible()
     page.get_by_role("button", name="Add a limit").click()
-    page.get_by_label("Name").nth(3).fill("few")
+    page.get_by_label("Name", exact=True).nth(3).fill("few")
     page.get_by_label("Per", exact=True).nth(3).select_option("day")
     page.get_by_label("At most").nth(3).fill("1")
     expect(page.get_by_text("+ limits.few: 1 requests per day")).to_be_visible()
