@@ -31,6 +31,7 @@ def grown() -> tuple[Tenant, Place]:
 @pytest.mark.parametrize("many", [8, pytest.param(MANY, marks=pytest.mark.full)])
 def test_no_page_asks_more_with_many_things_than_with_few(grown: tuple[Tenant, Place], many: int) -> None:
     tenant, there = grown
+    tenant.never_lost()
     pages = there.pages()
     assert len(pages) > 50
     before = {page.name: _asked(there.visitors[page.visitor], page) for page in pages}
