@@ -145,7 +145,7 @@ class Rewriter:
 
 
 @dataclass
-class _Changed:
+class Changed:
     answer: Answer
     status: int = field(init=False)
 
@@ -160,7 +160,7 @@ class _Changed:
 
 
 @dataclass
-class Streaming(_Changed):
+class Streaming(Changed):
     """A stream that is changed as it is read."""
 
     rewriter: Rewriter
@@ -186,7 +186,7 @@ class Streaming(_Changed):
 
 
 @dataclass
-class Whole(_Changed):
+class Whole(Changed):
     """A plain answer, which is read to its end before anything of it goes on."""
 
     change: Callable[[bytes], bytes]

@@ -5,8 +5,8 @@ It stands behind the policy's own masking and in front of what is stored and of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,7 +17,7 @@ from orbit.lib import numbers
 from orbit.lib.egress import read_all
 from orbit.lib.exchange import Answer, Broken
 from proxy.formats.media import kind_of
-from proxy.personal.answers import FORMAT, JSON, STREAM, WORKED, emptied
+from proxy.personal.answers import FORMAT, JSON, STREAM, WORKED, Changed, emptied
 from proxy.personal.inspection import Inspection
 from proxy.personal.outside import seen
 from proxy.personal.outward import Outward
@@ -44,19 +44,7 @@ def watched(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
 
 
 @dataclass
-class _Held:
-    answer: Answer
-    status: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.status = self.answer.status
-
-    def header(self, name: str) -> str | None:
-        return self.answer.header(name)
-
-    def headers(self, names: Iterable[str]) -> dict[str, str]:
-        return self.answer.headers(names)
-
+class _Held(Changed):
     async def hang_up(self) -> AsyncIterator[bytes]:
         async for _ in self.answer.hang_up():
             yield b""  # half an answer is none

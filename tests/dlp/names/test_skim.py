@@ -87,4 +87,4 @@ def test_long_texts_are_parted_at_words_and_none_is_lost() -> None:
     "unit", ["a", "1", "1 ", "=", "(", "a.b(", "x;\n", "{\n", "'", "A b ", "import ", "#", "-", "aA1_"]
 )
 def test_no_text_takes_long(unit: str) -> None:
-    stretches(unit * (200_000 // len(unit)))
+    assert all(len(one.text) <= LONGEST for one in stretches(unit * (200_000 // len(unit))))
