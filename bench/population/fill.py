@@ -150,6 +150,7 @@ def _copy(table: str, columns: Iterable[str]) -> sql.Composed:
 
 
 def _sum_up(owner: psycopg.Connection[Any]) -> None:
+    """In the order of time, as the ledger's writer would have left them on disk."""
     whole: tuple[tuple[Table, LiteralString, LiteralString], ...] = (
         (rollups.DAYS, DAYS, "true"),
         (rollups.TOTALS, TOTALS, "true"),
@@ -161,6 +162,7 @@ def _sum_up(owner: psycopg.Connection[Any]) -> None:
         owner.execute(
             sql.SQL(
                 "INSERT INTO {} ({}, {}) SELECT {}, {} FROM quotas_usagebucket WHERE {} GROUP BY {}"
+                " ORDER BY {}"
             ).format(
                 sql.Identifier(table.name),
                 sql.SQL(", ").join(map(sql.Identifier, table.key)),
@@ -169,6 +171,7 @@ def _sum_up(owner: psycopg.Connection[Any]) -> None:
                 ADDED,
                 sql.SQL(where),
                 groups,
+                sql.Literal(table.key.index("starts_at") + 1),
             )
         )
     owner.commit()
