@@ -13,6 +13,7 @@ from billing.reports.asked import question
 from billing.reports.figures import COUNTED, Figures
 from billing.reports.reading import Report, report
 from orbit.lib import access
+from orbit.lib.errors import InputError
 from quotas import sums
 from tenants.models import Organization, Project
 from tests.audit.conftest import Feed, feed
@@ -86,6 +87,16 @@ def test_the_greatest_and_the_rest_are_the_whole(feed: Feed) -> None:
     greatest = made(feed, by="key")
     costs = [line.figures.cost_nano for line in greatest.lines]
     assert costs == sorted(costs, reverse=True)
+
+
+def test_more_calls_than_can_be_read_are_refused_by_name(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the rollups hold decides where it is little enough; else the calls that are asked for are counted."""
+    fill(feed, 7, 60)
+    of_one = [row for row in ledger(feed) if row["kind"] != "act" and row["model"] == "b"]
+    monkeypatch.setattr("billing.reports.ledger.MOST_EVENTS", len(of_one))
+    assert made(feed, by="end_user,model", model="b").lines
+    with pytest.raises(InputError, match="ask for fewer days"):
+        made(feed, by="end_user,model")
 
 
 def test_a_span_ends_where_its_days_end(feed: Feed) -> None:
