@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from typing import cast
 
 from django.conf import settings
 
@@ -180,7 +181,7 @@ def absent(stage: Deserted, chance: random.Random) -> Found:
         wrongs += [f"{which}: {wrong}" for wrong in found]
         figures |= {f"{name}_{which}": value for name, value in shown.items()}
     for name in ("unknown", "deaths"):
-        figures[name] = sum(float(figures[f"{name}_{which}"]) for which in STORES)  # type: ignore[arg-type]
+        figures[name] = sum(cast("float", figures[f"{name}_{which}"]) for which in STORES)
     return Found(wrongs, len(STORES), figures)
 
 

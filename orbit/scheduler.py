@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 REST_S = 1.0
 
 
-class Scheduler(DatabaseScheduler):
+class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # it has no types
     """Without a database the package's ends at once, and whoever starts it again waits longer each time."""
 
     def setup_schedule(self) -> None:
