@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--trials", type=int, help="so many more; else until the scenario has what it needs")
     parser.add_argument("--seed", type=int, help="of the first trial; else one past the last that was run")
+    parser.add_argument(
+        "--seconds", type=float,
+        help="how long a trial lasts, of scenarios that attack or listen for minutes; a shorter one meets no bar",
+    )  # fmt: skip
     parser.add_argument("--max-minutes", type=float, default=30, help="for each scenario (30)")
     parser.add_argument(
         "--outcomes", type=Path, default=book.OUTCOMES, metavar="DIR", help="where trials are written down"
@@ -80,6 +85,8 @@ def _describe(options: argparse.Namespace) -> None:
 
 def _run(scenario: Scenario, servers: Servers, options: argparse.Namespace) -> None:
     """Goes on where the last run ended; every trial is on disk before the next begins."""
+    if options.seconds is not None and scenario.lasting is not None:
+        scenario = replace(scenario, trial=scenario.lasting(options.seconds))
     before = book.trials(scenario.name, options.outcomes)
     number = max((one.trial for one in before), default=0) + 1
     seed = options.seed or max((one.seed for one in before), default=0) + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from faults import (
+    absent,
+    attack,
     backlogs,
     clusters,
     fuzz,
@@ -14,6 +16,7 @@ from faults import (
     stampedes,
     stores,
     storms,
+    streams,
     trails,
 )
 from faults.scenario import Scenario
@@ -33,6 +36,9 @@ SCENARIOS: dict[str, Scenario] = {
         fuzz,
         leases,
         rolling,
+        attack,
+        streams,
+        absent,
     )
     for scenario in family.SCENARIOS
 }

@@ -20,7 +20,8 @@ the outcomes in `faults/outcomes/` and from nothing else; every line there is on
 found. `make faults ARGS="--scenario kills --max-minutes 30"` adds trials; `--list` names the scenarios.
 
 - The servers are durable: Postgres with fsync, Valkey with an append-only file (everysec; `trail`: synced with each command);
-  4 gateway workers (`trail`: 3).
+  4 gateway workers (`trail`: 3). `attack`, `streams` and `absent` have 2, a task worker and a scheduler, each as the units of systemd
+  start it, and the time-outs of an ordinary installation.
 - Figures are compared with the demo provider's own record of what it served (its *oracle*), never with our books alone.
 - Every trial ends with the same questions: nothing over a limit, one terminal event for each call, the store's counters equal
   to the ledger's sums to the last nano-unit, nothing held, no slot taken, nothing waiting, no call lost, no valid key refused.

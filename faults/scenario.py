@@ -50,3 +50,5 @@ class Scenario:
     trial: Callable[[Any, random.Random], Found]
     measures: tuple[Measure, ...] = ()
     past: str = ""  # what became of the failures of former versions
+    # of one whose trials last a while: the trial that lasts so many seconds instead of what its bar asks for
+    lasting: Callable[[float], Callable[[Any, random.Random], Found]] | None = None

@@ -14,13 +14,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import redis
 
 from orbit.launcher import embedded, processes, state
 from orbit.launcher.postgres import Postgres
-from orbit.launcher.processes import Tether
+from orbit.launcher.processes import Command, Tether
 from orbit.launcher.valkey import Valkey
 
 Server = Postgres | Valkey
@@ -85,6 +86,13 @@ class Servers:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         _wait_gone(backends)
+
+    def spawn(self, command: Command, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """What is no server, and does not outlive us either. From the main thread."""
+        return processes.spawn(command, self._tether, log)
+
+    def end(self, process: subprocess.Popen[bytes], command: Command) -> None:
+        processes.stop(process, command, self._tether)
 
     @contextmanager
     def synced_store(self) -> Iterator[None]:

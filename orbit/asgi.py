@@ -54,7 +54,7 @@ class Application:
             await django_application(scope, receive, send)  # type: ignore[arg-type]
 
     def drain(self) -> None:
-        """Called in the event loop when this process was told to stop: no new calls, open ones may end."""
+        """Called in the event loop when this process was told to stop: calls may end for a while, such as still come too."""
         if self.runtime is not None:
             self.runtime.supervisor.begin_drain(settings.ORBIT_DRAIN_S)
 

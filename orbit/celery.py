@@ -23,7 +23,7 @@ for _kind in ("worker", "beat"):
     if _kind in sys.argv[1:]:  # of Celery's own command, which says so nowhere else this early
         os.environ.setdefault("ORBIT_PROCESS", _kind)
 
-app = Celery("orbit")
+app = Celery("orbit", amqp="orbit.broker:Amqp")
 app.conf.update(
     task_serializer="json",
     accept_content=["json"],

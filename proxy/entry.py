@@ -102,8 +102,6 @@ def _route_of(scope: Scope) -> tuple[Route, dict[str, str]]:
 async def _request(
     runtime: Runtime, scope: Scope, headers: dict[bytes, bytes], receive: Receive
 ) -> GatewayRequest:
-    if runtime.stopping:
-        raise OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again.", retry_after_s=1)
     key = named_key(scope["headers"], scope["query_string"])
     digest = keys.digest(key, runtime.key_pepper) if len(key) == keys.LENGTH else b""
     principal = runtime.snapshots.known(digest)
@@ -115,6 +113,8 @@ async def _request(
             body = await _body(runtime, headers, receive)
         except OrbitError as error:
             wrong = error
+    if runtime.over:  # the body may have taken longer than there was time
+        raise OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again.", retry_after_s=1)
     request = GatewayRequest(scope["method"], scope["path"], headers, body)
     request.runtime, request.digest, request.principal = runtime, digest, principal
     request.query_string = scope["query_string"]

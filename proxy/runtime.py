@@ -80,6 +80,10 @@ class Runtime:
     def stopping(self) -> bool:
         return self.supervisor.stopping
 
+    @property
+    def over(self) -> bool:
+        return self.supervisor.over
+
 
 def start() -> Runtime:
     """Everything a worker needs; call it inside the event loop that will use it."""

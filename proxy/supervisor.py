@@ -23,10 +23,13 @@ async def forever(work: Callable[[], Awaitable[None]], every_s: float, name: str
 
 
 class Supervisor:
+    """`stopping`: this worker was told to end, what comes is still served. `over`: what came too late for that is refused."""
+
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
-        self.draining: asyncio.Task[None] | None = None
+        self.over = False
+        self._ends_at = 0.0
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         task = asyncio.create_task(work, name=name)
@@ -40,23 +43,26 @@ class Supervisor:
             logger.error("task %s failed", task.get_name(), exc_info=error)
 
     def begin_drain(self, seconds: float) -> None:
-        """Takes nothing new from now on, and starts to drain."""
+        """From now on work has `seconds` to end, that which begins meanwhile too; what is still there then is told to stop."""
         if not self.stopping:
             self.stopping = True
-            self.draining = asyncio.create_task(self._drain(seconds), name="drain")
+            loop = asyncio.get_running_loop()
+            self._ends_at = loop.time() + seconds
+            loop.call_at(self._ends_at, self._stop)
 
     async def drained(self, seconds: float) -> None:
-        """Waits until all work has ended and settled."""
+        """Waits until all work has ended and settled. Call it when nothing can come any more."""
         self.begin_drain(seconds)
-        assert self.draining is not None
-        await self.draining
-
-    async def _drain(self, seconds: float) -> None:
-        """Lets running work end; what is still there after `seconds` is told to stop and settles."""
-        until = asyncio.get_running_loop().time() + seconds
-        while self.tasks and (left := until - asyncio.get_running_loop().time()) > 0:
+        loop = asyncio.get_running_loop()
+        while self.tasks and not self.over and (left := self._ends_at - loop.time()) > 0:
             await asyncio.wait(self.tasks, timeout=left)  # what ends may have begun more
-        for task in list(self.tasks):
-            task.cancel()
+        self._stop()
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=SETTLE_S)
+
+    def _stop(self) -> None:
+        """Once: what settles because of it is not disturbed again."""
+        if not self.over:
+            self.over = True
+            for task in list(self.tasks):
+                task.cancel()

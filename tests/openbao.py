@@ -69,8 +69,11 @@ class OpenBao:
         self.ask("PUT", "sys/unseal", {"key": self.unseal_key}, token="")
         self._wait(lambda: self.ask("GET", "secret/config"))
 
-    def begin(self) -> None:
+    def wait_listening(self) -> None:
         self._wait(lambda: self.ask("GET", "sys/seal-status", token=""))
+
+    def begin(self) -> None:
+        self.wait_listening()
         made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1}, token="")
         self.token, self.unseal_key = made["root_token"], made["keys"][0]
         self.ask("PUT", "sys/unseal", {"key": self.unseal_key}, token="")

@@ -86,6 +86,7 @@ class _Server(uvicorn.Server):
             server.close()  # who connects now is another worker's
         self._say_close()
         ends = self.loop.time() + LINGER_S
+        await asyncio.sleep(_LOOK_S)  # what was accepted a moment ago is a connection only now
         while self._idle() and self.loop.time() < ends:  # noqa: ASYNC110 - connections tell nobody what they do
             await asyncio.sleep(_LOOK_S)
         self._exit(sig, frame)
@@ -95,7 +96,7 @@ class _Server(uvicorn.Server):
         self.config.encoded_headers.append(close)  # uvicorn makes its headers of these every second
         self.server_state.default_headers = [*self.server_state.default_headers, close]
         for cycle in self._cycles():
-            if cycle is not None:  # its headers are those of before
+            if cycle is not None and not cycle.response_started:  # its headers are those of before
                 cycle.keep_alive = False
 
     def _idle(self) -> bool:

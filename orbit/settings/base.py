@@ -410,7 +410,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 CELERY_BROKER_URL = ORBIT_BROKER_URL
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "orbit.scheduler:Scheduler"
 
 LOGGING = {
     "version": 1,

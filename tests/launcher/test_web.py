@@ -7,12 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from orbit.launcher import state
+from orbit.launcher import state, web
 from orbit.launcher.addresses import Address
 from orbit.launcher.embedded import free_ports
 
@@ -104,6 +108,46 @@ def test_stopping_worker_says_that_it_closes(workers: Workers) -> None:
         workers.processes[0].terminate()
         while b"connection: close" not in (answer := _asked(connection)):
             assert answer.startswith(b"HTTP/1.1 200"), "the connection ended without a word"
+
+
+class _Draining:
+    """An application that refuses what it meets once it drains."""
+
+    def __init__(self) -> None:
+        self.draining = False
+
+    def drain(self) -> None:
+        self.draining = True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        status = 503 if self.draining else 200
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+def test_connection_accepted_in_the_moment_of_sigterm_is_answered() -> None:
+    """It becomes a connection of the server only in the loop's next turn, when the server has looked for such."""
+
+    class AtOnce(HttpToolsProtocol):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            server._begin_linger(signal.SIGTERM, None)
+
+    settings: dict[str, Any] = {"loop": "uvloop", "lifespan": "off", "ws": "none", "log_config": None}
+    config = uvicorn.Config(
+        _Draining(), interface="asgi3", http=AtOnce, proxy_headers=False, timeout_keep_alive=5, **settings
+    )
+    server = web._Server(config, None)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        serving = threading.Thread(target=server.run, args=[[listening]])
+        serving.start()
+        with socket.create_connection(listening.getsockname(), timeout=10) as connection:
+            answer = _asked(connection)
+        serving.join(10)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answer
+    assert not serving.is_alive()
 
 
 @pytest.mark.parametrize(

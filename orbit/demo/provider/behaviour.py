@@ -51,6 +51,7 @@ Directives are words, `name=value` or just `name`, given in one or more of (late
 | `no_done` | no `data: [DONE]`; streams that have none end without their last event |
 | `after_done` | one more content event after the last, which counts for nothing |
 | `obfuscation` | random padding in every chunk |
+| `stamp` | `sent_us` in every chunk of a chat completion: when it was sent, by the machine's monotonic clock in microseconds |
 | `content_length_off[=N]` | a plain answer announces N bytes too many (1); negative: too few |
 | `gzip_bomb=N` | a plain answer is N MiB of spaces and the JSON, gzipped |
 | `evil_headers` | Set-Cookie, an organization id and a long header in the answer |
@@ -137,6 +138,7 @@ class Behaviour:
     no_done: bool = False
     after_done: bool = False
     obfuscation: bool = False
+    stamp: bool = False
     content_length_off: int = 0
     gzip_bomb: int | None = None
     evil_headers: bool = False

@@ -43,9 +43,14 @@ class ChatStream:
         if self._behaviour.usage == "missing":
             self._reports_usage, self._null_usage = False, b""
         self._chance = random.Random(self._record.id)  # noqa: S311
-        self._varies = self._behaviour.obfuscation or self._behaviour.usage in (
-            "running",
-            "decreasing",
+        self._varies = (
+            self._behaviour.obfuscation
+            or self._behaviour.stamp
+            or self._behaviour.usage
+            in (
+                "running",
+                "decreasing",
+            )
         )
 
     async def run(self) -> None:
@@ -129,6 +134,8 @@ class ChatStream:
         if self._behaviour.obfuscation:
             padding = _PADDING[: self._chance.randint(1, len(_PADDING))]
             usage += b',"obfuscation":"%b"' % padding
+        if self._behaviour.stamp:
+            usage += b',"sent_us":%d' % (time.monotonic_ns() // 1000)
         return usage
 
     def _usage_chunk(self) -> bytes:
