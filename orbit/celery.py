@@ -179,6 +179,11 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 290},
         },
+        "keep folders in Grafana": {
+            "task": "orbit.grafana.tasks.follow_all",
+            "schedule": 3600.0,
+            "options": {"expires": 600},
+        },
         "purge deleted organizations": {
             "task": "tenants.tasks.purge_organizations",
             "schedule": 3600.0,
@@ -227,3 +232,4 @@ def refuse_unsafe(**_: Any) -> None:
 
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["orbit.grafana"])

@@ -17,6 +17,7 @@ from audit.sinks import lag
 from console import mail
 from console.pulse import LATE_S, pulses
 from orbit import startup
+from orbit.grafana import api as grafana
 from orbit.lib.store import servers
 from orbit.lib.traces import NotTaken
 from proxy.traces import link
@@ -50,6 +51,7 @@ def examined() -> Iterator[Finding]:
         _mail,
         _disk,
         _traces,
+        _grafana,
     ):
         yield from _tried(check)
 
@@ -192,6 +194,19 @@ def _traces() -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "traces", "the collector takes them")
+
+
+def _grafana() -> Iterator[Finding]:
+    if not grafana.is_set_up() or grafana.problems():
+        return
+    try:
+        with grafana.connected() as answering:
+            answering.folder("orbit-gateway")
+    except grafana.GrafanaError as error:
+        remedy = "Look at ORBIT_GRAFANA_URL and ORBIT_GRAFANA_TOKEN."
+        yield Finding("warn", "grafana", f"it {error}", remedy)
+    else:
+        yield Finding("ok", "grafana", "it lets us in")
 
 
 def _first_line(error: Exception) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/grafana/dashboards"
 SOURCE = {"type": "prometheus", "uid": "orbit-prometheus"}
 WIDTH = 24  # of Grafana's grid
-OWN = '{organization="$organization"}'
+CHOSEN = "$organization"
+OWN = f'{{organization="{CHOSEN}"}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,19 +289,44 @@ BOARDS = (FLEET, TENANT, PROVIDERS, MONEY, AUDIT)
 
 def written(board: Board) -> str:
     """As Grafana provisions it."""
-    told: dict[str, Any] = {
-        "uid": f"orbit-{board.name}",
-        "title": board.title,
+    told = _model(f"orbit-{board.name}", board.title, board.panels, SOURCE)
+    if board.by_organization:
+        told["templating"] = {"list": [_chooser()]}
+    return json.dumps(told, indent=2) + "\n"
+
+
+def of_organization(uid: str, title: str, slug: str, source: str) -> dict[str, Any]:
+    """The board of an organization, for its own people: it names the organization itself, and has no variable.
+
+    `source` is the uid of the data source that it asks.
+    """
+    if not slug.replace("-", "").isalnum():
+        raise ValueError(
+            "a slug has letters, digits and hyphens alone"
+        )  # else it could end the label and go on
+    panels = tuple(
+        replace(
+            panel,
+            queries=tuple(Query(one.expression.replace(CHOSEN, slug), one.legend) for one in panel.queries),
+        )
+        for panel in TENANT.panels
+    )
+    return _model(uid, title, panels, {"type": "prometheus", "uid": source})
+
+
+def _model(uid: str, title: str, panels: tuple[Panel, ...], source: dict[str, str]) -> dict[str, Any]:
+    return {
+        "uid": uid,
+        "title": title,
         "tags": ["orbit"],
         "timezone": "browser",
         "editable": False,
         "refresh": "30s",
         "schemaVersion": 39,
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [_chooser()] if board.by_organization else []},
-        "panels": list(_placed(board.panels)),
+        "templating": {"list": []},
+        "panels": list(_placed(panels, source)),
     }
-    return json.dumps(told, indent=2) + "\n"
 
 
 def _chooser() -> dict[str, Any]:
@@ -317,23 +343,23 @@ def _chooser() -> dict[str, Any]:
     }
 
 
-def _placed(panels: tuple[Panel, ...]) -> Iterator[dict[str, Any]]:
+def _placed(panels: tuple[Panel, ...], source: dict[str, str]) -> Iterator[dict[str, Any]]:
     """From left to right, in rows as high as their first panel."""
     x = y = height = 0
     for number, panel in enumerate(panels, start=1):
         if x + panel.width > WIDTH or not x:
             x, y, height = 0, y + height, 4 if panel.stat else 8
-        yield _panel(number, panel, {"x": x, "y": y, "w": panel.width, "h": height})
+        yield _panel(number, panel, source, {"x": x, "y": y, "w": panel.width, "h": height})
         x += panel.width
 
 
-def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
+def _panel(number: int, panel: Panel, source: dict[str, str], place: dict[str, int]) -> dict[str, Any]:
     return {
         "id": number,
         "type": "stat" if panel.stat else "timeseries",
         "title": panel.title,
         "description": panel.note,
-        "datasource": SOURCE,
+        "datasource": source,
         "gridPos": place,
         "fieldConfig": {
             "defaults": {"unit": panel.unit, "min": None if panel.unit == "none" else 0},
@@ -345,7 +371,7 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "targets": [
             {
                 "refId": chr(ord("A") + at),
-                "datasource": SOURCE,
+                "datasource": source,
                 "expr": one.expression,
                 "legendFormat": one.legend or "__auto",
                 "instant": panel.stat,

@@ -199,6 +199,14 @@ ORBIT_TRACES_PERCENT = env.integer("ORBIT_TRACES_PERCENT", 100, high=100)
 ORBIT_TRACES_QUEUE = env.integer("ORBIT_TRACES_QUEUE", 8192, low=16, high=1_000_000)
 ORBIT_TRACES_TO_PROVIDERS = env.flag("ORBIT_TRACES_TO_PROVIDERS")
 
+# Grafana, in which each organization gets a folder: where it answers (empty: none), the token of a service account with the
+# role Admin, the authority that signed its certificate, and the uid of the data source that their boards ask ({slug} and
+# {id} are the organization's).
+ORBIT_GRAFANA_URL = env.text("ORBIT_GRAFANA_URL")
+ORBIT_GRAFANA_TOKEN = env.text("ORBIT_GRAFANA_TOKEN")
+ORBIT_GRAFANA_CA_FILE = env.text("ORBIT_GRAFANA_CA_FILE")
+ORBIT_GRAFANA_SOURCE = env.text("ORBIT_GRAFANA_SOURCE", "orbit-prometheus")
+
 # Requests of one worker to one inspector outside (docs/inspectors.md) that may be under way; more wait within their deadline.
 ORBIT_INSPECTOR_REQUESTS = env.integer("ORBIT_INSPECTOR_REQUESTS", 32, low=1, high=1_000)
 

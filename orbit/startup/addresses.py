@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import ERROR, Tags, run_checks
 from django.http.request import validate_host
 
+from orbit.grafana import api as grafana
 from proxy.traces import link
 
 DEV, PROD = "orbit.settings.dev", "orbit.settings.prod"
@@ -17,7 +18,7 @@ SWITCH = f"DJANGO_SETTINGS_MODULE={PROD}"
 
 
 def problems() -> list[str]:
-    return [*_debug(), *_hosts(), *_behind_tls(), *_mail(), *_apps(), *link.problems()]
+    return [*_debug(), *_hosts(), *_behind_tls(), *_mail(), *_apps(), *link.problems(), *grafana.problems()]
 
 
 def warnings() -> list[str]:

@@ -32,13 +32,13 @@ def _data_dir() -> Iterator[str]:
 
 
 def _authority() -> Iterator[str]:
-    file = settings.ORBIT_TRACES_CA_FILE
-    if not file:
-        return
-    try:
-        Path(file).read_bytes()
-    except OSError as error:
-        yield f"ORBIT_TRACES_CA_FILE cannot be read ({error.strerror}). Name a file of certificates, or leave it out."
+    for name in ("ORBIT_TRACES_CA_FILE", "ORBIT_GRAFANA_CA_FILE"):
+        file = getattr(settings, name)
+        try:
+            if file:
+                Path(file).read_bytes()
+        except OSError as error:
+            yield f"{name} cannot be read ({error.strerror}). Name a file of certificates, or leave it out."
 
 
 def _names() -> Iterator[str]:

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 
 from orbit.launcher.state import PROJECT
+from tests.launcher.compose import compose
 
 # Variables of other people's images and of Python itself.
 _FOREIGN = re.compile(r"POSTGRES_\w+|PATH|PYTHONUNBUFFERED")
@@ -38,13 +38,14 @@ def _read_in_settings() -> dict[str, object]:
     return found
 
 
-def _compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-    return loaded
+def _of_compose() -> set[str]:
+    """Variables that docs/compose.md tells of, which no process of ours reads."""
+    text = (PROJECT / "docs/compose.md").read_text()
+    return set(re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \|", text, re.MULTILINE))
 
 
 def _own_services() -> dict[str, dict[str, Any]]:
-    return {name: each for name, each in _compose()["services"].items() if "build" in each}
+    return {name: each for name, each in compose()["services"].items() if "build" in each}
 
 
 def _dockerfile() -> str:
@@ -79,7 +80,12 @@ def test_compose_uses_documented_variables(name: str) -> None:
 
 def test_every_variable_that_compose_takes_from_outside_is_documented() -> None:
     text = (PROJECT / "docker-compose.yml").read_text()
-    assert set(re.findall(r"\$\{([A-Z0-9_]+)", text)) <= _documented().keys()
+    taken = {
+        *re.findall(r"\$\{([A-Z0-9_]+)", text),
+        *re.findall(r"^    environment: (\w+)$", text, re.MULTILINE),
+    }
+    assert taken <= _documented().keys() | _of_compose()
+    assert _of_compose() <= taken | {"COMPOSE_PROFILES"}
 
 
 def test_dockerfile_uses_documented_variables() -> None:
@@ -103,7 +109,7 @@ def test_published_and_exposed_ports_are_those_of_the_settings() -> None:
 
 
 def test_store_addresses_are_those_of_the_services() -> None:
-    services = _compose()["services"]
+    services = compose()["services"]
     for each in _own_services().values():
         for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
             host, port = re.findall(r"(\w+):(\d+)/", each["environment"][name])[0]
@@ -135,14 +141,17 @@ def test_worker_has_the_journals_of_the_gateway_and_keeps_the_checkpoints() -> N
     where = re.findall(r"ORBIT_DATA_DIR=(\S+)", _dockerfile())[0]
     volume = _mounted("gateway")[where]
     assert _mounted("worker")[where] == volume
-    assert volume in _compose()["volumes"]
+    assert volume in compose()["volumes"]
 
 
 def test_sinks_have_a_place_for_files_that_is_not_where_the_checkpoints_are() -> None:
     mounted = _mounted("sinks")
-    assert mounted["/var/log/orbit"] in _compose()["volumes"]
+    assert mounted["/var/log/orbit"] in compose()["volumes"]
     assert mounted["/var/log/orbit"] not in _mounted("worker").values()
-    assert re.search(r"install .*--owner orbit .*/var/log/orbit", _dockerfile())
+    script = (PROJECT / "deploy/image/build.sh").read_text()
+    [[uid, folders]] = re.findall(r"^ +chown (\d+):\d+ (.*)$", script, re.MULTILINE)
+    assert "/var/log/orbit" in folders.split()
+    assert f'"orbit:x:{uid}:' in script
 
 
 def test_commands_in_compose_exist() -> None:

@@ -45,6 +45,15 @@ def panels() -> list[tuple[str, str, str]]:
     ]
 
 
+def own_panels(slug: str) -> list[tuple[str, str, str]]:
+    """Of the board that the organization has in its own folder."""
+    return [
+        ("own", panel["title"], target["expr"])
+        for panel in boards.of_organization("own", "Own", slug, "any")["panels"]
+        for target in panel["targets"]
+    ]
+
+
 def test_files_are_what_the_code_writes() -> None:
     found = {path.stem: path.read_text() for path in boards.FOLDER.glob("*.json")}
     assert found == {one.name: boards.written(one) for one in boards.BOARDS}, "python -m orbit.metrics.boards"
@@ -90,6 +99,16 @@ def test_board_of_an_organization_asks_for_nobody_elses() -> None:
         for query in panel.queries:
             asked = re.findall(r"[a-z]+:orbit_[\w:]+|(?<![:\w])orbit_\w+", query.expression)
             assert query.expression.count('organization="$organization"') == len(asked), query.expression
+
+
+def test_own_board_is_the_same_with_the_organization_named() -> None:
+    chosen = [(title, query) for board, title, query in panels() if board == boards.TENANT.name]
+    assert [
+        (title, query.replace("acme", "$organization")) for _, title, query in own_panels("acme")
+    ] == chosen
+    for hostile in ('a"} or vector(1)', "a$b", "", "a.b"):
+        with pytest.raises(ValueError, match="slug"):
+            boards.of_organization("own", "Own", hostile, "any")
 
 
 @contextmanager
@@ -160,7 +179,7 @@ def _without_data(prometheus: Server, organization: str) -> list[tuple[str, str,
     """Panels that show nothing, or nothing but what is no number."""
     return [
         (board, title, query)
-        for board, title, query in panels()
+        for board, title, query in [*panels(), *own_panels(organization)]
         if all(
             row["value"][1] == "NaN" for row in prometheus.query(query.replace("$organization", organization))
         )
