@@ -88,7 +88,7 @@ def deserted(servers: Servers | None) -> Iterator[Deserted]:
         for name, value in given.items():  # accounts are saved in this process
             setattr(settings, name, value)
         try:
-            with whole(servers, environment={**given, "ORBIT_LOG_LEVEL": "CRITICAL"}) as made:
+            with whole(servers, environment={**given, "ORBIT_LOG_LEVEL": "ERROR"}) as made:
                 yield Deserted(made, vault)
         finally:
             for name, value in before.items():
