@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from orbit.diagnosis import _grafana
 from orbit.grafana import folders, tasks
 from orbit.grafana.api import connected, problems
 from orbit.grafana.folders import Wanted
@@ -220,6 +221,15 @@ def test_command_says_what_it_did_and_what_is_in_the_way(
         call_command("grafana", "sync", stdout=out, stderr=err)
     assert "does not take the token of ORBIT_GRAFANA_TOKEN" in err.getvalue()
     assert "glsa_" not in out.getvalue() + err.getvalue()
+
+
+def test_doctor_says_whether_grafana_lets_us_in(grafana: Grafana, monkeypatch: pytest.MonkeyPatch) -> None:
+    [found] = _grafana()
+    assert (found.state, found.what) == ("ok", "grafana")
+    monkeypatch.setattr(settings, "ORBIT_GRAFANA_TOKEN", "glsa_another")
+    [found] = _grafana()
+    assert (found.state, "ORBIT_GRAFANA_TOKEN" in found.remedy) == ("warn", True)
+    assert "glsa_" not in found.detail
 
 
 def test_settings_that_cannot_work_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

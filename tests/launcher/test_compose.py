@@ -7,7 +7,9 @@ import os
 import re
 import secrets
 import subprocess
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +19,15 @@ import yaml
 
 from audit.sinks.file import parse
 from audit.sinks.kafka import KafkaConfig
+from orbit.demo.provider.process import ProviderHandle
 from orbit.launcher.state import PROJECT
 from orbit.metrics import boards
 from orbit.metrics.endpoint import may_read
 from tenants.secrets.secret import CannotRead
 from tenants.secrets.vault import Vault
+from tests.gateway import running_gateway
 from tests.launcher.compose import compose
-from tests.metrics.prometheus import RULES, needs_prometheus, promtool
+from tests.metrics.prometheus import RULES, needs_prometheus, promtool, running_prometheus
 from tests.openbao import BINARY, OpenBao
 
 FILES = PROJECT / "deploy/compose"
@@ -185,6 +189,56 @@ def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
     for name in loaded(FILES / "prometheus.yml")["rule_files"]:
         (tmp_path / name).write_text((RULES / name).read_text())
     assert "SUCCESS" in promtool("check", "config", str(tmp_path / "prometheus.yml"))
+
+
+@pytest.mark.full
+@needs_prometheus
+def test_prometheus_reads_a_gateway_that_wants_the_token(provider: ProviderHandle, tmp_path: Path) -> None:
+    config = loaded(FILES / "prometheus.yml")
+    (tmp_path / "token").write_text("a-token-of-the-tests")
+    config["scrape_configs"][0]["authorization"]["credentials_file"] = str(tmp_path / "token")
+    asked = {
+        "ORBIT_METRICS_TOKEN": "a-token-of-the-tests",
+        "ORBIT_METRICS_ADDRESSES": "none",
+        "ORBIT_DATA_DIR": str(tmp_path / "orbit"),
+    }
+    with running_gateway(environment=asked) as gateway:
+        target = f"127.0.0.1:{gateway.port}"
+        with running_prometheus(tmp_path, [target], config) as prometheus:
+            found = eventually(lambda: prometheus.query("max(orbit_database_up)"))
+    assert found[0]["value"][1] == "1"
+
+
+@pytest.mark.full
+def test_worker_is_healthy_while_it_takes_tasks() -> None:
+    [kind, line] = SERVICES["worker"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    bin_ = Path(sys.executable).parent
+    name = f"w{secrets.token_hex(4)}"
+    env = {**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}", "HOSTNAME": name}
+    asked = ["sh", "-c", line.replace("--timeout 10", "--timeout 3")]
+
+    def healthy() -> bool:
+        return subprocess.run(asked, env=env, cwd=PROJECT, capture_output=True, timeout=60).returncode == 0
+
+    worker = [*SERVICES["worker"]["command"], "--hostname", f"celery@{name}"]
+    process = subprocess.Popen(
+        worker, env=env, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+    try:
+        assert eventually(healthy)
+    finally:
+        process.terminate()
+        process.wait(60)
+    assert not healthy()
+
+
+def eventually(found: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 120
+    while not (seen := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return seen
 
 
 def test_grafana_finds_prometheus_and_the_boards() -> None:

@@ -54,9 +54,9 @@ class Server:
 
 
 @contextmanager
-def running_prometheus(folder: Path, targets: list[str]) -> Iterator[Server]:
-    """With our rules, looking every second."""
-    config = load("prometheus.yml")
+def running_prometheus(folder: Path, targets: list[str], given: Any = None) -> Iterator[Server]:
+    """With our rules, looking every second; by our configuration for one host, or the one that is given."""
+    config = given or load("prometheus.yml")
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
     config["rule_files"] = [str(RULES / name) for name in config["rule_files"]]
     config["scrape_configs"][0]["static_configs"] = [{"targets": targets}]
