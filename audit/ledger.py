@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 LOCK = 0x0B17  # first half of the advisory lock; the second is the shard
 BATCH = 6000  # entries: where many wait, many rows of sums are written once for all of them
 PAGE = 1000  # entries read at once
-READ = 8_000_000  # bytes of entries, after which no further page is read; their rows take some five times as much memory
+READ = 8_000_000  # bytes of entries, after which no further page is read; their rows take four times as much memory
 ACTS = 2000
 AT_ONCE = 50  # rows handed to the driver
 # Entries of the stream and acts of one try. What the database refuses is looked for in ever smaller ones.

@@ -46,7 +46,7 @@ def generally(written: bytes, settled_us: int) -> tuple[str, str]:
 
 def shortly(written: bytes, settled_us: int) -> tuple[str, str] | None:
     row = usual.row(orjson.loads(written), settled_us, DAY) if b"\\" not in written else None
-    return row and usual.Batch(7, rfc3339(NOW)).linked(row, 5, 9, PREV)
+    return None if row is None else usual.Batch(7, rfc3339(NOW)).linked(row, 5, 9, PREV)
 
 
 def call(number: int, **more: Any) -> dict[str, Any]:
