@@ -41,6 +41,9 @@ LENGTHS = {
 # What the writer alone decides.
 ASSIGNED = {"seq", "shard", "shard_seq", "recorded_at", "prev_hash", "hash"}
 BIGGEST = 2**63
+VERSION = 1  # the newest that this writer knows
+SMALL, MEDIUM = 2**15, 2**31
+BELOW = {"v": SMALL, "http_status": SMALL} | dict.fromkeys(("duration_ms", "first_token_ms", "count"), MEDIUM)
 
 NOTHING: dict[str, Any] = dict.fromkeys(COLUMNS)
 _KEPT = frozenset({str, int, bool})  # comes back from Postgres as it went in
@@ -54,9 +57,15 @@ class Poison(ValueError):
     """An event that no row can be made of."""
 
 
+def kept_as_it_is(detail: dict[str, Any]) -> bool:
+    """Whether a long tail without a backslash comes back from Postgres as it went in."""
+    return made_of(detail, _KEPT)
+
+
 def row(sent: Any, *, settled_us: int | None = None, simple: bool = False) -> Row:
     """A worker's event as a row, still without sequence and hash. Poison when it does not fit.
 
+    Ids that events share are UUIDs, their own ones text.
     `simple` says that no text of it needs cleaning, which only a reader of its bytes can know cheaply.
     """
     if not isinstance(sent, Mapping):
@@ -74,7 +83,7 @@ def row(sent: Any, *, settled_us: int | None = None, simple: bool = False) -> Ro
         convert = CONVERSIONS.get(name)
         if convert is None or value is None:
             continue
-        if simple and name == "detail" and kind is dict and made_of(value, _KEPT):
+        if simple and name == "detail" and kind is dict and "hash" not in value and kept_as_it_is(value):
             made[name], made[PLAIN] = value, True
             continue
         try:
@@ -97,15 +106,28 @@ def row(sent: Any, *, settled_us: int | None = None, simple: bool = False) -> Ro
     return made
 
 
+def checked(made: Row) -> Row:
+    """The same row. Poison for what the table would refuse: there it would hold up the whole batch."""
+    if made["v"] > VERSION:
+        raise Poison(f"v: {made['v']} is newer than {VERSION}, the newest that this writer knows")
+    if not isinstance(made["detail"], dict):
+        raise Poison("detail is no object")
+    for name, bound in BELOW.items():
+        if made[name] is not None and not -bound <= made[name] < bound:
+            raise Poison(f"{name}: {made[name]} is out of range")
+    if made["stream"] is not None and not isinstance(made["stream"], bool):
+        raise Poison("stream is neither true nor false")
+    return made
+
+
 _same_uuid = lru_cache(4096)(UUID)  # of what many events have in common
 _same_text = lru_cache(4096)(str)
-_own_uuid = lru_cache(8)(UUID)  # a call is its own request
-_own_text = lru_cache(8)(str)
+_own_text = lru_cache(8)(str)  # a call is its own request
 _recorded = lru_cache(8)(rfc3339)  # a batch at once
 
 
-def _uuid(value: Any) -> UUID:
-    return _own_uuid(str(value))
+def _own_id(value: Any) -> str:
+    return str(UUID(str(value)))
 
 
 def _shared_uuid(value: Any) -> UUID:
@@ -165,7 +187,7 @@ def _flag(value: Any) -> bool:
 CONVERSIONS: dict[str, Conversion] = {
     **{name: _upto(LENGTHS.get(name, 200)) for name in COLUMNS if name not in ASSIGNED},
     **dict.fromkeys(SHARED, _shared_uuid),
-    **dict.fromkeys(UUIDS - SHARED, _uuid),
+    **dict.fromkeys(UUIDS - SHARED, _own_id),
     **dict.fromkeys(TIMES - ASSIGNED, _time),
     **dict.fromkeys(INTEGERS, _integer),
     "stream": _flag,

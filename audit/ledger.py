@@ -18,26 +18,30 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from psycopg import sql
 from redis import Redis
 
-from audit import attempts, chain, dead_letters, events, retention, shaping, trimming
+from audit import attempts, chain, dead_letters, events, lines, retention, shaping, trimming, usual
 from audit.attempts import Note
 from audit.events import Row
-from audit.lines import STORED, line
+from audit.lines import STORED
 from audit.models import ChainHead, OutboxEntry, ShardPosition
 from audit.projections import registry
 from audit.shaping import Entry, correction_id
 from audit.streams import stream_key
 from orbit.lib import access
-from orbit.lib.store import each
+from orbit.lib.clock import rfc3339
+from orbit.lib.store import Command, each
 
 __all__ = ["correction_id", "positions", "stream_key", "write_shard"]
 
 logger = logging.getLogger(__name__)
 
 LOCK = 0x0B17  # first half of the advisory lock; the second is the shard
-BATCH = 2000
+BATCH = 6000  # entries: where many wait, many rows of sums are written once for all of them
+PAGE = 1000  # entries read at once
+READ = 8_000_000  # bytes of entries, after which no further page is read; their rows take four times as much memory
+ACTS = 2000
 AT_ONCE = 50  # rows handed to the driver
 # Entries of the stream and acts of one try. What the database refuses is looked for in ever smaller ones.
-SIZES = ((BATCH, BATCH), (150, 150), (12, 12))
+SIZES = ((BATCH, ACTS), (150, 150), (12, 12))
 
 NAMES = sql.SQL(", ").join(map(sql.Identifier, STORED))
 CREATE_INCOMING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE public.audit_event INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
@@ -189,16 +193,35 @@ def _read(store: Redis, shard: int, after: str, size: int) -> tuple[list[Entry],
     """What follows in the stream, and what an earlier writer noted."""
     if not size:
         return [], None
-    entries, note = each(
-        [
-            (shard, ("XRANGE", stream_key(shard), f"({after}", "+", "COUNT", size)),
-            (shard, ("HGETALL", attempts.key(shard))),
-        ]
-    )
-    for answer in (entries, note):
+    page, note = _asked(shard, _next(shard, after, size), ("HGETALL", attempts.key(shard)))
+    found = _entries(page)
+    held = _bytes(found)
+    while len(page) == PAGE and len(found) < size and held < READ:
+        (page,) = _asked(shard, _next(shard, found[-1][0], size - len(found)))
+        more = _entries(page)
+        held += _bytes(more)
+        found += more
+    return found, Note.read(note)
+
+
+def _next(shard: int, after: str, left: int) -> Command:
+    return "XRANGE", stream_key(shard), f"({after}", "+", "COUNT", min(left, PAGE)
+
+
+def _asked(shard: int, *commands: Command) -> list[Any]:
+    answers = each([(shard, command) for command in commands])
+    for answer in answers:
         if isinstance(answer, Exception):
             raise answer
-    return [(one.decode(), fields) for one, fields in entries], Note.read(note)
+    return answers
+
+
+def _entries(page: Sequence[Any]) -> list[Entry]:
+    return [(one.decode(), fields) for one, fields in page]
+
+
+def _bytes(entries: Sequence[Entry]) -> int:
+    return sum([len(fields.get(b"e", b"")) for _, fields in entries])
 
 
 def _move(place: Place, entries: Sequence[Entry], acts: Sequence[OutboxEntry]) -> None:
@@ -245,12 +268,13 @@ def insert(rows: Sequence[Row], place: Place) -> None:
 def _append(rows: Sequence[Row], place: Place) -> None:
     """Gives each row its place in its organization's chain and in the shard, and copies it to `incoming`."""
     heads: dict[Any, ChainHead] = ChainHead.objects.in_bulk({row["organization_id"] for row in rows})
+    batch = usual.Batch(place.row.shard, rfc3339(place.now))
     connection = connections["ledger"]
     with connection.cursor() as cursor:
         cursor.execute(CREATE_INCOMING)
         with connection.wrap_database_errors, cursor.cursor.copy(COPY_INCOMING) as copy:
             for some in (rows[at : at + AT_ONCE] for at in range(0, len(rows), AT_ONCE)):
-                copy.write("".join([_linked(row, heads, place) for row in some]))
+                copy.write("".join([_linked(row, heads, place, batch) for row in some]))
     ChainHead.objects.bulk_create(
         heads.values(),
         update_conflicts=True,
@@ -259,12 +283,20 @@ def _append(rows: Sequence[Row], place: Place) -> None:
     )
 
 
-def _linked(row: Row, heads: dict[Any, ChainHead], place: Place) -> str:
+def _linked(row: Row, heads: dict[Any, ChainHead], place: Place, batch: usual.Batch) -> str:
     head = heads.get(row["organization_id"])
     if head is None:
         head = heads[row["organization_id"]] = ChainHead(organization_id=row["organization_id"])
     place.row.shard_seq += 1
     head.seq += 1
+    if type(row.get(events.PLAIN)) is tuple:
+        head.hash, line = batch.linked(row, head.seq, place.row.shard_seq, events.chain_start(head.hash))
+        return line
+    head.hash, line = _generally(row, head, place)
+    return line
+
+
+def _generally(row: Row, head: ChainHead, place: Place) -> tuple[str, str]:
     row.update(
         seq=head.seq,
         shard=place.row.shard,
@@ -275,5 +307,5 @@ def _linked(row: Row, heads: dict[Any, ChainHead], place: Place) -> str:
     )
     told = events.exported(row)
     written = chain.canonical(told, plain=events.PLAIN in row)
-    row["hash"] = head.hash = chain.hash_of(written)
-    return line(row, told, written)
+    row["hash"] = chain.hash_of(written)
+    return row["hash"], lines.line(row, told, written)

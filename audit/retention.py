@@ -51,7 +51,13 @@ def class_of(sent: Mapping[str, Any], admitted_at: datetime) -> int:
 
 
 def has_month(moment: datetime) -> bool:
-    return EARLIEST <= moment.date() <= (datetime.now(UTC) + timedelta(days=31)).date()
+    first, last = days()
+    return first <= moment.date() <= last
+
+
+def days() -> tuple[date, date]:
+    """The first and the last day whose events have a month of their own."""
+    return EARLIEST, (datetime.now(UTC) + timedelta(days=31)).date()
 
 
 def month_of(moment: datetime) -> date:

@@ -11,17 +11,14 @@ import orjson
 from django.db import connections
 from psycopg import sql
 
-from audit import events, retention
-from audit.events import Poison, Row
+from audit import events, retention, usual
+from audit.events import PLAIN, Poison, Row
 from audit.models import OutboxEntry, Skeleton
 from orbit.lib import arrays
 from orbit.lib.clock import from_us, rfc3339
 
-VERSION = 1  # the newest that this writer knows
 LARGEST = 1_000_000  # bytes of one entry; what workers write has a few thousand
 LATE = UUID("6a6f7262-6974-4c41-8445-000000000001")  # names the one correction of a lapsed lease
-SMALL, MEDIUM = 2**15, 2**31
-BELOW = {"v": SMALL, "http_status": SMALL} | dict.fromkeys(("duration_ms", "first_token_ms", "count"), MEDIUM)
 # What an event may be made of so that no row can be made of it.
 UNFIT = (Poison, ArithmeticError, LookupError, ValueError, TypeError, RecursionError)
 
@@ -33,12 +30,13 @@ Refuse = Callable[[str, dict[bytes, bytes], str], None]
 def of_stream(entries: Iterable[Entry], refuse: Refuse) -> list[Shaped]:
     """Rows of what workers and scripts sent; `refuse` is told of each entry that none can be made of."""
     made: list[Shaped] = []
+    day = usual.Day.today()
     for stream_id, fields in entries:
         kind = fields.get(b"k")
         if kind == b"mark":  # only there for its id, see quotas.recovery
             continue
         try:
-            made.append((of_fields(fields), kind == b"late"))
+            made.append((of_fields(fields, day), kind == b"late"))
         except UNFIT as error:
             refuse(stream_id, fields, f"{type(error).__name__}: {error}")
     return made
@@ -53,31 +51,25 @@ def of_act(event: Mapping[str, Any]) -> Row:
     return fit(events.row(event), event if event.get("kind") == "adjustment" else {})
 
 
-def of_fields(fields: dict[bytes, bytes]) -> Row:
-    """One entry of a stream as a row; one of UNFIT when that cannot be."""
+def of_fields(fields: dict[bytes, bytes], day: usual.Day | None = None) -> Row:
+    """One entry of a stream as a row; one of UNFIT when that cannot be. With a day, the short way is tried first."""
     size = sum(map(len, fields.values()))
     if size > LARGEST:
         raise Poison(f"has {size} bytes, more than {LARGEST}")
     if fields.get(b"k") == b"refusal":
         return _refusal(fields[b"e"].decode(), int(fields[b"n"]))
     written = fields[b"e"]
-    sent = orjson.loads(written)
+    sent, settled_us = orjson.loads(written), int(fields[b"t"])
     # JSON without a backslash holds no NUL and no half of a character, and orjson takes no other broken text.
     simple = b"\\" not in written
-    return fit(events.row(sent, settled_us=int(fields[b"t"]), simple=simple), sent)
+    if simple and day is not None and (row := usual.row(sent, settled_us, day)) is not None:
+        return row
+    return fit(events.row(sent, settled_us=settled_us, simple=simple), sent)
 
 
 def fit(row: Row, sent: Mapping[str, Any]) -> Row:
-    """The row with its retention class. What the table would refuse is found here: there it would hold up the whole batch."""
-    if row["v"] > VERSION:
-        raise Poison(f"v: {row['v']} is newer than {VERSION}, the newest that this writer knows")
-    if not isinstance(row["detail"], dict):
-        raise Poison("detail is no object")
-    for name, bound in BELOW.items():
-        if row[name] is not None and not -bound <= row[name] < bound:
-            raise Poison(f"{name}: {row[name]} is out of range")
-    if row["stream"] is not None and not isinstance(row["stream"], bool):
-        raise Poison("stream is neither true nor false")
+    """The row with its retention class, if the table takes it."""
+    events.checked(row)
     row["retention"] = retention.class_of(sent, row["admitted_at"])
     return row
 
@@ -153,16 +145,16 @@ DIFFERENCES = (
     "reasoning_tokens",
     "cost_nano",
 )
-KNOWN = ("event_id", "status", "admitted_at", "retention", *DIFFERENCES)
+KNOWN = ("status", "admitted_at", "retention", *DIFFERENCES)
 FIND_KNOWN = sql.SQL(
-    "SELECT {} FROM audit_event WHERE event_id = ANY(%s::uuid[]) AND admitted_at BETWEEN %s AND %s"
+    "SELECT event_id::text, {} FROM audit_event WHERE event_id = ANY(%s::uuid[]) AND admitted_at BETWEEN %s AND %s"
 ).format(sql.SQL(", ").join(map(sql.Identifier, KNOWN)))
 
 
 SKEW = timedelta(days=1)  # one id comes with one time; this is more than any clock of ours may differ
 
 
-def _known(rows: Sequence[Row]) -> dict[UUID, Row]:
+def _known(rows: Sequence[Row]) -> dict[str, Row]:
     """Those of the ids that the ledger has. The time spares looking into every month."""
     if not rows:
         return {}
@@ -170,7 +162,7 @@ def _known(rows: Sequence[Row]) -> dict[UUID, Row]:
     between = (_shifted(min(times), -SKEW), _shifted(max(times), SKEW))
     with connections["ledger"].cursor() as cursor:
         cursor.execute(FIND_KNOWN, (arrays.written([row["event_id"] for row in rows]), *between))
-        return {found[0]: dict(zip(KNOWN, found, strict=True)) for found in cursor.fetchall()}
+        return {event_id: dict(zip(KNOWN, found, strict=True)) for event_id, *found in cursor.fetchall()}
 
 
 def _shifted(moment: datetime, by: timedelta) -> datetime:
@@ -180,11 +172,11 @@ def _shifted(moment: datetime, by: timedelta) -> datetime:
         return moment
 
 
-def _dropped(rows: Sequence[Row]) -> set[UUID]:
+def _dropped(rows: Sequence[Row]) -> set[str]:
     """Those whose month was dropped: only old ones can be among them."""
     young = datetime.now(UTC) - retention.SHORTEST
     old = [row["event_id"] for row in rows if row["admitted_at"] < young]
-    return set(Skeleton.objects.filter(pk__in=old).values_list("pk", flat=True)) if old else set()
+    return set(map(str, Skeleton.objects.filter(pk__in=old).values_list("pk", flat=True))) if old else set()
 
 
 def correction_id(event_id: str) -> UUID:
@@ -201,7 +193,8 @@ def _correction(original: Row, late: Row) -> Row:
         "admitted_at": original["admitted_at"],
         "retention": original["retention"],
     }
-    made["event_id"] = correction_id(str(late["event_id"]))
+    made["event_id"] = str(correction_id(late["event_id"]))
+    made.pop(PLAIN, None)  # what was written of the settlement is not what the correction says
     for name in DIFFERENCES:
         if late[name] is not None or original[name] is not None:
             made[name] = (late[name] or 0) - (original[name] or 0)

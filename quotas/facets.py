@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
@@ -21,9 +22,10 @@ ALL = (END_USER, TAG, TAGGED, CODE, LIMIT)
 ENDLESS = (END_USER, TAG)
 APART = (*ENDLESS, "finding")  # of which a day tells only so many apart; the last is of `quotas.findings`
 OTHER = "(other)"
+_TEXT = frozenset({str})
 
 Pair = tuple[str, str]  # facet, value
-Said = list[Pair]
+Said = tuple[Pair, ...]
 Day = tuple[UUID, date]  # of an organization
 Value = tuple[UUID, date, str, str]  # organization, day, facet, value
 
@@ -39,27 +41,38 @@ INSERT INTO quotas_facetvalue (organization_id, day, facet, value)
 SELECT * FROM unnest(%s::uuid[], %s::date[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING"""
 
 
-def said(row: Row) -> Said:
-    """By what a row is summed. A tag reads `name=value`; TAGGED is all calls that have any."""
+def said(row: Row) -> list[Said]:
+    """By what a row is summed, apart what differs from call to call, the end user, and what many calls say alike.
+
+    A tag reads `name=value`; TAGGED is all calls that have any.
+    """
     if row["kind"] == "refusal":
         return _of_refusal(row)
-    found: Said = []
-    if row["end_user"]:
-        found.append((END_USER, row["end_user"]))
-    tags = row["detail"].get("tags")
+    user, tags, code = row["end_user"], row["detail"].get("tags"), row["code"]
+    found: list[Said] = [((END_USER, user),)] if user else []
     if tags:
-        found.append((TAGGED, ""))
-        found += [(TAG, f"{name}={value}"[:256]) for name, value in tags.items()]
-    if row["code"]:
-        found.append((CODE, row["code"]))
+        found.append(_tagged(tags))
+    if code:
+        found.append(((CODE, code),))
     return found
 
 
-def _of_refusal(row: Row) -> Said:
+def _tagged(tags: Mapping[str, object]) -> Said:
+    if _TEXT.issuperset(map(type, tags.values())):
+        return _of_tags(*tags.items())
+    return _of_tags(*((name, str(value)) for name, value in tags.items()))  # True, 1 and 1.0 are not one
+
+
+@lru_cache(4096)
+def _of_tags(*tags: Pair) -> Said:
+    return (TAGGED, ""), *((TAG, f"{name}={value}"[:256]) for name, value in tags)
+
+
+def _of_refusal(row: Row) -> list[Said]:
     if row["detail"].get("shadow"):
         return []
     named = ((CODE, row["code"]), (LIMIT, row["limit"]))
-    return [(facet, value) for facet, value in named if value]
+    return [((facet, value),) for facet, value in named if value]
 
 
 def not_told_apart(days: Mapping[Day, Iterable[Pair]]) -> dict[Day, set[Pair]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 DIGITS = 12  # more calls than one bin of any sum will see
@@ -29,6 +29,11 @@ _UNITS: tuple[int, ...] = tuple(BASE**number for number in range(_BINS + 1))
 def unit(ms: int) -> int:
     """The histogram of one call."""
     return _UNITS[bisect_left(BOUNDS, ms)]
+
+
+def of(times: Iterable[int | None]) -> int:
+    """The histogram of calls; None is one of which no time is known."""
+    return sum([_UNITS[bisect_left(BOUNDS, ms)] for ms in times if ms is not None])
 
 
 @lru_cache(4096)

@@ -7,10 +7,11 @@ and day of UTC, of the organization as a whole by quarter, and by what calls say
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from operator import add
+from operator import add, itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db import connections
 from psycopg import sql
@@ -39,6 +40,14 @@ _TYPES = {
     **dict.fromkeys(("model", "currency", "facet", "value"), "text"),
 }  # fmt: skip
 
+_sort = itemgetter("kind", "status", "usage_source")
+_object = itemgetter("organization_id", "project_id", "key_id", "account_id", "model", "currency")
+_figured = itemgetter("input_tokens", "output_tokens", "cost_nano", "duration_ms", "first_token_ms")
+
+Sort = tuple[str, str | None, str | None]  # kind, status, usage source
+Here = dict[tuple[facets.Said, Sort], "list[Added]"]
+Added = tuple[Any, ...]  # tokens in and out, cost, duration, first token, refused
+Place = tuple[UUID, datetime, UUID | None, str]  # organization, quarter, project, currency
 Sums = dict[tuple[Any, ...], list[int]]  # the figures in the order of SUMS, by the values of a table's key
 
 
@@ -104,55 +113,97 @@ def counts(row: Row) -> bool:
     return row["kind"] == "adjustment" or (row["kind"] != "act" and row["key_id"] is not None)
 
 
-def figures(row: Row) -> list[int]:
-    """What one row of the ledger adds, in the order of SUMS."""
-    kind = row["kind"]
-    call = kind == "call"
-    refused = kind == "refusal" and not row["detail"].get("shadow")
-    took, first = row["duration_ms"], row["first_token_ms"]
-    settled = call and row["status"] == "settled"  # how long others took says when they were ended
+def figures(sort: Sort, added: Sequence[Added]) -> list[int]:
+    """What rows of one kind, status and usage source add, in the order of SUMS."""
+    kind, status, source = sort
+    inputs, outputs, costs, took, first, refused = zip(*added, strict=True)
+    calls = len(added) if kind == "call" else 0
+    failed = calls if status == "provider_failed" else 0
+    settled = calls and status == "settled"  # how long others took says when they were ended
     return [
-        int(call),
-        (row["count"] or 0) if refused else 0,
-        int(call and row["status"] == "provider_failed"),
-        row["input_tokens"] or 0,
-        row["output_tokens"] or 0,
-        row["cost_nano"] or 0,
-        int(call and row["usage_source"] not in MEASURED),
-        int(call and row["cost_nano"] is None and row["status"] != "provider_failed"),
-        histogram.unit(took) if settled and took is not None else 0,
-        histogram.unit(first) if call and first is not None else 0,
+        calls,
+        sum(refused),
+        failed,
+        sum(filter(None, inputs)),
+        sum(filter(None, outputs)),
+        sum(filter(None, costs)),
+        0 if source in MEASURED else calls,
+        costs.count(None) if calls and not failed else 0,
+        histogram.of(took) if settled else 0,
+        histogram.of(first) if calls else 0,
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A row that rollups count, and when and what it adds."""
+@dataclass(slots=True)
+class _Batch:
+    """What rows add, by object and by what they say of themselves: each row is looked at once, since there are many.
 
-    row: Row
-    start: datetime
-    figures: list[int]
+    Of `alike`, each has one place and sort and says the same of itself, in the order in which the first of them came.
+    """
+
+    objects: dict[tuple[Any, ...], tuple[list[Added], Place, Here]] = field(default_factory=dict)
+    places: dict[Place, Here] = field(default_factory=dict)
+    alike: list[tuple[Place, facets.Said, Sort, list[Added]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> _Batch:
+        """Nearly all of a batch are of one quarter."""
+        made = cls()
+        start = until = datetime.min.replace(tzinfo=UTC)
+        for row in rows:
+            if counts(row):
+                moment = row["admitted_at"]
+                if not start <= moment < until:
+                    start = bucket_start(moment)
+                    until = start + QUARTER
+                made._take(row, start)
+        return made
+
+    def _take(self, row: Row, start: datetime) -> None:
+        sort, identity = _sort(row), _object(row)
+        added = (*_figured(row), _refused(row) if sort[0] == "refusal" else 0)
+        of_object = self.objects.get((start, sort, identity))
+        if of_object is None:
+            organization_id, project_id, *_, currency = identity
+            place = (organization_id, start, project_id, currency or "")
+            of_object = self.objects[start, sort, identity] = ([], place, self.places.setdefault(place, {}))
+        some, place, here = of_object
+        some.append(added)
+        for said in facets.said(row):
+            same = here.get((said, sort))
+            if same is None:
+                same = here[said, sort] = []
+                self.alike.append((place, said, sort, same))
+            same.append(added)
+
+    def by_object(self) -> Sums:
+        found: Sums = {}
+        for (start, sort, identity), (added, *_) in self.objects.items():
+            organization_id, project_id, key_id, account_id, model, currency = identity
+            key = (organization_id, start, project_id, key_id, account_id, model or "", currency or "")
+            _add(found, key, figures(sort, added))
+        return found
+
+    def by_facet(self) -> Sums:
+        days: dict[facets.Day, dict[facets.Pair, None]] = {}
+        for (organization_id, start, *_), said, _, _ in self.alike:
+            days.setdefault((organization_id, start.date()), {}).update(dict.fromkeys(said))
+        hidden = facets.not_told_apart(days)
+        found: Sums = {}
+        for (organization_id, start, project_id, currency), said, sort, added in self.alike:
+            more, day = figures(sort, added), (organization_id, start.date())
+            for facet, value in facets.shown(said, hidden[day]) if day in hidden else said:
+                _add(found, (organization_id, facet, start, project_id, value, currency), more)
+        return found
 
 
-def _counted(rows: Sequence[Row]) -> list[_Counted]:
-    return [_Counted(row, bucket_start(row["admitted_at"]), figures(row)) for row in rows if counts(row)]
+def _refused(row: Row) -> int:
+    return 0 if row["detail"].get("shadow") else row["count"] or 0
 
 
 def sums(rows: Sequence[Row]) -> Sums:
     """What rows of the ledger add to each quarter of an hour of each object."""
-    return _by_object(_counted(rows))
-
-
-def _by_object(rows: Sequence[_Counted]) -> Sums:
-    found: Sums = {}
-    for one in rows:
-        row = one.row
-        identity = (
-            row["organization_id"], one.start, row["project_id"], row["key_id"], row["account_id"],
-            row["model"] or "", row["currency"] or "",
-        )  # fmt: skip
-        _add(found, identity, one.figures)
-    return found
+    return _Batch.of(rows).by_object()
 
 
 def _add(found: Sums, identity: tuple[Any, ...], more: list[int]) -> None:
@@ -164,13 +215,13 @@ def _add(found: Sums, identity: tuple[Any, ...], more: list[int]) -> None:
 
 
 def apply(rows: Sequence[Row]) -> None:
-    counted = _counted(rows)
-    by_object = _by_object(counted)
+    batch = _Batch.of(rows)
+    by_object = batch.by_object()
     by_day, whole = coarser(by_object)
     QUARTERS.add(by_object)
     DAYS.add(by_day)
     TOTALS.add(whole)
-    FACETS.add(_by_facet(counted))
+    FACETS.add(batch.by_facet())
 
 
 def coarser(by_object: Sums) -> tuple[Sums, Sums]:
@@ -186,29 +237,7 @@ def coarser(by_object: Sums) -> tuple[Sums, Sums]:
 
 def by_facet(rows: Sequence[Row]) -> Sums:
     """What rows add to what calls say of themselves."""
-    return _by_facet(_counted(rows))
-
-
-def _by_facet(rows: Sequence[_Counted]) -> Sums:
-    places: dict[tuple[Any, ...], Sums] = {}
-    days: dict[facets.Day, dict[facets.Pair, None]] = {}
-    said: list[tuple[_Counted, facets.Said, facets.Day, Sums]] = []
-    for one in rows:
-        row = one.row
-        if found := facets.said(row):
-            where = (row["organization_id"], one.start, row["project_id"], row["currency"] or "")
-            day = (row["organization_id"], one.start.date())
-            days.setdefault(day, {}).update(dict.fromkeys(found))
-            said.append((one, found, day, places.setdefault(where, {})))
-    hidden = facets.not_told_apart(days)
-    for one, found, day, place in said:
-        for pair in facets.shown(found, hidden[day]) if day in hidden else found:
-            _add(place, pair, one.figures)
-    return {
-        (organization_id, facet, start, project_id, value, currency): held
-        for (organization_id, start, project_id, currency), place in places.items()
-        for (facet, value), held in place.items()
-    }
+    return _Batch.of(rows).by_facet()
 
 
 def failed(rows: Sequence[Row], error: Exception) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
 from uuid import UUID
 
 from django.db import connections
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 USES = ("call", "refusal")
 _ADDRESS = 64
+_moment = itemgetter("admitted_at")
 # A busy key is written once a minute. A refusal does not say from where, and leaves the address that is known.
 _KEEP = """INSERT INTO tenants_keyuse AS known (key_id, organization_id, used_at, address)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::text[])
@@ -47,24 +48,23 @@ def _keep_secrets(rows: Sequence[Row]) -> None:
 
 
 def _keep_keys(rows: Sequence[Row]) -> None:
-    newest: dict[UUID, tuple[UUID, datetime, str]] = {}
-    for row in sorted((one for one in rows if one["kind"] in USES and one["key_id"]), key=_moment):
-        address = str(row["detail"].get("client_ip") or "")[:_ADDRESS]
-        before = newest.get(row["key_id"])
-        newest[row["key_id"]] = (
-            row["organization_id"],
-            row["admitted_at"],
-            address or (before[2] if before else ""),
-        )
-    if newest:
+    used: dict[UUID, list[Row]] = {}
+    for row in rows:
+        if row["kind"] in USES and row["key_id"]:
+            used.setdefault(row["key_id"], []).append(row)
+    if used:
+        columns = arrays.columns([(key_id, *_newest(some)) for key_id, some in used.items()])
         with connections["ledger"].cursor() as cursor:
-            cursor.execute(_KEEP, arrays.columns([(one, *use) for one, use in newest.items()]))
+            cursor.execute(_KEEP, columns)
+
+
+def _newest(rows: list[Row]) -> tuple[UUID, datetime, str]:
+    """Whose key it is, when it was used last, and the last address that is known: of one key."""
+    rows.sort(key=_moment)
+    addresses = (str(row["detail"].get("client_ip") or "")[:_ADDRESS] for row in reversed(rows))
+    return rows[-1]["organization_id"], rows[-1]["admitted_at"], next(filter(None, addresses), "")
 
 
 def failed(rows: Sequence[Row], error: Exception) -> None:
     """The next use of each key makes up for it."""
     logger.error("the last use of %s keys is not kept: %s", len({row["key_id"] for row in rows}), error)
-
-
-def _moment(row: Row) -> Any:
-    return row["admitted_at"]

@@ -62,7 +62,11 @@ def said(row: Row) -> list[Found]:
 def sums(rows: Iterable[Row]) -> Sums:
     """By quarter of an hour; `project_id` None is all projects together, and what is of no project. Each finding is also
     in the sums of all types and directions TOGETHER."""
-    told = [(row, found) for row in rows if (found := said(row))]
+    told = [
+        (row, found)
+        for row in rows
+        if ("dlp" in row["detail"] or row["kind"] == "act") and (found := said(row))
+    ]
     hidden = _hidden(told)
     made: Sums = {}
     for row, found in told:

@@ -243,8 +243,8 @@ def _write_in_a_process_of_its_own(shard: int) -> int:
 def _write_or_die(shard: int) -> None:
     shape = shaping.of_fields
 
-    def deadly(fields: dict[bytes, bytes]) -> Any:
-        row = shape(fields)
+    def deadly(fields: dict[bytes, bytes], day: Any = None) -> Any:
+        row = shape(fields, day)
         if row["key"] == "killer":
             os.kill(os.getpid(), signal.SIGKILL)
         return row

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from audit import replay, shaping
+from audit import events, replay
 from audit.models import DeadLetter, Event
 from orbit.lib import access
 from tests.audit.conftest import Feed
@@ -36,7 +36,7 @@ def test_letter_is_written_once_what_was_in_its_way_is_gone(
     feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = buried(feed, v=2)
-    monkeypatch.setattr(shaping, "VERSION", 2)
+    monkeypatch.setattr(events, "VERSION", 2)
     assert replay.replay(letter.pk, actor="op@example.com") is None
     call, act = feed.rows()[-2:]
     assert (call.kind, call.v) == ("call", 2)
@@ -50,7 +50,7 @@ def test_letter_is_written_once_what_was_in_its_way_is_gone(
 
 def test_second_replay_changes_nothing(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     letter = buried(feed, v=2)
-    monkeypatch.setattr(shaping, "VERSION", 2)
+    monkeypatch.setattr(events, "VERSION", 2)
     replay.replay(letter.pk, actor="a")
     before = len(feed.rows())
     assert replay.replay(letter.pk, actor="a") is None
@@ -64,7 +64,7 @@ def test_letter_that_fails_again_stays_with_the_new_reason(
     feed: Feed, fields: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = buried(feed, **fields)
-    monkeypatch.setattr(shaping, "VERSION", 1)
+    monkeypatch.setattr(events, "VERSION", 1)
     refused = replay.replay(letter.pk, actor="a")
     assert refused is not None
     assert reason in refused
@@ -83,7 +83,7 @@ def test_event_that_arrived_meanwhile_is_not_written_twice(
     letter = letter_of(feed)
     feed.send({**event, "v": 1})
     feed.write()
-    monkeypatch.setattr(shaping, "VERSION", 2)
+    monkeypatch.setattr(events, "VERSION", 2)
     assert replay.replay(letter.pk, actor="a") is None
     assert len(calls(feed)) == 1
 
@@ -98,7 +98,7 @@ def test_command_lists_shows_and_replays(
     assert feed.organization.slug in capsys.readouterr().out
     with pytest.raises(CommandError, match="1 could still not be written"):
         call_command("ledger", "dead-letters", "--replay", str(letter.pk))
-    monkeypatch.setattr(shaping, "VERSION", 2)
+    monkeypatch.setattr(events, "VERSION", 2)
     call_command("ledger", "dead-letters", "--replay", str(letter.pk))
     assert "1 written" in capsys.readouterr().out
     call_command("ledger", "dead-letters", "--json")
@@ -116,7 +116,7 @@ def test_operators_replay_in_the_admin_and_support_does_not(
     support, operator = make_person(is_staff=True), make_person(is_staff=True)
     support.groups.add(Group.objects.get(name="support"))
     operator.groups.add(Group.objects.get(name="operator"))
-    monkeypatch.setattr(shaping, "VERSION", 2)
+    monkeypatch.setattr(events, "VERSION", 2)
     signed_in(support).post(listed, form)
     assert letter_of(feed).replayed_at is None
     page = signed_in(operator).post(listed, form, follow=True).content.decode()
