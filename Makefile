@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE =
 MANAGE = $(VENV)/python manage.py
 
 .DEFAULT_GOAL = help
-.PHONY: help run setup setup-dev names test test-full check bench dlp-eval faults mutants reset requirements sbom licences vulnerabilities css fmt
+.PHONY: help run setup setup-dev names test test-full check bench dlp-eval faults mutants reset requirements sbom licences vulnerabilities docs pictures reference css fmt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,7 @@ check: setup-dev ## style, types, import direction, migrations, requirements, on
 	ORBIT_SECRET_KEY=unused $(MANAGE) makemigrations --check --dry-run
 	$(VENV)/python -m orbit.launcher.hygiene
 	$(VENV)/python -m orbit.launcher.licences
+	ORBIT_SECRET_KEY=unused $(VENV)/python -m orbit.reference
 	ORBIT_SECRET_KEY=unused DJANGO_SETTINGS_MODULE=orbit.settings.dev $(VENV)/python -m orbit.launcher.expansion
 
 bench: setup-dev ## figures for docs/performance.md
@@ -65,6 +66,7 @@ requirements: ## compiles requirements/*.in to hashed *.txt; needs uv
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/clients.in --output-file requirements/clients.txt
 	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/evaluation.in --output-file requirements/evaluation.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/audit.in --output-file requirements/audit.txt
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/docs.in --output-file requirements/docs.txt
 	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/names.in --output-file requirements/names.txt
 	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 requirements/presidio.in --output-file requirements/presidio.txt
 
@@ -76,6 +78,17 @@ licences: setup-dev ## writes docs/licences.md anew, after packages changed
 
 vulnerabilities: ## looks the pinned packages up; skipped with a word where no database of them can be reached
 	@$(PYTHON) orbit/launcher/vulnerabilities.py
+
+docs: setup-dev ## the documentation as a site, in build/site
+	@$(PYTHON) orbit/launcher/bootstrap.py docs
+	@$(VENV)/python -m orbit.launcher.site
+
+pictures: setup ## draws docs/pictures anew
+	@$(PYTHON) orbit/launcher/bootstrap.py docs
+	@$(VENV)/python -m orbit.launcher.pictures
+
+reference: setup-dev ## writes what pages take from the code anew, after it changed
+	@ORBIT_SECRET_KEY=unused $(VENV)/python -m orbit.reference --write
 
 css: setup ## the pages' CSS
 

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRefresh
 
 from console import second_factor, single_sign_on
-from orbit.lib import access
+from orbit.lib import access, logs
 from tenants.models import Membership
 from tenants.rights import Right, may
 
@@ -46,6 +46,7 @@ def organization_page(*rights: Right) -> Callable[[OrganizationView[P]], Callabl
             member = _membership(slug)
             if member is None:
                 raise Http404
+            logs.belongs(member.organization_id)
             with access.scope(organization_id=member.organization_id, person_id=member.person_id):
                 if not single_sign_on.opens(request, member):
                     return single_sign_on.ask_again(request, member)

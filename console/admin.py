@@ -12,6 +12,9 @@ from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
@@ -55,6 +58,18 @@ for _model in (
 @admin.register(Event)
 class EventAdmin(LedgersEventAdmin):
     search_help_text = "An organization's slug, an event id or a request id"
+    readonly_fields = (*LedgersEventAdmin.readonly_fields, "became")  # type: ignore[assignment]  # of any length
+
+    @admin.display(description="In a sentence")
+    def became(self, event: Event) -> SafeString | None:
+        """Of a call."""
+        if event.kind != Event.Kind.CALL:
+            return None
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}?request_id={}">What became of it</a>',
+            reverse("operator_why"),
+            event.event_id,
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str

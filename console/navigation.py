@@ -72,6 +72,11 @@ GROUPS = {
         ("Solar events", "django_celery_beat.solarschedule", "wb_sunny"),
     ),
 }
+CONSOLE = (
+    ("Installation", "operator", "monitor_heart", "tenants.view_organization"),
+    ("Organizations", "operator_organizations", "domain", "tenants.view_organization"),
+    ("Why was it refused?", "operator_why", "help", "audit.view_event"),
+)
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -88,11 +93,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         for title, items in GROUPS.items()
     ]
     console = [
-        ("Installation", "operator", "monitor_heart"),
-        ("Organizations", "operator_organizations", "domain"),
+        {"title": title, "icon": icon, "link": reverse(name)}
+        for title, name, icon, permission in CONSOLE
+        if request.user.has_perm(permission)
     ]
-    seen: list[dict[str, Any]] = []
-    if request.user.has_perm("tenants.view_organization"):
-        items = [{"title": title, "icon": icon, "link": reverse(name)} for title, name, icon in console]
-        seen = [{"title": "Operator console", "items": items}]
-    return [*seen, *(group for group in groups if group["items"])]
+    return [group for group in ({"title": "Operator console", "items": console}, *groups) if group["items"]]

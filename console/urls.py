@@ -34,6 +34,7 @@ from console.explorer import pages as explorer
 from console.figures import pages as figures
 from console.findings import pages as findings
 from console.installation import pages as installation
+from console.installation import why as operator_why
 from console.policies import editor as policy_editor
 from console.policies import pages as policies
 from console.policies import try_text
@@ -269,6 +270,7 @@ urlpatterns = [
     ),
     path("operator/", installation.overview, name="operator"),
     path("operator/organizations/", installation.organizations_page, name="operator_organizations"),
+    path("operator/why/", operator_why.why_page, name="operator_why"),
     path(
         "operator/organizations/<uuid:organization_id>/freeze/",
         installation.freeze,

@@ -45,7 +45,7 @@ def why_page(request: HttpRequest, membership: Membership) -> HttpResponse:
     }
     try:
         if given["request_id"]:
-            shown["told"] = why.told(organization, _id(given["request_id"]), own_only(membership))
+            shown["told"] = why.told(organization, request_id_of(given["request_id"]), own_only(membership))
         elif given["key"] or given["model"]:
             shown |= _now(membership, given["key"], given["model"])
     except InputError as error:
@@ -69,7 +69,8 @@ def _now(membership: Membership, key: str, model: str) -> dict[str, Any]:
     return {"now": found, "ask": asking(found.refused_by, missing)}
 
 
-def _id(text: str) -> UUID:
+def request_id_of(text: str) -> UUID:
+    """What somebody typed; InputError names request_id."""
     try:
         return UUID(text)
     except ValueError:

@@ -144,7 +144,7 @@ def _former(scenario: Scenario, trials: Sequence[Trial]) -> str:
         lines.append(
             f"- version {version}: {_units(some):,} {scenario.unit} in {len(some):,} trials, {len(bad)} failed"
         )
-        lines += [f"  - trial {one.trial} (seed {one.seed}): {'; '.join(one.wrongs[:2])}" for one in bad]
+        lines += [f"    - trial {one.trial} (seed {one.seed}): {'; '.join(one.wrongs[:2])}" for one in bad]
     return "\n".join([*lines, ""])
 
 

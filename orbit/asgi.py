@@ -18,10 +18,9 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from orbit import health, startup  # noqa: E402
-from orbit.lib import logs  # noqa: E402
-from orbit.lib.ids import uuid7  # noqa: E402
 from orbit.metrics import endpoint as metrics  # noqa: E402
 from orbit.metrics.scrape import Scrapes  # noqa: E402
+from orbit.traces import pages  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -50,8 +49,8 @@ class Application:
         elif scope["path"] == metrics.PATH:
             await metrics.answer(self.scrapes, scope, send)
         else:
-            logs.about(uuid7())
-            await django_application(scope, receive, send)  # type: ignore[arg-type]
+            tracer = self.runtime.tracer if self.runtime is not None else None
+            await pages.served(tracer, django_application, scope, receive, send)  # type: ignore[arg-type]
 
     def drain(self) -> None:
         """Called in the event loop when this process was told to stop: calls may end for a while, such as still come too."""

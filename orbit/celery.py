@@ -195,8 +195,6 @@ app.conf.update(
 app.conf.db_reuse_max = 10**9
 task_prerun.connect(lambda **_: close_old_connections(), weak=False)
 
-TaskMeasures().connect()
-
 
 @setup_logging.connect(weak=False)
 def log_as_all_do(**_: Any) -> None:
@@ -212,6 +210,9 @@ def say_which(task_id: str, task: Any, **_: Any) -> None:
 @task_postrun.connect(weak=False)
 def say_none(**_: Any) -> None:
     logs.about()
+
+
+TaskMeasures().connect()  # after the above: a span says in the records which trace it is of
 
 
 @worker_init.connect(weak=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.metrics import Book, Family, Kind, Names
+from orbit.lib.traces.counts import SPANS
 from proxy.attempts import Attempt
 from proxy.call import Call
 from proxy.context import Principal, Usage
@@ -88,12 +89,6 @@ UNSETTLED = Family(
     "orbit_settlements_waiting",
     Kind.GAUGE,
     "Calls that ended and whose settlement the store has not confirmed.",
-)
-SPANS = Family(
-    "orbit_trace_spans_total",
-    Kind.COUNTER,
-    "Spans of traces, by outcome: exported, dropped for lack of room, failed: refused by the collector or given up.",
-    ("outcome",),
 )
 UNINSPECTED = Family(
     "orbit_uninspected_total",

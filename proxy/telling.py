@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 
 from orbit.lib.metrics import Place
-from proxy.measures import IN_FLIGHT, LOOP_DELAY, SPANS, UNSETTLED, Measures
+from orbit.lib.traces import counts
+from proxy.measures import IN_FLIGHT, LOOP_DELAY, UNSETTLED, Measures
 from proxy.settlement import Settler
 
 logger = logging.getLogger(__name__)
@@ -35,9 +36,7 @@ class Telling:
         book.set(UNSETTLED, (), over)
         book.set(LOOP_DELAY, (), self.delay_s)
         if self.settler.tracer is not None:
-            exporter = self.settler.tracer.exporter
-            for outcome in ("exported", "dropped", "failed"):
-                book.set(SPANS, (outcome,), getattr(exporter, outcome))
+            counts.tell(book, self.settler.tracer.exporter)
         return self.place.content(book)
 
     async def look(self) -> None:

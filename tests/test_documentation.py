@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,29 @@ from django.db.backends.utils import CursorWrapper
 
 from orbit.launcher.state import PROJECT
 from orbit.lib.rowlevel import APP, KEYFINDER, LEDGER, OPERATOR
+from orbit.reference import marks
 
-PAGES = sorted([PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [
+        *(PROJECT / f"{name}.md" for name in ("README", "CHANGELOG", "SECURITY")),
+        *(PROJECT / "docs").rglob("*.md"),
+    ]
+)
+CODE = (
+    "*.py",
+    "*.html",
+    "*.js",
+    "*.lua",
+    "*.yaml",
+    "*.yml",
+    "*.toml",
+    "*.in",
+    "*.sh",
+    "*.service",
+    "Makefile",
+    "Dockerfile",
+)
+ENTRY = re.compile(r"([-*]|\d+\.) ")
 ROLES = (APP, LEDGER, OPERATOR, KEYFINDER)
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -55,6 +78,60 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in _anchors(target)):
             dead.append(link)
     assert dead == []
+
+
+def _named_in_code() -> Iterator[tuple[str, str]]:
+    """Each place outside of pages that names one, and what it names: `docs/limits.md#how-exact`."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *CODE]
+    names = subprocess.run(listed, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    for name in names.strip("\0").split("\0"):
+        if (PROJECT / name).is_file():
+            for link in re.findall(r"docs/[\w/.-]+\.md(?:#[\w-]+)?", (PROJECT / name).read_text()):
+                yield name, link
+
+
+def test_every_page_that_code_or_a_template_names_is_there() -> None:
+    dead = []
+    for name, link in _named_in_code():
+        path, _, anchor = link.partition("#")
+        target = PROJECT / path
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            dead.append((name, link))
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_lists_are_read_alike_by_github_and_by_mkdocs(page: Path) -> None:
+    """MkDocs wants an empty line before the first entry, and four blanks before what belongs to an entry."""
+    wrong, before = [], ""
+    for number, line in enumerate(
+        re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL).splitlines(), 1
+    ):
+        begins = ENTRY.match(line) and before.startswith("**") and before.endswith("**")
+        apart = re.match(r" {1,3}\S", line) and (not before or ENTRY.match(line.strip()))
+        if begins or apart:
+            wrong.append((number, line[:60]))
+        before = line
+    assert wrong == []
+    assert not re.search(r"^ {1,3}```", page.read_text(), re.MULTILINE)
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    listed = set(re.findall(r": (\S+\.md)$", _text("mkdocs.yml"), re.MULTILINE)) - {"made/endpoints.md"}
+    there = {str(page.relative_to(PROJECT)) for page in PAGES}
+    assert {one for one in there if not one.startswith("docs/decisions/")} == listed
+
+
+def test_what_pages_take_from_the_code_is_in_step() -> None:
+    """`make reference` writes it."""
+    assert marks.stale() == []
+
+
+def test_page_whose_marks_are_not_those_of_its_sources_is_refused() -> None:
+    with pytest.raises(ValueError, match="has the parts"):
+        marks.filled("<!-- code: other -->\n\nx\n\n<!-- end of other -->", {"paths": str})
+    page = "<!-- code: paths -->\n\nold\n\n<!-- end of paths -->"
+    assert marks.filled(page, {"paths": lambda: "new\n"}) == page.replace("old", "new")
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
@@ -108,7 +185,7 @@ def test_every_package_has_its_reason() -> None:
     reasons = _text("docs/decisions/0001-dependencies.md")
     asked = {
         line.split("#")[0].strip()
-        for name in ("base", "dev", "clients", "names", "presidio")
+        for name in ("base", "dev", "clients", "docs", "names", "presidio")
         for line in _text(f"requirements/{name}.in").splitlines()
         if line.split("#")[0].strip() and not line.startswith("-")
     }

@@ -1,6 +1,6 @@
 """Makes .venv and the CSS: `python3 orbit/launcher/bootstrap.py run|test`; with `names` the model that finds names, added
-to .venv; with `clients` .venv-clients, with `presidio` .venv-presidio, with `audit` .venv-audit, with `evaluation` .venv-evaluation, of which
-nothing is run.
+to .venv; with `clients` .venv-clients, with `presidio` .venv-presidio, with `audit` .venv-audit, with `docs` .venv-docs, with `evaluation`
+.venv-evaluation, of which nothing is run.
 
 It runs before anything is installed, so with the standard library only, and perhaps on a Python
 too old for the gateway, so in an old syntax.
@@ -30,6 +30,7 @@ LOCKS = {
     "evaluation": ("evaluation.txt",),
     "presidio": ("presidio.txt",),
     "audit": ("audit.txt",),
+    "docs": ("docs.txt",),
 }
 COVERED_BY = {
     "run": ("run", "test"),
@@ -39,6 +40,7 @@ COVERED_BY = {
     "evaluation": ("evaluation",),
     "presidio": ("presidio",),
     "audit": ("audit",),
+    "docs": ("docs",),
 }
 # Added to what is there; all others are an environment of their own.
 ADDED = ("names",)
@@ -53,6 +55,7 @@ VENVS = {
     "evaluation": ".venv-evaluation",
     "presidio": ".venv-presidio",
     "audit": ".venv-audit",
+    "docs": ".venv-docs",
 }
 DOT_S = 3.0
 

@@ -30,7 +30,7 @@ def main() -> None:
         *clients_faults(PROJECT / "requirements"),
         *(
             fault
-            for name in ("audit", "evaluation", "names", "presidio")
+            for name in ("audit", "docs", "evaluation", "names", "presidio")
             for fault in clients_faults(PROJECT / "requirements", name)
         ),
         *node_faults(PROJECT / "tests/clients/node"),

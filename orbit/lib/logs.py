@@ -49,6 +49,28 @@ def about(request_id: UUID | str | None = None, *, task: str | None = None) -> A
     return made
 
 
+def renamed(request_id: UUID | str) -> None:
+    """What is under way has this id; whose it is is not known yet."""
+    found = _about.get()
+    if found is None:
+        about(request_id)
+    else:
+        found.request_id, found.organization_id = request_id, None
+
+
+def belongs(organization_id: UUID | str) -> None:
+    """What is under way is this organization's, also when its scope has ended."""
+    found = _about.get()
+    if found is not None:
+        found.organization_id = organization_id
+
+
+def traced(trace_id: bytes) -> None:
+    found = _about.get()
+    if found is not None:
+        found.trace_id = trace_id
+
+
 def call_process(kind: str) -> None:
     """Names this process in its records: web, worker, beat, sinks or command."""
     for handler in logging.getLogger().handlers:

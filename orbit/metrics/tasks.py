@@ -11,6 +11,8 @@ from celery import signals
 from django.conf import settings
 
 from orbit.lib.metrics import Book, Family, Kind, Place, Shelf
+from orbit.lib.traces import counts
+from orbit.traces.tasks import TaskSpans
 
 TASKS = Family(
     "orbit_tasks_total",
@@ -25,7 +27,7 @@ TASK_DURATION = Family(
     ("task",),
     (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300),
 )
-FAMILIES = (TASKS, TASK_DURATION)
+FAMILIES = (TASKS, TASK_DURATION, counts.SPANS)
 EVERY_S = 2.0
 OUTCOMES = {"SUCCESS": "success", "FAILURE": "failure", "RETRY": "retry"}
 
@@ -34,12 +36,14 @@ OUTCOMES = {"SUCCESS": "success", "FAILURE": "failure", "RETRY": "retry"}
 class TaskMeasures:
     """Of one process: the worker forks before it works, so a place is taken afterwards."""
 
+    spans: TaskSpans = field(default_factory=TaskSpans)
     book: Book = field(default_factory=lambda: Book(FAMILIES))
     place: Place | None = None
     began: dict[str, float] = field(default_factory=dict)
     told: float = 0.0
 
     def connect(self) -> None:
+        self.spans.connect()  # first, so that the last spans have left when they are counted
         signals.worker_process_init.connect(self.enter, weak=False)
         signals.task_prerun.connect(self.begins, weak=False)
         signals.task_postrun.connect(self.ended, weak=False)
@@ -66,6 +70,8 @@ class TaskMeasures:
 
     def put(self) -> None:
         if self.place is not None:
+            if self.spans.tracer is not None:
+                counts.tell(self.book, self.spans.tracer.exporter)
             self.told = time.monotonic()
             self.place.put(self.place.content(self.book))
 

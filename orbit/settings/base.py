@@ -190,8 +190,8 @@ ORBIT_LOG_FORMAT = env.choice(
 )
 ORBIT_LOG_LEVEL = env.choice("ORBIT_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
 ORBIT_LOG_CALLS = env.flag("ORBIT_LOG_CALLS")
-# Traces of calls, by OTLP over HTTP: where they go (empty: nowhere) and with which headers, the authority that signed its
-# certificate, how many of a hundred traces are kept, spans that may wait in one worker, whether providers get a traceparent.
+# Traces of calls, pages and tasks, by OTLP over HTTP: where they go (empty: nowhere) and with which headers, the authority that signed its
+# certificate, how many of a hundred traces are kept, spans that may wait in one process, whether providers get a traceparent.
 ORBIT_TRACES_URL = env.text("ORBIT_TRACES_URL")
 ORBIT_TRACES_HEADERS = env.pairs("ORBIT_TRACES_HEADERS")
 ORBIT_TRACES_CA_FILE = env.text("ORBIT_TRACES_CA_FILE")
@@ -287,6 +287,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "orbit.traces.pages.RouteMiddleware",
     "console.middleware.ContentPolicyMiddleware",
     "console.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

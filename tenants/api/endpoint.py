@@ -71,7 +71,7 @@ class Endpoint(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's, with the handler inside the scope: what it raises undoes what it did."""
         self.args, self.kwargs, self.request_id = args, kwargs, str(uuid7())
-        logs.about(self.request_id)
+        logs.renamed(self.request_id)
         if request.method == "HEAD":
             request.method = "GET"  # the server leaves the body out
         self.request = asked = self.initialize_request(request, *args, **kwargs)
@@ -130,6 +130,7 @@ class OrganizationEndpoint(Endpoint):
     @contextmanager
     def entered(self) -> Iterator[None]:
         organization = _found(self.caller, self.kwargs["organization"])
+        logs.belongs(organization.pk)
         with access.scope(organization_id=organization.pk):
             self.organization = organization
             yield

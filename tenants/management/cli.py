@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -44,3 +46,14 @@ class OperatorCommand(BaseCommand):
             raise CommandError(
                 "The database is not set up: run `manage.py migrate` first.", returncode=UNREACHABLE
             ) from None
+
+
+@contextmanager
+def of_options(*names: str) -> Iterator[None]:
+    """What a service says of one of these fields is of the option that is called so."""
+    try:
+        yield
+    except InputError as error:
+        if error.path not in names:
+            raise
+        raise InputError(f"--{error.path}", error.message, error.suggestion) from None

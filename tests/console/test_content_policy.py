@@ -36,7 +36,7 @@ def test_our_pages_run_no_inline_script_and_no_inline_style(tenant: Tenant, staf
     mine = ["", f"calls/{call.event_id}/", *(f"policies/{one}" for one in ("", "default/", "default/edit/"))]
     mine += ["policies-new/", "policies/default/compare/?from=1&to=1", "requests/?limit=budget"]
     answers += [member.get(path) for path in [*ACCOUNT, *(f"{tenant.path}{one}" for one in mine)]]
-    answers += [staff.get(path) for path in ("/operator/", "/operator/organizations/")]
+    answers += [staff.get(path) for path in ("/operator/", "/operator/organizations/", "/operator/why/")]
     assert {answer.status_code for answer in answers} == {200, 404}
     for answer in answers:
         policy = directives(answer["Content-Security-Policy"])

@@ -56,6 +56,12 @@ def test_every_setting_is_documented() -> None:
     assert _read_in_settings().keys() <= _documented().keys()
 
 
+def test_no_setting_is_documented_twice() -> None:
+    text = (PROJECT / "docs/configuration.md").read_text()
+    names = re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \|", text, re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+
+
 def test_every_documented_variable_is_read_somewhere() -> None:
     elsewhere = _documented().keys() - _read_in_settings().keys()
     code = "".join(path.read_text() for path in (PROJECT / "orbit").rglob("*.py"))

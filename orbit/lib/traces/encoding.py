@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from orbit.lib.traces.span import Span, Value
 
-SCOPE = "orbit.proxy"
+SCOPE = "orbit"
 _ERROR = trace_pb2.Status.StatusCode.STATUS_CODE_ERROR
 _INT64 = range(-(2**63), 2**63)
 

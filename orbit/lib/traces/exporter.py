@@ -62,9 +62,9 @@ class Exporter:
         self.thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self.thread.start()
 
-    def put(self, spans: Sequence[Span]) -> None:
-        """Never waits. Called by one thread."""
-        if len(self.waiting) + len(spans) > self.most:
+    def put(self, spans: Sequence[Span], *, spare: bool = False) -> None:
+        """Never waits. Called by one thread. `spare`: half of the room is left to others."""
+        if len(self.waiting) + len(spans) > (self.most // 2 if spare else self.most):
             self.dropped += len(spans)
             return
         self.waiting.extend(spans)

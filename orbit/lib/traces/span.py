@@ -15,6 +15,7 @@ class SpanKind(IntEnum):
     INTERNAL = 1
     SERVER = 2
     CLIENT = 3
+    CONSUMER = 5
 
 
 @dataclass(frozen=True, slots=True)

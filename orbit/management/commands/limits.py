@@ -9,15 +9,13 @@ from typing import Any
 from django.core.management.base import CommandError
 from redis.exceptions import RedisError
 
-from orbit.lib import access, money
+from orbit.lib import money
 from orbit.lib.errors import InputError
-from proxy.context import Principal
 from proxy.explanation import Explanation, Question, explain
 from proxy.routes import TABLE
-from proxy.snapshot import load_organization, make_principal, record_of
+from proxy.why import principal_anywhere
 from quotas.status import LimitStatus
-from tenants.management.cli import UNREACHABLE, OperatorCommand
-from tenants.models import ApiKey
+from tenants.management.cli import UNREACHABLE, OperatorCommand, of_options
 
 
 class Command(OperatorCommand):
@@ -45,7 +43,8 @@ class Command(OperatorCommand):
         for name, least in (("input_tokens", 0), ("max_output_tokens", 1)):
             if options[name] is not None and options[name] < least:
                 raise InputError(f"--{name.replace('_', '-')}", f"must be at least {least}.")
-        principal = _principal(options["key"])
+        with of_options("key"):
+            _, principal = principal_anywhere(options["key"])
         question = Question(
             model=options["model"],
             endpoint=options["endpoint"],
@@ -65,20 +64,6 @@ class Command(OperatorCommand):
             if options["json"]
             else _words(options["key"], question, found)
         )
-
-
-def _principal(path: str) -> Principal:
-    parts = path.split("/")
-    if len(parts) != 3:
-        raise InputError("--key", f"{path!r} is no key.", "Write ORGANIZATION/PROJECT/NAME.")
-    with access.operator():
-        named = ApiKey.objects.select_related("project").filter(
-            organization__slug=parts[0], project__slug=parts[1], name=parts[2]
-        )
-        key = named.filter(revoked_at=None).first() or named.order_by("created_at").last()
-    if key is None:
-        raise InputError("--key", f"there is no key {path!r}.")
-    return make_principal(record_of(key), load_organization(key.organization_id))
 
 
 def _words(key: str, question: Question, found: Explanation) -> str:

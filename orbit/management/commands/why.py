@@ -11,12 +11,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from redis.exceptions import RedisError
 
-from orbit.lib import access
 from orbit.lib.errors import InputError
 from proxy import why
 from proxy.why import Told
-from tenants.management.cli import UNREACHABLE, OperatorCommand
-from tenants.models import Organization
+from tenants.management.cli import UNREACHABLE, OperatorCommand, of_options
 
 
 class Command(OperatorCommand):
@@ -40,7 +38,8 @@ class Command(OperatorCommand):
         except ValueError:
             raise InputError("request_id", f"{options['request_id']!r} is no id.") from None
         try:
-            told = _told(request_id, options["organization"])
+            with of_options("organization"):
+                _, told = why.told_anywhere(request_id, options["organization"] or "")
         except RedisError as error:
             raise CommandError(
                 "Redis is not reachable, and the ledger has no such call.", returncode=UNREACHABLE
@@ -54,24 +53,6 @@ class Command(OperatorCommand):
         more = ["--json"] if options["json"] else []
         asked = ["--key", options["key"], "--model", options["model"], *more]
         call_command("limits", "explain", *asked, stdout=self.stdout)
-
-
-def _told(request_id: UUID, slug: str | None) -> Told:
-    if slug is None:
-        organization = why.whose(request_id)
-    else:
-        with access.operator():
-            organization = Organization.objects.filter(slug=slug).first()
-        if organization is None:
-            raise InputError("--organization", f"there is no organization {slug!r}.")
-    if organization is None:
-        raise InputError(
-            "request_id",
-            "no call and no noted refusal has it.",
-            "Single refusals are kept for a day; --organization tells what was counted around that minute.",
-        )
-    with access.scope(organization_id=organization.pk):
-        return why.told(organization, request_id)
 
 
 def _words(told: Told) -> str:

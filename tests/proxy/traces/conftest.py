@@ -46,7 +46,7 @@ class Caller:
     trace_id: str
     span_id: str
 
-    def header(self, flags: str = "01") -> dict[str, str | bytes]:
+    def header(self, flags: str = "01") -> dict[str, str]:
         return {"traceparent": f"00-{self.trace_id}-{self.span_id}-{flags}", "tracestate": "vendor=1"}
 
 
