@@ -22,7 +22,9 @@ from orbit.lib import logs  # noqa: E402
 from orbit.lib.ids import uuid7  # noqa: E402
 from orbit.metrics import endpoint as metrics  # noqa: E402
 from orbit.metrics.scrape import Scrapes  # noqa: E402
+from orbit.turns import Gate, Turns  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
+from proxy.room import Share  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,11 @@ class Application:
     def __init__(self) -> None:
         self.runtime: runtime.Runtime | None = None
         self.scrapes: Scrapes | None = None
+        self.gate = self._gate(Share(settings.ORBIT_WORKER_BODY_BYTES))
+
+    @staticmethod
+    def _gate(bytes_held: Share) -> Gate:
+        return Gate(django_application, bytes_held, Turns(settings.ORBIT_PAGES))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,7 +58,7 @@ class Application:
             await metrics.answer(self.scrapes, scope, send)
         else:
             logs.about(uuid7())
-            await django_application(scope, receive, send)  # type: ignore[arg-type]
+            await self.gate.serve(scope, receive, send)
 
     def drain(self) -> None:
         """Called in the event loop when this process was told to stop: no new calls, open ones may end."""
@@ -67,6 +74,7 @@ class Application:
         for one in found.warnings:
             logger.warning("%s", one)
         self.runtime = runtime.start()
+        self.gate = self._gate(self.runtime.room.body_bytes)
         self.scrapes = Scrapes(self.runtime.telling, self.runtime.measures.names)
         # what start-up made stays; collecting it again and again would only cost
         gc.collect()
