@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from celery import current_app
 from django.conf import settings
+from kombu.exceptions import OperationalError
 from redis import Redis
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def _job(task: str, arguments: Sequence[str | int]) -> bytes:
 
 def _step(organization_id: str, what: str, job: bytes) -> None:
     own = f"orbit-line:{organization_id}"
-    called = _client(settings.ORBIT_BROKER_URL).eval(
+    called: Any = _client(settings.ORBIT_BROKER_URL).eval(
         SCRIPT,
         4,
         f"{own}:there",
@@ -93,6 +94,20 @@ def _step(organization_id: str, what: str, job: bytes) -> None:
     )
     if called == [b"FULL"]:
         raise Full
-    for one in called:
+    for number, one in enumerate(called):
         task, arguments, _ = orjson.loads(one)
-        current_app.send_task(task, arguments, queue=QUEUE)
+        try:
+            current_app.send_task(task, arguments, queue=QUEUE)
+        except OperationalError:
+            _take_back(own, called[number:], job)
+            raise
+
+
+def _take_back(own: str, unsent: Sequence[bytes], asked_for: bytes) -> None:
+    """Jobs that did not reach Celery wait on, first of all; whoever asked for one now is told that it is not done."""
+    store = _client(settings.ORBIT_BROKER_URL)
+    for one in unsent:
+        store.zrem(f"{own}:there", one)
+        if one != asked_for:
+            store.zadd(f"{own}:waiting", {one: 0})
+            store.sadd(LINES, own.removeprefix("orbit-line:"))

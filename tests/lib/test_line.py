@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from kombu.exceptions import OperationalError
 
 from orbit.celery import app, call_next
 from orbit.lib import line
@@ -91,6 +92,22 @@ def test_what_was_lost_with_its_worker_is_not_waited_for_for_ever(
     line.call()
     assert sent == []
     assert line.before(TASK, one, "e") == 0
+
+
+def test_what_does_not_reach_the_queue_takes_no_place(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = organization()
+    for name in ("a", "b", "c"):
+        line.join(TASK, one, name)
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as queue:
+        queue.setattr(current_app, "send_task", away)
+        with pytest.raises(OperationalError):
+            line.ended(TASK, [one, "a"])
+    line.call()
+    assert [arguments[1] for _, arguments in sent] == ["a", "b", "c"]
 
 
 def test_too_long_a_line_takes_no_more(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
