@@ -13,6 +13,8 @@ from django.template import loader
 from redis.exceptions import ConnectionError as StoreError
 from redis.exceptions import TimeoutError as StoreTimeout
 
+from orbit.lib import access
+
 _AWAY = (OperationalError, InterfaceError, StoreError, StoreTimeout)
 _RETRY_AFTER_S = 5
 
@@ -45,8 +47,27 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
     )
 
 
+def busy() -> HttpResponse:
+    return _page(
+        503,
+        "There is much to do at once",
+        "Many requests of yours are waiting already. Let some of them end, and try again in a few seconds.",
+    )
+
+
+def too_large() -> HttpResponse:
+    return _page(413, "That is too large", "No page takes a file or a form of that size. Send less at once.")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django answers with this while it handles the exception, so what it was can be seen here."""
+    if access.took_too_long(sys.exception()):
+        return _page(
+            503,
+            "That took too long",
+            "The database was stopped over it, so that others are served too. Nothing was changed. Ask for less: a "
+            "shorter time, or a narrower search.",
+        )
     if isinstance(sys.exception(), _AWAY):
         answer = _page(
             503,

@@ -60,6 +60,17 @@ class AccessMiddleware:
             return response
 
 
+class PatienceMiddleware:
+    """Somebody waits for what a request asks of the database, and others wait behind it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with access.statements_within(settings.ORBIT_QUERY_MS):
+            return self.get_response(request)
+
+
 class LastSeenMiddleware:
     """Keeps the list of sessions up to date. Outside any page's transaction, which may be rolled back."""
 

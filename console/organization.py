@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from console import exports
 from console.access import organization_page
@@ -20,6 +21,7 @@ from console.acts import attempt, typed, where
 from console.glances import calls_a_day, of_all
 from console.key_page import policies
 from console.tasks import make_export
+from orbit.lib import line
 from orbit.lib.errors import InputError
 from tenants import services
 from tenants.models import ApiKey, Membership, Organization, Project
@@ -78,8 +80,8 @@ def export(request: HttpRequest, membership: Membership) -> HttpResponse:
     if under_way is None or not under_way.is_under_way:
         begun = exports.begin(membership.organization_id, membership.person_id)
         try:
-            make_export.delay(str(membership.organization_id), membership.person_id, begun.id)
-        except OperationalError:
+            line.join(make_export.name, str(membership.organization_id), membership.person_id, begun.id)
+        except (OperationalError, RedisError, line.Full):
             exports.forget(membership.organization_id, membership.person_id)
             messages.error(
                 request, "The queue does not answer, so nobody would make the file. Try again later."

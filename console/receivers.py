@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from billing.signals import alarmed
 from console import sessions
 from console.tasks import tell_of_bill, tell_of_request
+from orbit.lib import line
 from tenants.models import Person
 from tenants.people import end_sessions
 from tenants.signals import request_changed
@@ -87,14 +88,14 @@ def _end_others(request: HttpRequest, person: Person) -> None:
 def _request(organization_id: UUID, request_id: UUID, state: str, **_: Any) -> None:
     """Mail takes its time, so a worker sends it. A queue that is away must not undo what was decided."""
     try:
-        tell_of_request.delay(str(organization_id), str(request_id), state)
-    except (OperationalError, RedisError) as error:
+        line.join(tell_of_request.name, str(organization_id), str(request_id), state)
+    except (OperationalError, RedisError, line.Full) as error:
         logger.warning("request-not-told %s", type(error).__name__)
 
 
 @receiver(alarmed)
 def _alarm(organization_id: UUID, exception_id: UUID, **_: Any) -> None:
     try:
-        tell_of_bill.delay(str(organization_id), str(exception_id))
-    except (OperationalError, RedisError) as error:
+        line.join(tell_of_bill.name, str(organization_id), str(exception_id))
+    except (OperationalError, RedisError, line.Full) as error:
         logger.warning("alarm-not-told %s", type(error).__name__)

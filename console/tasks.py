@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from smtplib import SMTPException
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from celery import shared_task
 from console import exports, pulse, request_mail
 from console.bills import mail as bills_mail
 from console.policies import trials
+from orbit.lib import line
 
 AGAIN_S = 2
 
@@ -56,7 +58,8 @@ def sweep_bill_mails() -> int:
     """Sends alarms of which nobody was told; returns how many."""
     waiting = bills_mail.waiting()
     for organization_id, exception_id in waiting:
-        tell_of_bill.delay(str(organization_id), str(exception_id))
+        with suppress(line.Full):  # the next sweep comes
+            line.join(tell_of_bill.name, str(organization_id), str(exception_id))
     return len(waiting)
 
 

@@ -21,7 +21,9 @@ from orbit import health, startup  # noqa: E402
 from orbit.metrics import endpoint as metrics  # noqa: E402
 from orbit.metrics.scrape import Scrapes  # noqa: E402
 from orbit.traces import pages  # noqa: E402
+from orbit.turns import Gate, Turns  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
+from proxy.room import Share  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,11 @@ class Application:
     def __init__(self) -> None:
         self.runtime: runtime.Runtime | None = None
         self.scrapes: Scrapes | None = None
+        self.gate = self._gate(Share(settings.ORBIT_WORKER_BODY_BYTES))
+
+    @staticmethod
+    def _gate(bytes_held: Share) -> Gate:
+        return Gate(django_application, bytes_held, Turns(settings.ORBIT_PAGES))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -50,7 +57,7 @@ class Application:
             await metrics.answer(self.scrapes, scope, send)
         else:
             tracer = self.runtime.tracer if self.runtime is not None else None
-            await pages.served(tracer, django_application, scope, receive, send)  # type: ignore[arg-type]
+            await pages.served(tracer, self.gate.serve, scope, receive, send)
 
     def drain(self) -> None:
         """Called in the event loop when this process was told to stop: calls may end for a while, such as still come too."""
@@ -66,6 +73,7 @@ class Application:
         for one in found.warnings:
             logger.warning("%s", one)
         self.runtime = runtime.start()
+        self.gate = self._gate(self.runtime.room.body_bytes)
         self.scrapes = Scrapes(self.runtime.telling, self.runtime.measures.names)
         # what start-up made stays; collecting it again and again would only cost
         gc.collect()

@@ -12,8 +12,11 @@ from celery.schedules import crontab
 from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_init
 from django.conf import settings
 from django.db import close_old_connections, connections
+from kombu import Queue
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from orbit.lib import logs
+from orbit.lib import line, logs
 from orbit.metrics.tasks import TaskMeasures
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,14 @@ app.conf.update(
     broker_transport_options={"visibility_timeout": 900, "global_keyprefix": "orbit-celery:"},
     timezone="UTC",
     worker_hijack_root_logger=False,
+    # The first is what limits, ledger and money hang on, and has workers of its own (docs/isolation.md). A worker that is told
+    # of no queue takes from both.
+    task_queues=[Queue("celery"), Queue(line.QUEUE)],
+    task_default_queue="celery",
+    task_routes=[
+        {"console.tasks.beat": "celery"},
+        {"billing.tasks.*": line.QUEUE, "console.tasks.*": line.QUEUE, "tenants.tasks.*": line.QUEUE},
+    ],
     # An entry that could not start within its own period is worthless: the next one does its work.
     beat_schedule={
         "write the ledger": {"task": "audit.tasks.write_ledger", "schedule": 1.0, "options": {"expires": 5}},
@@ -43,6 +54,11 @@ app.conf.update(
             "task": "quotas.tasks.take_in_adjustments",
             "schedule": 2.0,
             "options": {"expires": 5},
+        },
+        "call what waits in line": {
+            "task": "orbit.tasks.call_next",
+            "schedule": 10.0,
+            "options": {"expires": 10},
         },
         "collect refusals": {
             "task": "quotas.tasks.collect_refusals",
@@ -73,6 +89,11 @@ app.conf.update(
             "task": "console.tasks.beat",
             "schedule": 5.0,
             "options": {"expires": 5},
+        },
+        "show signs of life of jobs": {
+            "task": "console.tasks.beat",
+            "schedule": 5.0,
+            "options": {"expires": 5, "queue": line.QUEUE},
         },
         "make partitions": {
             "task": "audit.tasks.make_partitions",
@@ -205,6 +226,16 @@ def log_as_all_do(**_: Any) -> None:
 @task_prerun.connect(weak=False)
 def say_which(task_id: str, task: Any, **_: Any) -> None:
     logs.about(task_id, task=task.name)
+
+
+@task_postrun.connect(weak=False)
+def call_next(task: Any, args: Any, state: str | None = None, **_: Any) -> None:
+    """What an organization asked for is done, so its next may come. One that tries again has its place still."""
+    if task.name in line.TASKS and state != "RETRY":
+        try:
+            line.ended(task.name, args)
+        except (OperationalError, RedisError) as error:
+            logger.warning("the line waits for its next look: %s", type(error).__name__)
 
 
 @task_postrun.connect(weak=False)

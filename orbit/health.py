@@ -32,7 +32,11 @@ async def answer(runtime: Runtime | None, path: str, send: Send) -> None:
             body |= {"store": await _store(runtime), "database": await _database()}
             body |= await _ledger(runtime)
     content = orjson.dumps(body)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 

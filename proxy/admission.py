@@ -28,6 +28,7 @@ from proxy.copies import Copy
 from proxy.learning import Outputs
 from proxy.routing import Plan
 from proxy.snapshot import Snapshots
+from proxy.strangers import EndUsers
 from proxy.supervisor import Supervisor
 from proxy.trail import Trail
 from quotas import classes, estimate, keys, recovery, seeds
@@ -111,6 +112,7 @@ class Admissions:
     outputs: Outputs
     supervisor: Supervisor
     trail: Trail
+    end_users: EndUsers
     doubts: OrderedDict[UUID, None] = field(
         default_factory=OrderedDict
     )  # whose reservation may have been made
@@ -134,6 +136,8 @@ class Admissions:
         while time.monotonic() < gives_up:
             now_us = self.engine.clock_us()
             chain = call.principal.chain(call.model, now_us)
+            if chain.each_user:
+                self.end_users.check(chain.organization_id, call.end_user, now_us)
             never = never_fits(chain, amounts, now_us)
             if never is not None and not rough:
                 raise exceeds(never.for_user(call.end_user), amounts, now_us)

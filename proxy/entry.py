@@ -13,10 +13,11 @@ from orbit.lib.ids import uuid7
 from orbit.lib.peer import client_address
 from proxy import reads
 from proxy.checks import check_principal
-from proxy.context import Reply
+from proxy.context import Principal, Reply
 from proxy.credentials import named_key
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
+from proxy.room import Seat
 from proxy.routes import TABLE, Route
 from proxy.runtime import Runtime
 from proxy.surfaces import spoken
@@ -39,6 +40,11 @@ for _route in sorted(TABLE, key=lambda one: one.path.endswith("{name}")):  # a l
         EXACT.setdefault(_prefix, {})[_route.method] = _route
 
 BETA = b"anthropic-beta"  # may come in several lines
+NOSNIFF = (
+    b"x-content-type-options",
+    b"nosniff",
+)  # whoever opens it in a browser sees no page of a provider's
+PIECE = 262_144  # bytes of a plain answer that are handed over at once
 INTERNAL = OrbitError(
     Code.INTERNAL_ERROR, "Something went wrong on our side. Name the request id to your operator."
 )
@@ -50,6 +56,25 @@ class ClientLeft(Exception):
 
 async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) -> None:
     """One request of an application."""
+    seat = Seat(runtime.room)
+    outcome: Reply | Streamed | None = None
+    try:
+        outcome = await _outcome(runtime, scope, receive, seat)
+        if isinstance(outcome, Reply):
+            await _send_reply(outcome, send)
+        else:
+            await _send_stream(outcome, receive, send)
+    except ClientLeft:
+        return
+    finally:
+        if isinstance(outcome, Streamed) and not outcome.pump.done():  # the provider is read on
+            outcome.pump.add_done_callback(lambda _: seat.leave())
+        else:
+            seat.leave()
+
+
+async def _outcome(runtime: Runtime, scope: Scope, receive: Receive, seat: Seat) -> Reply | Streamed:
+    """What the client gets; every failure in its surface's shape."""
     request_id = uuid7()
     about = logs.about(request_id)
     headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -61,24 +86,22 @@ async def serve(runtime: Runtime, scope: Scope, receive: Receive, send: Send) ->
     surface = spoken(scope["path"], headers)
     try:
         route, path = _route_of(scope)
-        request = await _request(runtime, scope, headers, receive)
+        request = await _request(runtime, scope, headers, receive, seat)
         request.request_id, request.trace = request_id, trace
         if request.principal is not None:
             about.organization_id = request.principal.organization.id
-        outcome = await route.view(route.endpoint, route.surface or surface).respond(request, **path)
-    except ClientLeft:
-        return
+        return await route.view(route.endpoint, route.surface or surface).respond(request, **path)
     except OrbitError as error:
-        runtime.measures.turned_away(None, error)
-        outcome = surface.error_reply(error, str(request_id))
+        runtime.measures.turned_away(seat.principal, error)
+        if seat.principal is not None:
+            runtime.refusals.add(seat.principal, request_id, route.endpoint, None, error)
+        return surface.error_reply(error, str(request_id))
+    except ClientLeft:
+        raise
     except Exception:
         logger.exception("request %s failed", request_id)
-        runtime.measures.turned_away(None, INTERNAL)
-        outcome = surface.error_reply(INTERNAL, str(request_id))
-    if isinstance(outcome, Reply):
-        await _send_reply(outcome, send)
-    else:
-        await _send_stream(outcome, receive, send)
+        runtime.measures.turned_away(seat.principal, INTERNAL)
+        return surface.error_reply(INTERNAL, str(request_id))
 
 
 def _route_of(scope: Scope) -> tuple[Route, dict[str, str]]:
@@ -100,7 +123,7 @@ def _route_of(scope: Scope) -> tuple[Route, dict[str, str]]:
 
 
 async def _request(
-    runtime: Runtime, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    runtime: Runtime, scope: Scope, headers: dict[bytes, bytes], receive: Receive, seat: Seat
 ) -> GatewayRequest:
     key = named_key(scope["headers"], scope["query_string"])
     digest = keys.digest(key, runtime.key_pepper) if len(key) == keys.LENGTH else b""
@@ -108,9 +131,13 @@ async def _request(
     if principal is None and digest and keys.well_formed(key):
         principal = await runtime.snapshots.find(digest)
     body, wrong = b"", None
+    if principal is not None:
+        seat.take(principal)
     if principal is not None and scope["method"] == "POST":
+        if runtime.repeats.rows:
+            _check_repeats(runtime, digest, principal)
         try:
-            body = await _body(runtime, headers, receive)
+            body = await _body(runtime, headers, receive, seat)
         except OrbitError as error:
             wrong = error
     if runtime.over:  # the body may have taken longer than there was time
@@ -125,14 +152,24 @@ async def _request(
     return request
 
 
-async def _body(runtime: Runtime, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+def _check_repeats(runtime: Runtime, digest: bytes, principal: Principal) -> None:
+    """A key that a limit refuses again and again is answered before its body is read."""
+    error = runtime.repeats.known(digest, asyncio.get_running_loop().time())
+    if error is not None:
+        runtime.repeats.count(principal, error)
+        raise error
+
+
+async def _body(runtime: Runtime, headers: dict[bytes, bytes], receive: Receive, seat: Seat) -> bytes:
     """The whole body, refused as early as its length is known."""
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise OrbitError(Code.UNSUPPORTED_ENCODING, "Send the body without Content-Encoding.")
     most = runtime.max_body_bytes
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > most:
-        raise _too_large(most)
+    if declared.isdigit():
+        if int(declared) > most:
+            raise _too_large(most)
+        seat.hold(int(declared))
     pieces, size = [], 0
     while True:
         message = await receive()
@@ -142,6 +179,8 @@ async def _body(runtime: Runtime, headers: dict[bytes, bytes], receive: Receive)
         size += len(piece)
         if size > most:
             raise _too_large(most)
+        if size > seat.size:
+            seat.hold(size)
         pieces.append(piece)
         if not message.get("more_body", False):
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -158,9 +197,15 @@ def _client_ip(hops: int, scope: Scope, headers: dict[bytes, bytes]) -> str | No
 
 
 async def _send_reply(reply: Reply, send: Send) -> None:
-    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+    """A large one piece by piece, so that a client that reads slowly keeps its seat as long as we keep its answer."""
+    body = reply.body
+    headers = [*reply.headers, NOSNIFF, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    if len(body) > PIECE:
+        for start in range(0, len(body) - PIECE, PIECE):
+            await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
+        body = body[(len(body) - 1) // PIECE * PIECE :]
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _send_stream(stream: Streamed, receive: Receive, send: Send) -> None:
@@ -168,7 +213,7 @@ async def _send_stream(stream: Streamed, receive: Receive, send: Send) -> None:
     channel = stream.channel
     watcher = asyncio.create_task(_departure(receive, stream), name="departure")
     try:
-        headers = [*stream.headers, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        headers = [*stream.headers, NOSNIFF, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while piece := await channel.get():
             await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -58,7 +58,8 @@ async def limits(principal: Principal, runtime: Any, end_user: str | None) -> li
         return [one.as_json() for one in found]
 
     try:
-        shown: list[dict[str, Any]] = await runtime.snapshots.read(read)
+        async with runtime.room.reading(organization.id):
+            shown: list[dict[str, Any]] = await runtime.snapshots.read(read)
     except RedisError as error:
         raise unavailable() from error
     return shown
@@ -72,5 +73,6 @@ async def request(principal: Principal, request_id: UUID, runtime: Any) -> dict[
             event = Event.objects.filter(event_id=request_id, key_id=UUID(principal.key.id)).first()
         return exported({name: getattr(event, name) for name in COLUMNS}) if event else None
 
-    found: dict[str, Any] | None = await runtime.snapshots.read(read)
+    async with runtime.room.reading(principal.organization.id):
+        found: dict[str, Any] | None = await runtime.snapshots.read(read)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +28,12 @@ from proxy.personal.requests import Inspector
 from proxy.pipeline import Pipeline
 from proxy.refusals import EVERY_S as NOTE_S
 from proxy.refusals import Notes
+from proxy.repeats import Repeats
+from proxy.room import Room
 from proxy.settlement import Settler
 from proxy.snapshot import Snapshots
 from proxy.storing import Contents
+from proxy.strangers import EndUsers
 from proxy.supervisor import Supervisor, forever
 from proxy.telling import TICK_S, Telling
 from proxy.traces import link as traces
@@ -50,6 +54,7 @@ TELL_S = 1.0  # after which workers tell each other which providers should be le
 RENEW_S = 5.0
 TRACES_S = 3.0  # for spans that wait, when a worker stops
 CONTENTS_S = 5.0  # for contents that wait, when a worker stops
+FILES_FOR_CALLS = 0.8  # the rest is for stores, health and operators
 RENEWALS = 7.5  # in the life of a lease: with 30 s, a call whose key is taken away ends within 5 s
 
 
@@ -66,6 +71,8 @@ class Runtime:
     health: Health
     contents: Contents
     refusals: Notes
+    repeats: Repeats
+    room: Room
     measures: Measures
     telling: Telling
     inspector: Inspector
@@ -123,9 +130,10 @@ def start() -> Runtime:
     marks = Marks(
         settings.ORBIT_LEDGER_MAX_AGE_S, settings.ORBIT_LEDGER_MAX_ENTRIES, settings.ORBIT_LEDGER_MAX_MEMORY
     )
-    admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor, Trail(store, marks))
+    trail, end_users = Trail(store, marks), EndUsers(settings.ORBIT_END_USERS)
+    admissions = Admissions(engine, snapshots, shares, journals, outputs, supervisor, trail, end_users)
     upstream = Upstream(egress, admissions, settler, health)
-    refusals = Notes(store)
+    refusals, repeats = Notes(store), Repeats(store)
     chores = [
         *(
             asyncio.create_task(forever(work, every_s, name), name=name)
@@ -136,6 +144,7 @@ def start() -> Runtime:
                 ("health", partial(health.exchange, store), TELL_S),
                 ("secret stores", partial(_stay_logged_in, snapshots.credentials), RENEW_S),
                 ("refusals", refusals.send, NOTE_S),
+                ("repeats", repeats.send, NOTE_S),
                 ("metrics", telling.look, TICK_S),
             )
         ),
@@ -153,6 +162,8 @@ def start() -> Runtime:
         health=health,
         contents=contents,
         refusals=refusals,
+        repeats=repeats,
+        room=Room.of(_most_calls(), settings.ORBIT_WORKER_BODY_BYTES),
         measures=measures,
         telling=telling,
         inspector=Inspector(
@@ -169,6 +180,13 @@ def start() -> Runtime:
     )
 
 
+def _most_calls() -> int:
+    """As set, and no more than there are open files for: each call has its client's connection and its provider's."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    calls: int = settings.ORBIT_WORKER_CALLS
+    return calls if most == resource.RLIM_INFINITY else max(4, min(calls, int(most * FILES_FOR_CALLS) // 2))
+
+
 async def stop(runtime: Runtime) -> None:
     """Lets running calls end within ORBIT_DRAIN_S, settles all, and closes what `start` opened."""
     await runtime.supervisor.drained(settings.ORBIT_DRAIN_S)
@@ -176,6 +194,7 @@ async def stop(runtime: Runtime) -> None:
     for chore in runtime.chores:
         chore.cancel()
     await runtime.refusals.send()
+    await runtime.repeats.send()
     if runtime.tracer is not None:
         await asyncio.to_thread(runtime.tracer.exporter.close, TRACES_S)
     await asyncio.to_thread(runtime.telling.close)

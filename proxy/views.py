@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -96,6 +97,7 @@ class ProxyView(APIView, ABC):
         if runtime.call_lines:
             lines.turned_away(raw, self.endpoint, error)
         if raw.principal is not None and raw.method == "POST":
+            runtime.repeats.refused(raw.principal, error, asyncio.get_running_loop().time())
             runtime.refusals.add(raw.principal, raw.request_id, self.endpoint, raw.model, error)
         return self.surface.error_reply(error, str(raw.request_id))
 
@@ -152,6 +154,8 @@ class CallView(ProxyView):
         reserving = LimitThrottle().reserve(request, call, plan)
         admission = await (reserving if raw.trace is None else raw.trace.reserving(reserving))
         admission.copy = copy
+        if raw.runtime.repeats.rows:
+            raw.runtime.repeats.admitted(raw.digest)
         outcome: Outcome = await raw.runtime.pipeline.run(admission)
         return outcome
 

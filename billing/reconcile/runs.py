@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -22,7 +21,7 @@ from billing.reconcile import performing, reports, standing
 from billing.reconcile.claims import Lost
 from billing.reconcile.connectors.base import DAY, Facts, Refused
 from billing.reconcile.connectors.registry import CONNECTORS, CSV, FACTS, connector_of
-from orbit.lib import access
+from orbit.lib import access, line
 from orbit.lib.errors import InputError
 from tenants.models import Organization, ProviderAccount
 from tenants.rights import Right
@@ -144,8 +143,8 @@ def send_run_after_commit(run: Run) -> None:
 def send_run(*, organization_id: UUID, run_id: UUID) -> None:
     """What does not arrive, the next sweep sends again."""
     try:
-        current_app.send_task(TASK, [str(organization_id), str(run_id)])
-    except (OperationalError, RedisError, OSError) as error:
+        line.join(TASK, str(organization_id), str(run_id))
+    except (OperationalError, RedisError, OSError, line.Full) as error:
         logger.warning("run %s waits for the sweep: %s", run_id, type(error).__name__)
 
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from orbit.lib import line
 from orbit.lib.errors import InputError
 from proxy.simulation import simulate
 from tenants.schema import Invalid
@@ -94,7 +94,13 @@ def begin(
 
 def _send(trial: Trial) -> None:
     try:
-        current_app.send_task("console.tasks.try_draft", (trial.organization_id, trial.id))
+        line.join("console.tasks.try_draft", trial.organization_id, trial.id)
+    except line.Full:
+        _keep(
+            replace(
+                trial, state="failed", problem="Too much of this organization waits already. Try again later."
+            )
+        )
     except (OperationalError, RedisError) as error:
         logger.warning("a trial could not be sent: %s", type(error).__name__)
         _keep(replace(trial, state="failed", problem="The queue does not answer, so nobody took it up."))

@@ -23,6 +23,8 @@ from orbit.launcher.terminal import LogBook, Terminal, ask
 
 # The order in which they are stopped.
 _WEB, _WORKER, _SIDE, _STORE, _DATABASE = range(1, 6)
+# Celery's queues, and processes of the worker that each of them has. The names are those of the launcher's log.
+_WORKERS = {"worker": ("celery", 2), "jobs": ("jobs", 4)}
 _STAGE_OF_SERVER = {"valkey": _STORE, "postgres": _DATABASE}
 _WORKER_STOP_S = 30.0
 _SINKS_STOP_S = 15.0  # longer than a sink has to acknowledge
@@ -161,9 +163,11 @@ class Installation:
             supervisor.run([self._manage("sinks", "check")])
 
     def _start_tasks(self, supervisor: Supervisor) -> None:
-        # One installation has one task worker, which has nobody to gossip with.
-        worker = self._celery("worker", "--concurrency", "2", "--without-gossip", "--without-mingle")
-        supervisor.start(worker, stage=_WORKER)
+        # Workers of tasks have nobody to gossip with. Nothing that an organization asks for gets in the way of the ledger's.
+        for name, (queue, processes) in _WORKERS.items():
+            options = ("--queues", queue, "--concurrency", str(processes), "--hostname", f"{queue}@%h")
+            worker = self._celery("worker", *options, "--without-gossip", "--without-mingle")
+            supervisor.start(replace(worker, name=name), stage=_WORKER)
         supervisor.start(self._celery("beat", "--pidfile="), stage=_SIDE)
         if self._has_sinks:
             supervisor.start(replace(self._manage("sinks", "run"), stop_timeout_s=_SINKS_STOP_S), stage=_SIDE)

@@ -10,21 +10,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import socket
 import warnings
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from django.conf import settings
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from orbit.launcher.edge import Bounds, EdgeProtocol, look_at
 from orbit.launcher.state import write_private
 
 LINGER_S = 2.0  # for requests on connections that are open
 _SETTLE_S = 12  # after the drain, for streams to say goodbye and settle
 _LOOK_S = 0.05
 _KEEP_ALIVE_S = 75  # longer than the pools of common clients keep a connection unused
+_LOOK_AT_ALL = 10  # ticks of uvicorn's, a tenth of a second each
+_MOST_FILES = 65_536
+_KEPT = 0.8  # of the files that a worker may have open, for clients; the rest is for stores, providers and operators
 
 
 def main() -> None:
@@ -34,15 +41,19 @@ def main() -> None:
     parser.add_argument("--ready", type=Path, metavar="FILE", help="gets this process's id when it serves")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orbit.settings.dev")
+    os.environ.setdefault("ORBIT_PROCESS", "web")  # before the settings are read
     # whitenoise hands Django a file; Django reads it in a thread and says so on each page
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+    bounds = _bounds()
     listening = socket.socket(fileno=options.fd)
     listening.setblocking(False)
     config = uvicorn.Config(
         "orbit.asgi:application",
         interface="asgi3",
         loop="uvloop",
-        http="httptools",  # its strict parser refuses ambiguous framing
+        http=cast(
+            "type[EdgeProtocol]", partial(EdgeProtocol, bounds=bounds)
+        ),  # over httptools, whose parser is strict
         ws="none",
         lifespan="on",
         access_log=False,
@@ -52,15 +63,30 @@ def main() -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=options.drain_s + _SETTLE_S,
     )
-    _Server(config, options.ready).run(sockets=[listening])
+    _Server(config, options.ready, bounds).run(sockets=[listening])
+
+
+def _bounds() -> Bounds:
+    """By the settings, and by the files that this process may have open: as many as the system lets it."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, _MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))
+    return Bounds(
+        head_s=settings.ORBIT_HEAD_S,
+        body_s=settings.ORBIT_BODY_S,
+        unread_s=settings.ORBIT_UNREAD_S,
+        head_bytes=settings.ORBIT_MAX_HEAD_BYTES,
+        connections=min(settings.ORBIT_WORKER_CONNECTIONS, int(_KEPT * most)),
+    )
 
 
 class _Server(uvicorn.Server):
     """Stops in two steps, so that a client whose request is on its way gets an answer, and open streams end in their format."""
 
-    def __init__(self, config: uvicorn.Config, ready: Path | None) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Path | None, bounds: Bounds) -> None:
         super().__init__(config)
         self._ready = ready
+        self._bounds = bounds
         self._lingering: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -71,6 +97,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._ready is not None and self.started:
             write_private(self._ready, str(os.getpid()))
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _LOOK_AT_ALL == 0:
+            look_at(self._connections(), self.loop.time(), self._bounds.connections)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.started and self._lingering is None:
@@ -105,8 +136,10 @@ class _Server(uvicorn.Server):
 
     def _cycles(self) -> list[RequestResponseCycle | None]:
         """Each connection's request of the moment, or its last one; None before the first."""
-        connections = cast("set[HttpToolsProtocol]", self.server_state.connections)
-        return [connection.cycle for connection in connections]
+        return [connection.cycle for connection in self._connections()]
+
+    def _connections(self) -> list[EdgeProtocol]:
+        return list(cast("set[EdgeProtocol]", self.server_state.connections))
 
     def _exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -8,13 +8,15 @@ row-level security, which the same scopes feed with the two settings `orbit.orga
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connections, models, transaction
+import psycopg
+from django.db import OperationalError, connections, models, transaction
+from psycopg.errors import QueryCanceled
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -58,17 +60,15 @@ def _entered(access: Access) -> Iterator[None]:
 def scope(*, organization_id: UUID | None = None, person_id: int | None = None) -> Iterator[None]:
     """Rows of one organization and of one person, as `orbit_app`, in one transaction.
 
-    A scope inside a scope puts the outer one's settings back when it ends.
+    A scope inside a scope puts the outer one's settings back when it ends; where it fails, its savepoint does.
     """
     outer = _access.get()
     with transaction.atomic(using="default"):
         _tell_postgres(organization_id, person_id)
-        try:
-            with _entered(Access("default", organization_id, person_id)):
-                yield
-        finally:
-            if outer is not None and outer.alias == "default" and not connections["default"].needs_rollback:
-                _tell_postgres(outer.organization_id, outer.person_id)
+        with _entered(Access("default", organization_id, person_id)):
+            yield
+        if outer is not None and outer.alias == "default" and not connections["default"].needs_rollback:
+            _tell_postgres(outer.organization_id, outer.person_id)
 
 
 def _tell_postgres(organization_id: UUID | None, person_id: int | None) -> None:
@@ -91,6 +91,42 @@ def operator() -> Iterator[None]:
     """The installation's operator: reads all organizations, as `orbit_operator`."""
     with _entered(Access("operator")):
         yield
+
+
+@contextmanager
+def statements_within(ms: int) -> Iterator[None]:
+    """Each statement of this thread gets so long, then the database ends it; with 0, as long as it takes."""
+    told: dict[str, Any] = {}
+
+    def tell(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        connection = context["connection"]
+        if told.get(connection.alias) is not connection.connection:
+            told[connection.alias] = connection.connection
+            connection.connection.execute(f"SET statement_timeout = {ms:d}")
+        return execute(sql, params, many, context)
+
+    with ExitStack() as wrapped:
+        for alias in ("default", "operator") if ms else ():
+            if alias in connections.settings:
+                wrapped.callback(_untell, alias, told)
+                wrapped.enter_context(connections[alias].execute_wrapper(tell))
+        yield
+
+
+def _untell(alias: str, told: dict[str, Any]) -> None:
+    """What goes back to the pool is as it was."""
+    connection = connections[alias]
+    if alias not in told or connection.connection is not told[alias]:
+        return
+    try:
+        connection.connection.execute("RESET statement_timeout")
+    except psycopg.Error:
+        connection.close()
+
+
+def took_too_long(error: BaseException | None) -> bool:
+    """Whether it is the database's word that a statement was ended for want of time."""
+    return isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
 
 
 class AccessRouter:

@@ -64,5 +64,6 @@ async def _send(
     kind: bytes = b"text/plain",
 ) -> None:
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *(more or [])]
+    headers.append((b"x-content-type-options", b"nosniff"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

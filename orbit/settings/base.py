@@ -65,6 +65,30 @@ ORBIT_BACKGROUND_S = env.integer("ORBIT_BACKGROUND_S", 3600, low=1, high=86_400)
 # Largest request body and plain provider answer that we take, in bytes.
 ORBIT_MAX_BODY_BYTES = env.integer("ORBIT_MAX_BODY_BYTES", 20_000_000, low=1_000)
 ORBIT_MAX_ANSWER_BYTES = env.integer("ORBIT_MAX_ANSWER_BYTES", 100_000_000, low=1_000)
+# What a client may take for a request's head and body, and without reading of an answer, in seconds; a body gets one more
+# for every 32 KiB of it. The most bytes of a head, and connections of a worker: beyond, those that nobody uses are closed.
+ORBIT_HEAD_S = env.integer("ORBIT_HEAD_S", 10, low=1, high=600)
+ORBIT_BODY_S = env.integer("ORBIT_BODY_S", 30, low=1, high=3600)
+ORBIT_UNREAD_S = env.integer("ORBIT_UNREAD_S", 60, low=1, high=3600)
+ORBIT_MAX_HEAD_BYTES = env.integer("ORBIT_MAX_HEAD_BYTES", 32_768, low=4_096, high=1_000_000)
+ORBIT_WORKER_CONNECTIONS = env.integer("ORBIT_WORKER_CONNECTIONS", 10_000, low=16, high=1_000_000)
+# What organizations share of a web worker (docs/isolation.md): requests of applications under way, and bytes of their bodies.
+# Each may have as much as is still free, so alone half of it.
+ORBIT_WORKER_CALLS = env.integer("ORBIT_WORKER_CALLS", 2_500, low=4, high=100_000)
+ORBIT_WORKER_BODY_BYTES = env.integer(
+    "ORBIT_WORKER_BODY_BYTES",
+    max(268_435_456, 8 * ORBIT_MAX_BODY_BYTES),
+    low=2 * ORBIT_MAX_BODY_BYTES,
+    high=2**40,
+)
+# End users of one organization that a web worker counts within an hour, where limits on each of them apply.
+ORBIT_END_USERS = env.integer("ORBIT_END_USERS", 100_000, low=1, high=10_000_000)
+# Requests of pages and of the management API that a web worker works at together, and milliseconds that each of their
+# statements may take in the database; 0 is without limit.
+ORBIT_PAGES = env.integer("ORBIT_PAGES", 5, low=4, high=256)
+ORBIT_QUERY_MS = env.integer("ORBIT_QUERY_MS", 2_000, high=600_000)
+# Jobs of one organization (exports, reconciliations, trials of policies, mail) that are with workers at once; others wait.
+ORBIT_JOBS_EACH = env.integer("ORBIT_JOBS_EACH", 2, low=1, high=100)
 # Days for which the ledger keeps what no policy speaks of; 0 is without limit.
 ORBIT_RETENTION_DAYS = int(env.choice("ORBIT_RETENTION_DAYS", ("0", "30", "90", "400", "2555")))
 # Operators are told when the oldest event that is not in the ledger is older than this, in seconds.
@@ -224,7 +248,7 @@ DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", DATABASE_URL)
 # `owner` while migrations run, else empty. manage.py sets it.
 ORBIT_DB_ROLE = env.text("ORBIT_DB_ROLE")
 # Connections that one process keeps per role.
-ORBIT_DB_POOL = env.integer("ORBIT_DB_POOL", 4, high=100)
+ORBIT_DB_POOL = env.integer("ORBIT_DB_POOL", 16, high=100)
 
 
 def _connection(role: str) -> dict[str, Any]:
@@ -289,6 +313,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "orbit.traces.pages.RouteMiddleware",
     "console.middleware.ContentPolicyMiddleware",
+    "console.middleware.PatienceMiddleware",
     "console.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

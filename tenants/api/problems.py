@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from orbit.lib import access
 from orbit.lib.errors import Code, InputError, OrbitError
 from tenants.schema import Invalid, Problem
 
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_S = 5
+TOO_LONG = (
+    "The database was stopped over it. Ask for less: a shorter time, a smaller `limit` or narrower filters."
+)
 
 # code: status and title. docs/errors.md explains each; a test holds it complete.
 PROBLEMS: dict[str, tuple[int, str]] = {
@@ -37,6 +41,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "rate_limited": (429, "Too many requests"),
     "internal_error": (500, "Something went wrong on our side"),
+    "took_too_long": (503, "The question took too long"),
     "unavailable": (503, "A part that this needs does not answer"),
 }
 
@@ -107,6 +112,8 @@ def _read(error: Exception) -> tuple[str, str, list[Fault]]:
             return "permission_denied", str(error) or PROBLEMS["permission_denied"][1], []
         case Http404():
             return "not_found", "It does not exist, or it is not yours to see.", []
+        case OperationalError() if access.took_too_long(error):
+            return "took_too_long", TOO_LONG, []
         case OperationalError() | RedisError():
             logger.warning("a store does not answer: %s", type(error).__name__)
             return "unavailable", f"Try again in {RETRY_S} seconds.", []

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from celery import current_app
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
@@ -25,7 +24,7 @@ from audit.exports import making
 from audit.exports.formats import FORMATS
 from audit.exports.models import Export
 from audit.exports.selection import Selection
-from orbit.lib import access
+from orbit.lib import access, line
 from orbit.lib.errors import InputError
 from tenants.models import Organization
 from tenants.rights import Right
@@ -207,8 +206,8 @@ def tend_exports() -> int:
 def send_export(*, organization_id: UUID, export_id: UUID) -> None:
     """What cannot be sent now, `tend_exports` sends again."""
     try:
-        current_app.send_task(TASK, (str(organization_id), str(export_id)))
-    except (OperationalError, RedisError):
+        line.join(TASK, str(organization_id), str(export_id))
+    except (OperationalError, RedisError, line.Full):
         return
 
 

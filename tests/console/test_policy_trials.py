@@ -25,7 +25,7 @@ from tests.console.test_policy_pages import DOCUMENT, HTMX, current, edited, joi
 def unsent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What went to the queue; tests play the worker."""
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr(current_app, "send_task", lambda name, given: sent.append((name, *given)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, given, queue: sent.append((name, *given)))
     cache.delete("policy-trial-turn")
     return sent
 
@@ -147,7 +147,7 @@ def test_a_trial_whose_worker_died_is_called_lost(tenant: Tenant, client: Client
 def test_a_queue_that_is_away_is_told(
     tenant: Tenant, client: Client, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any) -> None:
+    def away(*_: Any, **__: Any) -> None:
         raise OperationalError
 
     monkeypatch.setattr(current_app, "send_task", away)
