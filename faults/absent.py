@@ -30,7 +30,9 @@ SHORTEST_S, LONGEST_S = 1.0, 25.0  # of an absence, once the gateway is up
 UP_S = 60.0  # for a gateway to be up that lacks a store
 RECOVERY_S = 10.0
 GIVEN_UP_S = 45.0
-ANSWERS_S = 12.0  # of an absence in which each kind must have been answered; without Postgres that takes five seconds
+ANSWERS_S = (
+    12.0  # of an absence in which each kind must have been answered; without Postgres that takes five seconds
+)
 PROVEN_S = 3.0  # without a fault, after which it counts as recovered
 PACE_S = 0.1
 PATIENCE_S = 20.0
