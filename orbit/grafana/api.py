@@ -1,7 +1,7 @@
 """Grafana's HTTP API, so far as folders of organizations need it.
 
 As documented at https://grafana.com/docs/grafana/latest/developers/http_api/: folder, folder_permissions, team and
-dashboard. Its address is the operator's own, so it may be private; no tenant's address is allowed by that.
+dashboard. Grafana 13 calls these the legacy API and keeps them. Its address is the operator's own, so it may be private; no tenant's address is allowed by that.
 """
 
 from __future__ import annotations

