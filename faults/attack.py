@@ -39,7 +39,7 @@ LIMITS: list[dict[str, Any]] = [
 @contextmanager
 def besieged(servers: Servers | None) -> Iterator[Whole]:
     assert servers is not None
-    with whole(servers, keep=1000, environment={"ORBIT_LOG_LEVEL": "CRITICAL"}) as made:
+    with whole(servers, keep=1000) as made:
         yield made
 
 

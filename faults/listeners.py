@@ -44,7 +44,7 @@ class Job:
     ramp_s: float
     seed: int = 0
     niceness: int = 0
-    model: str = "demo-chat"
+    model: str = "gpt-4o-mini"
 
 
 @dataclass

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from bench import procfs
 from faults import checker
@@ -36,27 +35,24 @@ def crowded(servers: Servers | None) -> Iterator[Whole]:
         yield made
 
 
-@dataclass
 class Memory(threading.Thread):
-    """Samples of each worker's resident memory in MiB, and its processes' CPU."""
+    """Samples of each worker's resident memory in MiB."""
 
-    pids: Sequence[int]
-    samples: list[list[float]] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
+    def __init__(self, pids: Sequence[int]) -> None:
         super().__init__(daemon=True)
+        self._pids, self._over = pids, threading.Event()
+        self._samples: list[list[float]] = []
         self.start()
 
     def run(self) -> None:
-        while not self.over.wait(SAMPLE_S):
-            self.samples.append([procfs.rss_mib(pid) for pid in self.pids])
+        while not self._over.wait(SAMPLE_S):
+            self._samples.append([procfs.rss_mib(pid) for pid in self._pids])
 
     def stop(self) -> list[list[float]]:
         """By worker."""
-        self.over.set()
+        self._over.set()
         self.join()
-        return [list(one) for one in zip(*self.samples, strict=True)]
+        return [list(one) for one in zip(*self._samples, strict=True)]
 
 
 def growth(samples: Sequence[float], warm: float = WARM) -> tuple[float, float]:

@@ -13,13 +13,17 @@ from orbit.launcher import embedded
 from tests.openbao import BINARY, OpenBao
 
 CONFIG = """
-storage "file" {{ path = "{folder}/data" }}
+storage "raft" {{
+  path = "{folder}/data"
+  node_id = "one"
+  performance_multiplier = 1
+}}
 listener "tcp" {{
   address = "127.0.0.1:{port}"
   tls_disable = true
 }}
 api_addr = "http://127.0.0.1:{port}"
-disable_mlock = true
+cluster_addr = "http://127.0.0.1:{cluster}"
 """
 PATH = "orbit/faults"
 REF = f"vault://secret/{PATH}#api_key"
@@ -30,8 +34,9 @@ class Vault:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        (self._port,) = embedded.free_ports(1)
-        (folder / "bao.hcl").write_text(CONFIG.format(folder=folder, port=self._port))
+        self._port, cluster = embedded.free_ports(2)
+        (folder / "data").mkdir()
+        (folder / "bao.hcl").write_text(CONFIG.format(folder=folder, port=self._port, cluster=cluster))
         self._server = OpenBao(self._port, self._begun())
         self._server.begin()
         self._server.put(PATH, api_key="sk-demo-kept")

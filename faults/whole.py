@@ -164,6 +164,10 @@ def whole(
         }
         (folder / "data").mkdir()
         (folder / "processes.log").touch()
+        collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
+        subprocess.run(
+            collect, check=True, cwd=state.PROJECT, env=env
+        )  # pages are what an operator signs in on
         store = stack.enter_context(Redis.from_url(settings.REDIS_URL, socket_timeout=10))
         made = Whole(servers, provider, int(listening.getsockname()[1]), store, folder)
         made.parts = [Part(one) for one in _commands(env, listening.fileno(), tasks)]
