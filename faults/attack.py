@@ -56,7 +56,9 @@ def run(stage: Whole, chance: random.Random, seconds: float) -> Found:
         stage, make_attacker(stage), watched, management_key(watched.id, "watch"),
         [make_operator() for _ in range(OPERATORS)], chance,
     )  # fmt: skip
+    siege.warm()
     siege.measure(SHARE)
+    behind = [*_unwritten(siege)]  # and the ledger has caught up
     keys_before, memory_before = _keys(stage, siege.attacker), _memory(stage)
     alone = siege.phase("alone", seconds * ALONE, [])
     ways = siege.attacker.ways()
@@ -64,7 +66,7 @@ def run(stage: Whole, chance: random.Random, seconds: float) -> Found:
     phases.append(siege.phase("all", seconds / 2, list(ways.values())))
     held = _held(stage, siege.attacker)
     wrongs = [wrong for one in (alone, *phases) for wrong in (*one.wrongs, *_refused(one))]
-    wrongs += [*_unwritten(siege)]
+    wrongs += [*behind, *_unwritten(siege)]
     if stage.deaths:
         wrongs.append(f"{stage.deaths} processes of the gateway ended")
     figures: dict[str, Figure] = {

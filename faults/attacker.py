@@ -62,10 +62,15 @@ class Attacker:
         orders: list[tuple[str, dict[str, Any]]] = [
             ("exports", {"format": "csv"}),
             ("reconciliation/runs", {"account": "demo"}),
-            ("report/file", {"by": "model,key", "format": "xlsx"}),
         ]
+        report = self._path("report/file?by=model,key&range=year&format=xlsx")
         shots = [
-            Shot(self._path(what), key, json.dumps(body)) for key in self.management for what, body in orders
+            shot
+            for key in self.management
+            for shot in (
+                *(Shot(self._path(what), key, json.dumps(body)) for what, body in orders),
+                Shot(report, key, method="GET"),
+            )
         ]
         return Job(port, shots, seconds, connections=QUEUERS)
 

@@ -27,6 +27,7 @@ NICE = -5
 SIGN_IN_EVERY_S = 15.0
 MOST_START_S = 10.0
 POLL_S = 0.2
+WARMINGS = 5  # by chance, each worker has its part in some
 
 
 @dataclass
@@ -66,6 +67,13 @@ class Siege:
             (saw,) = fire([Job(self.stage.port, [call(self.watched, 0)], seconds, connections=BUSY)])
             self.served += saw.of("200")
         self.rate = share * saw.of("200") / saw.elapsed_s
+
+    def warm(self) -> None:
+        """Each worker has shown each page and answered the API once: what that costs the first time is not the attack's."""
+        for _ in range(WARMINGS):
+            phase = Phase("warm", 0.0, Saw(), [], 0.0)
+            self._sign_in(phase)
+            self._order(phase)
 
     def phase(self, name: str, seconds: float, ways: Sequence[Callable[[int, float], Job]]) -> Phase:
         job = Job(

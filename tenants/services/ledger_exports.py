@@ -143,7 +143,8 @@ def follow_link(token: str, *, address: str = "") -> tuple[Export, str]:
 def delete_export(*, organization_id: UUID, export_id: UUID, actor: Actor) -> bool:
     """Also one that is under way: whoever works at it finds out. False when there is none."""
     with changing(organization_id, actor, Right.LEDGER_READ) as change:
-        export = _found(change, export_id)
+        # who makes it holds its row, and may have added a piece by the time that we have it
+        export = visible_exports(change.rights).select_for_update().filter(pk=export_id).first()
         if export is None:
             return False
         _forget(change, export, "export.delete")

@@ -16,6 +16,8 @@ import pyarrow.parquet
 import pytest
 from django.core import signing
 from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -221,6 +223,17 @@ def test_who_works_at_a_deleted_one_stops(filled: Feed) -> None:
     assert services.delete_export(organization_id=filled.id, export_id=export.pk, actor="ada")
     assert not advance(filled, export)
     assert not services.delete_export(organization_id=filled.id, export_id=export.pk, actor="ada")
+
+
+def test_deletion_looks_for_pieces_when_nobody_can_add_one_any_more(filled: Feed) -> None:
+    export = ask(filled)
+    assert advance(filled, export)
+    with CaptureQueriesContext(connections["default"]) as captured:
+        services.delete_export(organization_id=filled.id, export_id=export.pk, actor="ada")
+    said = [one["sql"] for one in captured.captured_queries]
+    locked = next(at for at, sql in enumerate(said) if '"audit_export"' in sql and "FOR UPDATE" in sql)
+    looked = next(at for at, sql in enumerate(said) if '"audit_exportpart"' in sql)
+    assert locked < looked
 
 
 def age(feed: Feed, export: Export, **fields: Any) -> None:
