@@ -88,6 +88,7 @@ TO_PROVIDER = {
 }
 OWN = {
     "content-type",
+    "x-content-type-options",
     "content-length",
     "date",
     "x-orbit-request-id",
@@ -173,6 +174,7 @@ def test_our_own_answers_have_no_more_headers_than_they_need(api: Api) -> None:
     for answer in (api.get("models"), api.get("orbit/limits"), api.chat(n=0), api.get("nothing")):
         assert set(answer.headers) == {
             "content-type",
+            "x-content-type-options",
             "content-length",
             "date",
             "x-orbit-request-id",
