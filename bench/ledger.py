@@ -82,7 +82,7 @@ def _show(block: str, text: str, markdown: bool) -> None:
 
 
 def _verified(postgres: int, events: int, rounds: int) -> str:
-    organizations = [UUID(_event(number)["organization_id"]) for number in range(4)]
+    organizations = [UUID(event(number)["organization_id"]) for number in range(4)]
     _send(events)
     _write(events)
     with tempfile.TemporaryDirectory() as name:
@@ -144,7 +144,7 @@ def servers_for_bench() -> Iterator[Running]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _event(number: int) -> dict[str, Any]:
+def event(number: int) -> dict[str, Any]:
     """A plain call as workers send it, of one of forty keys of four organizations."""
     from orbit.lib.ids import uuid7
 
@@ -219,7 +219,7 @@ def _send(events: int) -> int:
 
     size, pipe = 0, client().pipeline(transaction=False)
     for number in range(events):
-        text = orjson.dumps(_event(number))
+        text = orjson.dumps(event(number))
         size += len(text)
         pipe.xadd(stream_key(SHARD), {"e": text, "k": "call", "t": str(time.time_ns() // 1000)})
         if number % 1000 == 999:

@@ -12,7 +12,7 @@ import pytest
 
 from audit import chain, events, lines, retention, shaping, usual
 from audit.events import COLUMNS
-from bench.ledger import _event
+from bench.ledger import event
 from orbit.lib.clock import from_us, rfc3339, to_us
 from tests.audit.test_chain import slowly
 
@@ -50,7 +50,7 @@ def shortly(written: bytes, settled_us: int) -> tuple[str, str] | None:
 
 
 def call(number: int, **more: Any) -> dict[str, Any]:
-    sent = {**_event(number), "admitted_us": to_us(NOW) + number, **more}
+    sent = {**event(number), "admitted_us": to_us(NOW) + number, **more}
     return {name: value for name, value in sent.items() if value is not ABSENT}
 
 
@@ -118,7 +118,7 @@ def test_today_keeps_what_a_month_is_made_for() -> None:
 
 
 def test_stream_takes_both_ways_to_the_same_rows() -> None:
-    texts = [orjson.dumps(_event(number)) for number in range(3)]
+    texts = [orjson.dumps(event(number)) for number in range(3)]
     for written in texts:
         fields = {b"e": written, b"k": b"call", b"t": b"%d" % to_us(datetime.now(UTC))}
         short, general = shaping.of_fields(fields, usual.Day.today()), shaping.of_fields(fields)
