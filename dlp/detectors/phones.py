@@ -34,11 +34,16 @@ _TYPICAL = (
     r"|\b0\d{1,3}-\d{1,4}-\d{4}\b"
     r"|\b1[3-9]\d-?\d{4}-?\d{4}\b"
     r"|\(\d{2}\) ?9?\d{4}-\d{4}\b"
-    r"|\b0\d{2,4}[ /]\d{6,8}\b"
+    r"|\(0\d{1,4}\) ?\d{3,4}[ -]?\d{3,4}\b"
+    r"|\(\d{2}\) ?\d{3}-\d{4}\b"
+    r"|\b0\d{1,4}[ /-]\d{6,8}\b"
+    r"|\b0\d{2,5}(?: \d{2}){2,4}\b"
     r"|\b0\d{1,4}[ -]\d{3}[ -]\d{2,4}(?:[ -]\d{2,4})?\b"
     r"|\b8[ (-]{1,2}9\d{2}[ )-]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}\b"
 )
-_TYPICAL_REGIONS = ("US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA")
+_TYPICAL_REGIONS = (
+    "US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA", "IT", "BE", "AT", "CH", "NZ", "HU", "SI", "TR",
+)  # fmt: skip
 _DIGITS = r"\d[ ()./-]*\d[ ()./-]*\d[ ()./-]*\d"
 _EXTENSION = r"(?:,? ?(?:ext\.?|x|extension) ?\d{1,5})?"
 
@@ -80,7 +85,7 @@ def _is_typical(hit: Hit) -> bool:
 
 def _is_national(hit: Hit) -> bool:
     digits = sum(map(str.isdigit, hit.value))
-    if not 6 <= digits <= 15 or _DATE.fullmatch(hit.value):
+    if not 6 <= digits <= 15 or _DATE.fullmatch(hit.value) or _DOTTED.fullmatch(hit.value):
         return False
     if hit.value.isdigit() and not 8 <= digits <= 12:
         return False
@@ -90,6 +95,9 @@ def _is_national(hit: Hit) -> bool:
     )
 
 
+_DOTTED = re.compile(
+    r"\d{1,3}(?:\.\d{1,3}){3}"
+)  # an IP address or a version, in which no word makes a number
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?: \d{1,2})?|\d{4}")
 
 

@@ -7,12 +7,15 @@ enough for a word with one, and one without counts only where nothing has capita
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 
 from dlp.findings import Finding, combined
 from dlp.kinds import Kind
+from dlp.names.cues import cued
 
 
 class Part(StrEnum):
@@ -44,6 +47,11 @@ class Word:
 ALONE = 0.9
 BEST = 0.05
 EACH = 0.01
+# Of one alone: beside a word that says so, as a part of a name that stands elsewhere, of all places together and the best of those.
+CUED = 0.3
+PART = 0.02
+REPEATED = 0.7
+REPEATED_BEST = 0.4
 # Of the most likely street of an address, with a number and without.
 STREET = 0.75
 STREET_ALONE = 0.9
@@ -62,11 +70,42 @@ _CODE = frozenset('()[]{}<>=_;|\\/"')
 def findings(text: str, words: Iterable[Word]) -> list[Finding]:
     """In order of place, without overlaps."""
     found: list[Finding] = []
+    weak: list[Word] = []  # that alone would be none
     for run in _runs(text, words):
         made = _name(text, run) if _is_name(run[0]) else _address(text, run)
         if made is not None:
             found.append(made)
+        elif len(run) == 1 and _is_name(run[0]):
+            weak.append(run[0])
+    found = combined(found, [*_parts(text, found, weak), *_repeated(text, weak)], text)
     return combined(found, _again(text, found), text)
+
+
+def _parts(text: str, found: Iterable[Finding], weak: Iterable[Word]) -> Iterator[Finding]:
+    """A part of a name that stands elsewhere as a whole."""
+    scores = {
+        part: one.score
+        for one in found
+        if one.kind == Kind.PERSON
+        for part in one.value(text).split()
+        if len(part) >= _LONG_ENOUGH and part[0].isupper()
+    }
+    for word in weak:
+        score = scores.get(text[word.start : word.end])
+        if score is not None and word.name >= PART:
+            yield Finding(word.start, word.end, Kind.PERSON, score, "model.person")
+
+
+def _repeated(text: str, weak: Iterable[Word]) -> Iterator[Finding]:
+    """A word that is a little of a name at each of several places."""
+    places: dict[str, list[Word]] = defaultdict(list)
+    for word in weak:
+        places[text[word.start : word.end]].append(word)
+    for same in places.values():
+        score = 1 - prod(1 - word.name for word in same)
+        if len(same) > 1 and score >= REPEATED and max(word.name for word in same) >= REPEATED_BEST:
+            for word in same:
+                yield Finding(word.start, word.end, Kind.PERSON, round(score, 4), "model.person")
 
 
 def _again(text: str, found: Iterable[Finding]) -> Iterator[Finding]:
@@ -124,7 +163,8 @@ def _together(one: Word, other: Word, between: str) -> bool:
 def _name(text: str, run: Sequence[Word]) -> Finding | None:
     best = max(word.name for word in run)
     start, end = run[0].start, run[-1].end
-    if best < (BEST if len(run) > 1 else ALONE) or sum(map(str.isalpha, text[start:end])) < 2:
+    least = BEST if len(run) > 1 else CUED if cued(text, start, end) else ALONE
+    if best < least or sum(map(str.isalpha, text[start:end])) < 2:
         return None
     return Finding(start, end, Kind.PERSON, round(max(best, 0.5), 4), "model.person")
 
