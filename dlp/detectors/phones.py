@@ -45,7 +45,6 @@ _TYPICAL = (
 _TYPICAL_REGIONS = (
     "US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA", "IT", "BE", "AT", "CH", "NZ", "HU", "SI", "TR",
 )  # fmt: skip
-_DIALLED = r"\(?\b\d{1,5}\)?(?:[ .-]\d{1,7}){1,4}\b"  # in groups
 _MONEY = re.compile(r" ?(?:[€$£¥%]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|kr\b|zł|Kč|million|Mio)")
 _GROUP_OF_A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DIGITS = r"\d[ ()./-]*\d[ ()./-]*\d[ ()./-]*\d"
@@ -57,7 +56,7 @@ def rules() -> list[Rule]:
         Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, costly=True, trim=_international_length, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
         Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, costly=True, cue=_DIGITS, edge=Edge.NUMBER),
         Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
-        Rule("phone.country", Kind.PHONE, _DIALLED, 0.2, 0.78, countries.WORDS, judge=_is_of_country, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
+        Rule("phone.country", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.78, countries.WORDS, judge=_is_of_country, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
     ]  # fmt: skip
 
 
