@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from dlp.kinds import Kind
 
+# What rules and the model see different parts of: the parts that adjoin are one.
+_WHOLE = frozenset({Kind.PERSON, Kind.ADDRESS})
 _SEPARATORS = frozenset(" \t\r\n,.;:()[]<>|\"'")
 
 
@@ -42,8 +44,15 @@ def resolved(findings: Iterable[Finding], text: str) -> list[Finding]:
 
 def combined(rules: Iterable[Finding], model: Iterable[Finding], text: str) -> list[Finding]:
     """Both without overlaps, in order of place. Where a rule found something it stays whole, whatever the model's score:
-    what a rule says was checked. What a model's finding has beyond it stays."""
+    what a rule says was checked. What a model's finding has beyond it stays, and of a name or an address becomes a part of it."""
     return _kept(sorted(rules), model, text)
+
+
+def beyond(rules: Sequence[Finding], model: Iterable[Finding], text: str) -> list[Finding]:
+    """What the model's findings add to those of the rules, which do not overlap: pieces outside of them and, where a name or an
+    address goes on in one of them, the whole."""
+    known = frozenset(rules)
+    return [one for one in combined(rules, model, text) if one not in known]
 
 
 def uncovered(one: Finding, kept: Sequence[Finding], text: str) -> list[Finding]:
@@ -64,9 +73,28 @@ def uncovered(one: Finding, kept: Sequence[Finding], text: str) -> list[Finding]
 def _kept(kept: list[Finding], more: Iterable[Finding], text: str) -> list[Finding]:
     """`kept` is ordered by start and without overlaps, so its ends are in order too."""
     for one in more:
-        for piece in uncovered(one, kept, text):
+        pieces = uncovered(one, kept, text)
+        if one.kind in _WHOLE and pieces != [one]:
+            pieces = _grown(one, kept, pieces)
+        for piece in pieces:
             insort(kept, piece)
     return kept
+
+
+def _grown(one: Finding, kept: list[Finding], pieces: list[Finding]) -> list[Finding]:
+    """The pieces of it that do not adjoin a finding of its type that it overlaps; those that do become a part of that,
+    which is taken out of `kept`. What stands between is a piece as well, or parts them."""
+    first = bisect_right(kept, one.start, key=_end)
+    inside = [other for other in kept[first:] if other.start < one.end]
+    made: list[Finding] = []
+    for part in sorted([*inside, *pieces]):
+        if made and made[-1].kind == part.kind == one.kind:
+            better = max(made[-1], part, key=lambda each: each.score)
+            made[-1] = replace(better, start=made[-1].start, end=part.end)
+        else:
+            made.append(part)
+    del kept[first : first + len(inside)]
+    return made
 
 
 def _piece(one: Finding, start: int, end: int, text: str) -> Finding | None:

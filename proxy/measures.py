@@ -96,9 +96,22 @@ UNINSPECTED = Family(
     "Calls that went on although a policy has them inspected and something was not: `request` or `answer`; `all`, the `names` that the model finds, or what inspectors `outside` look at; why (docs/personal-data.md).",
     ("organization", "direction", "what", "reason"),
 )
+INSPECTOR_REQUESTS = Family(
+    "orbit_inspector_requests_total",
+    Kind.COUNTER,
+    "Requests to inspectors outside, also for calls that were refused then.",
+    ("organization", "inspector"),
+)
+INSPECTOR_COST = Family(
+    "orbit_inspector_cost_total",
+    Kind.COUNTER,
+    "What they cost by the inspector's price, in units of the currency. No part of orbit_cost_total.",
+    ("organization", "inspector", "currency"),
+    scale=NANO,
+)
 FAMILIES = (
     CALLS, ERRORS, TOKENS, COST, REFUSALS, DURATION, FIRST_TOKEN, ATTEMPTS, ATTEMPT_DURATION, IN_FLIGHT, LOOP_DELAY,
-    UNSETTLED, SPANS, UNINSPECTED,
+    UNSETTLED, SPANS, UNINSPECTED, INSPECTOR_REQUESTS, INSPECTOR_COST,
 )  # fmt: skip
 
 
@@ -147,6 +160,16 @@ class Measures:
             account = names.within(organization, "account", one.account)
             book.add(ATTEMPTS, (organization, account, one.kind, _outcome(one)))
             book.observe(ATTEMPT_DURATION, (one.kind,), one.seconds)
+
+    def asked_outside(
+        self, organization: str, currency: str, inspector: str, requests: int, cost_nano: int
+    ) -> None:
+        organization = self.names.organization(organization)
+        inspector = self.names.within(organization, "inspector", inspector)
+        if requests:
+            self.book.add(INSPECTOR_REQUESTS, (organization, inspector), requests)
+        if cost_nano:
+            self.book.add(INSPECTOR_COST, (organization, inspector, currency), cost_nano)
 
     def turned_away(self, principal: Principal | None, error: OrbitError) -> None:
         organization, limit = NOBODY, ""

@@ -31,8 +31,19 @@ class Output:
     size: int = 0  # bytes of all that was ever written
     known_at: int = 0  # `size` up to which the tokens are known
     calls: set[tuple[str, ...]] = field(default_factory=set)  # tool calls, by choice and number
+    counted_ahead: int = 0  # bytes that come yet, and were counted while they waited
+
+    def waits(self, came: str, freed: int) -> None:
+        """What was written and is held back on its way here counts from now on; `freed` bytes of such come next."""
+        if came:
+            ahead, self.counted_ahead = self.counted_ahead, 0
+            self.add(came)
+            self.counted_ahead = ahead
+        self.counted_ahead += freed
 
     def add(self, text: str) -> None:
+        if self.counted_ahead:
+            text = self._uncounted(text)
         self.size += len(text) if text.isascii() else tokens.size_of(text)
         if self.kept >= KEPT:
             self.dropped += len(text)
@@ -41,6 +52,12 @@ class Output:
         self.kept += len(text)
         if len(self.texts) > PIECES:
             self.texts = ["".join(self.texts)]
+
+    def _uncounted(self, text: str) -> str:
+        data = text.encode("utf-8", "replace")
+        counted = min(len(data), self.counted_ahead)
+        self.counted_ahead -= counted
+        return data[counted:].decode("utf-8", "ignore")
 
     def call(self, *identity: object) -> None:
         """A tool call was written, known by what the provider calls it."""

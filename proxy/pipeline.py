@@ -226,6 +226,8 @@ class Pipeline:
             cost=lambda usage: self.settler.cost(admission, usage),
         )
         _heed(admission, relay)
+        if admission.call.request.inspection is not None:
+            admission.call.request.inspection.ahead = relay
         return relay
 
     def _meter(self, admission: Admission, progress: Progress) -> Meter:

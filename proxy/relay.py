@@ -113,6 +113,10 @@ class Relay:
             self._failed(Code.UPSTREAM_ERROR)
         return End(self.progress, self.status, self.error, self.first_ms, self.last)
 
+    def waits(self, came: str, freed: int) -> None:
+        """Of a stream that is inspected on its way here."""
+        self.progress.output.waits(came, freed)
+
     def withdraw(self, error: OrbitError) -> None:
         """The client's key was taken away: it gets no more, and is told so; the provider is stopped."""
         self.withdrawn = OrbitError(error.code, f"{error.message} {ENDS_HERE}")

@@ -169,7 +169,7 @@ def start() -> Runtime:
         inspector=Inspector(
             settings.ORBIT_MAX_ANSWER_BYTES,
             asker=Asker(workers_path()),
-            outside=Outside(Client(egress, settings.ORBIT_INSPECTOR_REQUESTS)),
+            outside=Outside(Client(egress, settings.ORBIT_INSPECTOR_REQUESTS), asked=measures.asked_outside),
         ),
         chores=chores,
         key_pepper=settings.ORBIT_KEY_PEPPER,

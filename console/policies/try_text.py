@@ -21,7 +21,7 @@ from console.policies import reading
 from console.policies.draft import whole
 from dlp.detectors import builtin
 from dlp.detectors.scan import Detector
-from dlp.findings import Finding, resolved, uncovered
+from dlp.findings import Finding, beyond, resolved
 from dlp.names.wire import Reason
 from dlp.placeholders import Placeholders, Taken
 from dlp.policy import Action, Decided, Direction, Inspecting, inspecting
@@ -101,8 +101,7 @@ def _decided(
     said = Said({})
     if names is not None and names.wanted(direction):
         said = asyncio.run(_asked(organization_id, text, min(names.deadline_s, LONGEST_S)))
-        by_rules = resolved(findings, text)
-        findings += [piece for one in said.found.get(text, ()) for piece in uncovered(one, by_rules, text)]
+        findings += beyond(resolved(findings, text), said.found.get(text, ()), text)
     return rules.decided(findings, text, direction), said.missed
 
 

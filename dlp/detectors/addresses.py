@@ -13,12 +13,21 @@ _NO = r"\d{1,5}[a-zA-Z]?(?:[-/]\d{1,4}[a-zA-Z]?)?"
 _WORDS = rf"(?:(?:de|del|de la|la|las|los|du|des|de l['’]|della|delle|dei|degli|di|da|do|dos|das|van|van de|van der|el|le|les|św\.|gen\.|ks\.) ?|{_CAP} |\d{{1,2}} )"
 _EN_STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Square|Sq|Parkway|Pkwy|Highway|Hwy|Close|Crescent|Circle|Cir|Trail|Gardens|Row|Mews|Hill|Grove)\b\.?"
 # In any language: towns, a postcode, perhaps a country. Without a postcode, what follows may be the sentence.
-_ANY_TAIL = rf"(?:(?:, ?{_CAP}(?:[ -]{_CAP}){{0,3}}){{1,2}},? (?:[A-Z]{{1,2}}[- ]?)?\d{{3,6}}(?: ?[A-Z]{{2}}\b)?(?:, {_CAP}(?: {_CAP}){{0,2}})?)?"
+_TOWN = rf"{_CAP}(?:[ -]{_CAP}){{0,3}}"
+# Canada's, Britain's, Poland's, Portugal's and Brazil's, Sweden's, the Netherlands', all others'.
+_POSTCODE = r"(?:[A-Z]\d[A-Z] ?\d[A-Z]\d\b|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|(?:[A-Z]{1,2}[- ]?)?(?:\d{2}-\d{3}|\d{4,5}-\d{3}|\d{3} \d{2}|\d{3,6}(?: ?[A-Z]{2})?)\b)"
+_ANY_TAIL = rf"(?:(?:, ?{_TOWN}){{1,2}},? {_POSTCODE}(?:, {_CAP}(?: {_CAP}){{0,2}})?)?"
+# Without a word for a street: a name and a number, a town, a postcode and a country, with commas between.
+_ANY = rf"(?:\d{{1,5}}[A-Za-z]? (?:{_CAP}[ -]){{0,4}}{_CAP}|(?:{_CAP}[ -](?:(?:de|do|da|di|del|van|der|den|la|le) )?){{0,4}}{_CAP} \d{{1,5}}[A-Za-z]?),(?: {_TOWN},){{1,2}} {_POSTCODE}, {_CAP}(?: {_CAP}){{0,2}}"
+_POSTCODE_AND_COUNTRY = r"[A-Z0-9]{2}, [A-Z]"
 
 
 def patterns() -> list[tuple[str, str, str]]:
     """Name, cue and pattern."""
-    return [(name, cue, pattern + _ANY_TAIL) for name, cue, pattern in _streets()]
+    return [
+        ("any", _POSTCODE_AND_COUNTRY, _ANY),
+        *((name, cue, pattern + _ANY_TAIL) for name, cue, pattern in _streets()),
+    ]
 
 
 def _streets() -> list[tuple[str, str, str]]:

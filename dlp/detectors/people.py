@@ -63,7 +63,7 @@ def rules() -> list[Rule]:
         Rule("passport", Kind.PASSPORT, _PASSPORT, 0.2, 0.94, words.PASSPORT, cue=r"\d{4}|[A-Z]\d", edge=Edge.NUMBER),
         Rule("passport.mrz", Kind.PASSPORT, _MRZ, 0.95, cue=r"P[<A-Z][A-Z<]{3}[A-Z<]{4}.*<<", edge=Edge.NONE, bulky=True),
         Rule("medical.record", Kind.MEDICAL, _RECORD, 0.2, 0.94, words.MEDICAL, check=_is_record, cue=r"\d{4}", edge=Edge.NUMBER),
-        *(Rule(f"address.{name}", Kind.ADDRESS, pattern, 0.8, judge=_is_address, trim=_without_stop, edge=Edge.NONE, cue=cue) for name, cue, pattern in addresses.patterns()),
+        *(Rule(f"address.{name}", Kind.ADDRESS, pattern, 0.8, judge=_is_no_day if name == "any" else _is_address, trim=_without_stop, edge=Edge.WORD if name == "any" else Edge.NONE, cue=cue) for name, cue, pattern in addresses.patterns()),
         Rule("person.labelled", Kind.PERSON, _LABELLED, 0.75, judge=_is_name, trim=_without_stop, cue=r"[:：=]"),
         Rule("person.introduced", Kind.PERSON, _INTRODUCED, 0.72, judge=_is_name, trim=_without_stop, edge=Edge.NONE, cue=r"(?i)(?:name|appelle|mon nom|llamo|nombre|chiamo|nome|chamo|naam|heet|hei|nazywam|heter|namn|зовут|colleague|signed)|adım|我叫|名字|зовут"),
         Rule("person.titled", Kind.PERSON, _TITLED, 0.7, judge=_is_name, trim=_without_stop, cue=r"\b(?:M[rsxmlaeio]|Dr|Prof|Herr|Frau|S[eri]|D[oñh]|dhr|mevr|mene|Pan|Fru|Bay|г|госпо)"),
@@ -107,8 +107,16 @@ def _without_stop(value: str) -> int:
     return len(value.rstrip(" .,;:'’-"))
 
 
+# May 12, Monday, 2024, London
+_DAY_IN_IT = re.compile(rf"\b(?:{_MONTH})\w{{0,7}}\.? \d{{1,2}},.*, (?:19|20)\d\d\b", re.IGNORECASE)
+
+
 def _is_address(hit: Hit) -> bool:
     return any(map(str.isdigit, hit.value)) and hit.value.count("\n") <= 1
+
+
+def _is_no_day(hit: Hit) -> bool:
+    return _is_address(hit) and _DAY_IN_IT.search(hit.value) is None
 
 
 def _is_name(hit: Hit) -> bool:

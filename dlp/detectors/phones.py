@@ -6,7 +6,7 @@ import re
 
 import phonenumbers
 
-from dlp.detectors import words
+from dlp.detectors import countries, words
 from dlp.detectors.rule import Edge, Hit, Rule
 from dlp.kinds import Kind
 
@@ -34,11 +34,19 @@ _TYPICAL = (
     r"|\b0\d{1,3}-\d{1,4}-\d{4}\b"
     r"|\b1[3-9]\d-?\d{4}-?\d{4}\b"
     r"|\(\d{2}\) ?9?\d{4}-\d{4}\b"
-    r"|\b0\d{2,4}[ /]\d{6,8}\b"
+    r"|\(0\d{1,4}\) ?\d{3,4}[ -]?\d{3,4}\b"
+    r"|\(\d{2}\) ?\d{3}-\d{3,4}\b"
+    r"|\b0\d{1,4}[ /-]\d{6,8}\b"
+    r"|\b0\d{2,5}(?: \d{2}){2,4}\b"
+    r"|\b0\d{1,3} \d{3,4} \d{4}\b"
     r"|\b0\d{1,4}[ -]\d{3}[ -]\d{2,4}(?:[ -]\d{2,4})?\b"
     r"|\b8[ (-]{1,2}9\d{2}[ )-]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}\b"
 )
-_TYPICAL_REGIONS = ("US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA")
+_TYPICAL_REGIONS = (
+    "US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA", "IT", "BE", "AT", "CH", "NZ", "HU", "SI", "TR",
+)  # fmt: skip
+_MONEY = re.compile(r" ?(?:[€$£¥%]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|kr\b|zł|Kč|million|Mio)")
+_GROUP_OF_A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DIGITS = r"\d[ ()./-]*\d[ ()./-]*\d[ ()./-]*\d"
 _EXTENSION = r"(?:,? ?(?:ext\.?|x|extension) ?\d{1,5})?"
 
@@ -48,6 +56,7 @@ def rules() -> list[Rule]:
         Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, costly=True, trim=_international_length, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
         Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, costly=True, cue=_DIGITS, edge=Edge.NUMBER),
         Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
+        Rule("phone.country", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.78, countries.WORDS, judge=_is_of_country, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
     ]  # fmt: skip
 
 
@@ -80,7 +89,7 @@ def _is_typical(hit: Hit) -> bool:
 
 def _is_national(hit: Hit) -> bool:
     digits = sum(map(str.isdigit, hit.value))
-    if not 6 <= digits <= 15 or _DATE.fullmatch(hit.value):
+    if not 6 <= digits <= 15 or _DATE.fullmatch(hit.value) or _DOTTED.fullmatch(hit.value):
         return False
     if hit.value.isdigit() and not 8 <= digits <= 12:
         return False
@@ -90,6 +99,28 @@ def _is_national(hit: Hit) -> bool:
     )
 
 
+def _is_of_country(hit: Hit) -> bool:
+    """Beside a country's name: a number that is one there, dialled as from inside of it."""
+    region = countries.region(hit.context)
+    digits = "".join(filter(str.isdigit, hit.value))
+    if (
+        region is None
+        or not 7 <= len(digits) <= 12
+        or _GROUP_OF_A_YEAR.search(hit.value)
+        or _MONEY.match(hit.after)
+    ):
+        return False
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    prefix = metadata.national_prefix if metadata is not None else None
+    if prefix == "0" and not digits.startswith("0"):
+        return False
+    alone = hit.before.rpartition("\n")[2].strip() == "" and hit.after.lstrip(" \r")[:1] in ("", "\n")
+    return _is_possible(hit.value, region) if alone else _is_valid(hit.value, region)
+
+
+_DOTTED = re.compile(
+    r"\d{1,3}(?:\.\d{1,3}){3}"
+)  # an IP address or a version, in which no word makes a number
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?: \d{1,2})?|\d{4}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,8 @@ THRESHOLD = 0.5
 BEFORE = 56  # characters in front of a value in which its context may stand
 AFTER = 18
 _LABEL = 80
-_JOINERS = b".-/"
+_SAYS = re.compile(r" (?:is|was|ist|war|est|es|è|é|jest|to|är) (?:[^\W\d_]{2,6} )?", re.IGNORECASE)
+_MARKS = " \t\r()[]-–•*|,.:>"
 
 
 @dataclass
@@ -195,11 +197,34 @@ def _score(rule: Rule, before: str, after: str) -> tuple[float, str]:
         if not _other_value(behind):
             word = last.group().decode("utf-8", "replace")
             return max(rule.score, rule.near - len(behind) / 2000), word
-    trailing = after.partition("\n")[0]
-    match = pattern.search(trailing.encode("utf-8", "replace"))
-    if match is not None and match.start() <= 3 and "(" in trailing[: match.start() + 1]:
-        return max(rule.score, rule.near - 0.02), match.group().decode("utf-8", "replace")
-    return rule.score, ""
+    word = _word_behind(pattern, before, after)
+    return (max(rule.score, rule.near - 0.02), word) if word else (rule.score, "")
+
+
+def _word_behind(pattern: Any, before: str, after: str) -> str:
+    """In brackets; alone with the value in a line, as on cards; or in a sentence that says what the value is."""
+    trailing, ended, _ = after.partition("\n")
+    if _stands_alone(before, trailing, bool(ended)):
+        match = pattern.match(f"{trailing.strip(_MARKS)}:".encode("utf-8", "replace"))
+        if match is not None:
+            return str(match.group().decode("utf-8", "replace"))
+    data = trailing.encode("utf-8", "replace")
+    match = pattern.search(data)
+    if match is None:
+        return ""
+    between = data[: match.start()].decode("utf-8", "replace")
+    if ("(" in trailing[: match.start() + 1] and match.start() <= 3) or _SAYS.fullmatch(between):
+        return str(match.group().decode("utf-8", "replace"))
+    return ""
+
+
+def _stands_alone(before: str, trailing: str, ended: bool) -> bool:
+    """Whether a value begins its line, and a word or two end it."""
+    return (
+        (ended or len(trailing) < AFTER)
+        and trailing.strip(_MARKS) != ""
+        and before.rpartition("\n")[2].strip(_MARKS) == ""
+    )
 
 
 def _other_value(between: str) -> bool:

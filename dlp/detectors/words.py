@@ -13,7 +13,12 @@ from typing import Any
 from dlp.detectors.engine import compiled
 
 PHONE = (
-    r"phone|\bcontact[: ]|\btel\b|\btel[.:]|_tel\b|mobile|\bmob[.:]|\bcell|\bcall\b|\bcall (?:me|us|him|her)|\bsms\b|text me|whatsapp|fax|hotline|contact n|reach (?:me|him|her|us)|ring me|dial|"
+    r"\b(?:my|his|her|our|their|your)(?: new| direct| private| work| home)? number(?: is|['’]s|:)|meine (?:neue )?nummer (?:ist|lautet)|mon (?:nouveau )?num[ée]ro (?:est|c['’]est)|mi (?:nuevo )?n[úu]mero es|il mio (?:nuovo )?numero [èe]|"
+    r"meu (?:novo )?n[úu]mero [ée]|mijn (?:nieuwe )?nummer is|m[óo]j (?:nowy )?numer to|mitt (?:nya )?nummer [äa]r|numaram|мой (?:новый )?номер|"
+    # On cards and below letters a word for a place is one for its telephone, with a colon alone.
+    r"\b(?:desk|office|direct(?: line)?|home|work|landline|land line|switchboard|reception|pager|büro|zentrale|privat|dienstlich|durchwahl|bureau|domicile|fixe|oficina|casa|fijo|centralita|ufficio|fisso|centralino|escrit[óo]rio|fixo|"
+    r"kantoor|thuis|werk|biuro|dom|praca|kontor|hem|arbete|v[äa]xel|ofis|sabit)[.]?(?: ?\([\w ]{1,12}\))? ?[:：]|(?:офис|домашний|рабочий|раб\.|会社|自宅|勤務先|座机|办公|家庭) ?[:：]|"
+    r"phone|\bph[.:]|\btlf\b|\bfon[.:]|\bcontact[: ]|\btel\b|\btel[.:]|_tel\b|mobile|\bmob[.:]|\bcell|\bcall\b|\bcall (?:me|us|him|her)|\bsms\b|text me|whatsapp|fax|hotline|contact n|reach (?:me|him|her|us)|ring me|dial|"
     r"telefon|telefoon|handy|mobil|rufnummer|r[uü]ckruf|anruf|erreich|durchwahl|t[ée]l[ée]phone|t[ée]l\.|t[ée]l |portable|appele|joindre|tel[eé]fono|m[oó]vil|celular|ll[aá]m[ae]|cellulare|"
     r"chiam[ai]|recapito|telefone|telem[oó]vel|ligue|liga(?:r|-me)?\b|contacto|contato|bellen?\b|bereikbaar|mobiel|numer kontaktowy|zadzwo|kom[oó]rk|mobilnummer|ring\b|n[åa]s p[åa]|cep tel|ara(?:y[ıi]n|mak)|gsm|"
     r"телефон|моб\.|тел\.|тел:|звон|позвон|電話|携帯|連絡先|电话|手机|联系方式|致电|전화|휴대폰|puhelin|telefonnummer|тел "

@@ -181,8 +181,12 @@ class Streaming(Changed):
     async def _fed(self, piece: bytes) -> bytes:
         rewriter = self.rewriter
         if len(piece) + rewriter.waiting <= self.at_once and not rewriter.lock.locked():
-            return rewriter.feed(piece)
-        return await _beside(self.inspection, self.at_once, rewriter.feed, piece)
+            out = rewriter.feed(piece)
+        else:
+            out = await _beside(self.inspection, self.at_once, rewriter.feed, piece)
+        if self.inspection.ahead is not None:
+            self.inspection.ahead.waits(*rewriter.stream.way.news())
+        return out
 
 
 @dataclass

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from dlp.detectors import builtin
 from dlp.detectors.scan import Detector
-from dlp.findings import Finding, resolved, uncovered
+from dlp.findings import Finding, beyond, resolved
 from dlp.policy import Decided, Direction, Inspecting, Own
 
 REMEMBERED = 20_000  # texts
@@ -97,8 +97,7 @@ class Findings:
             found += scan.findings  # of those that overlap the policy may want either
             capped = capped or scan.capped
         if named:
-            by_rules = resolved(found, text)
-            found += [piece for one in named for piece in uncovered(one, by_rules, text)]
+            found += beyond(resolved(found, text), named, text)
         if not found and not capped:
             return NOTHING
         if len(found) > MOST_IN_ALL:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dlp.names.wire import Reason
 from dlp.placeholders import Placeholders, Taken
@@ -38,6 +38,13 @@ class Missed(NamedTuple):
     what: str = ""
 
 
+class Ahead(Protocol):
+    """Who counts what a provider writes, and would not see what waits to be inspected."""
+
+    def waits(self, came: str, freed: int) -> None:
+        """`came` waits from now on; `freed` bytes of what waited go on, and are not to be counted again."""
+
+
 @dataclass
 class Inspection:
     """Of one call, for as long as it runs: `placeholders` hold the values. Its repr tells none."""
@@ -56,6 +63,7 @@ class Inspection:
     outward: Outward | None = None  # where the policy names inspectors outside
     structured: bool = False  # the answer's text is to be JSON
     large: bool = False  # the request has more text than is inspected
+    ahead: Ahead | None = None  # of the stream that is running
 
     def look(self, text: Text, direction: Direction, named: Found | None = None) -> Looked:
         return self.findings.of(self.policy, self.organization_id, text.value, text.label, direction, named)

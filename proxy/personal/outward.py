@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -63,6 +63,8 @@ class Outside:
 
     client: Client
     memory: Memory = field(default_factory=Memory)
+    # organization, currency, inspector, requests, cost in nano-units: whatever becomes of the call
+    asked: Callable[[str, str, str, int, int], None] | None = None
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Outward:
     request_id: str
     organization: str  # its slug
     policy: str
+    currency: str
     shares: dict[tuple[str, str], Share] = field(default_factory=dict)
     missed: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -171,7 +174,10 @@ class Outward:
             share.seconds += time.monotonic() - began
             share.spent.requests += spent.requests
             share.spent.bytes += spent.bytes
-            share.cost_nano += where.cost_nano(spent.requests, spent.bytes)
+            cost_nano = where.cost_nano(spent.requests, spent.bytes)
+            share.cost_nano += cost_nano
+            if self.outside.asked is not None:
+                self.outside.asked(self.organization, self.currency, named.name, spent.requests, cost_nano)
         for text, one in fresh.items():
             memory.put(digests[text], one)
         return known | fresh

@@ -162,6 +162,7 @@ class Inspector:
                 request_id,
                 principal.organization.slug,
                 principal.policy.version,
+                principal.organization.currency,
             )
         return inspection
 

@@ -22,6 +22,7 @@ from proxy.personal.findings import Found
 from proxy.personal.inspection import Inspection, blocked
 
 STEP = 64  # characters that come together before they are looked at
+SHARE = 4  # of what waits or is looked at again, the part that has to come anew first: so each is looked at a few times, however long
 BEFORE = 80  # characters that are passed on already, and tell what follows them
 SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？\n]")
 MOST_OF_A_SENTENCE = 400  # characters, after which the model looks at what there is of it
@@ -63,6 +64,10 @@ class Way(Protocol):
         """Takes note of what cannot be looked at."""
         ...
 
+    def news(self) -> tuple[str, int]:
+        """Since it was asked last: what began to wait for its end, and how many bytes of such went on."""
+        ...
+
 
 class Restoring:
     """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back. `structured`: texts are
@@ -92,6 +97,9 @@ class Restoring:
     def missed(self, why: str) -> None:
         """Placeholders stay where they are."""
 
+    def news(self) -> tuple[str, int]:
+        return "", 0
+
 
 @dataclass
 class Masking:
@@ -100,6 +108,8 @@ class Masking:
     inspection: Inspection
     stopped: bool = False
     waiting: int = 0
+    came: list[str] = field(default_factory=list)  # that began to wait
+    freed: int = 0  # bytes of those that wait no longer
     size: int = 0
     deadline: float = 0.0  # of a whole answer
     told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
@@ -171,6 +181,13 @@ class Masking:
     def missed(self, why: str) -> None:
         self.inspection.miss(Direction.ANSWER, why)
         self.stopped = self.stopped or self.inspection.policy.refuses
+
+    def news(self) -> tuple[str, int]:
+        count, freed = len(self.came), self.freed
+        came = "".join(self.came[:count])
+        del self.came[:count]
+        self.freed -= freed
+        return came, freed
 
     def unseen(self, text: str) -> str:
         """What becomes of what was not looked at."""
@@ -260,11 +277,13 @@ class _Arguments:
     def feed(self, piece: str) -> str:
         self._said.append(piece)
         self._way.waiting += len(piece)
+        self._way.came.append(piece)
         return ""
 
     def finish(self) -> str:
         said = "".join(self._said)
         self._way.waiting -= len(said)
+        self._way.freed += len(said.encode("utf-8", "replace"))
         self._said.clear()
         return self._way.text(said, in_json=True) if said else ""
 
@@ -276,7 +295,8 @@ class _Window:
         self._way = way
         self._hold_back = way.inspection.policy.hold_back
         self._before = self._held = ""
-        self._tried = 0  # characters that are held, up to which the model has looked
+        self._tried = 0  # characters that are held and were looked at already
+        self._enough = 0  # characters held, before which a finding that goes on is not looked at again
         self._said: list[str] = []
         self._made: list[str] = []
 
@@ -295,8 +315,11 @@ class _Window:
     def _due(self) -> int:
         """How much may be looked at by now."""
         ready = len(self._held) - self._hold_back
+        if len(self._held) < self._enough:
+            return 0
         if not self._way.names:
-            return ready if ready >= min(STEP, self._hold_back) else 0
+            step = max(min(STEP, self._hold_back), self._hold_back // SHARE)
+            return ready if ready >= step else 0
         ends = [found.end() for found in SENTENCE.finditer(self._held, self._tried, max(ready, self._tried))]
         if ends:
             return ends[-1]
@@ -305,7 +328,7 @@ class _Window:
     def _released(self, count: int, *, last: bool) -> str:
         way, offset = self._way, len(self._before)
         text = self._before + self._held
-        if not way.grows(self._held[:count]):
+        if not way.grows(self._held[self._tried : count]):
             return self._passed(text, len(text), way.unseen(text[offset:]))
         named = way.named_in(text)
         if way.stopped:
@@ -319,6 +342,9 @@ class _Window:
             cut = max(offset, _before_findings(cut, decided))  # some began in what is passed on already
         made = self._passed(text, cut, self._replaced(text, offset, cut, decided) if cut > offset else "")
         self._tried = offset + count - cut
+        if self._tried:
+            more = max(STEP, len(self._held) // SHARE)
+            self._enough = min(len(self._held) + more, max(MOST_HELD, len(self._held) + STEP))
         return made
 
     def _replaced(self, text: str, offset: int, cut: int, decided: list[Decided]) -> str:
@@ -336,7 +362,8 @@ class _Window:
         return way.inspection.replaced(piece, inside, Direction.ANSWER)
 
     def _passed(self, text: str, cut: int, made: str) -> str:
-        self._before, self._held, self._tried = text[max(0, cut - BEFORE) : cut], text[cut:], 0
+        self._before, self._held = text[max(0, cut - BEFORE) : cut], text[cut:]
+        self._tried = self._enough = 0
         self._made.append(made)
         return made
 

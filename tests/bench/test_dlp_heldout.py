@@ -146,4 +146,4 @@ def test_same_seed_gives_the_same_documents_and_another_does_not() -> None:
 def test_its_option_asks_for_this_set_alone() -> None:
     asked = argparse.Namespace(heldout=True, documents=4, seed=1)
     sets = {name: list(found) for name, found in _sets(asked)}
-    assert sets == {"held out, by another hand": list(documents(4, 1))}
+    assert sets == {"held-out, by another hand": list(documents(4, 1))}

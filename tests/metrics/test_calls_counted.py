@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from orbit.demo.provider.process import ProviderHandle
 from orbit.metrics import money
 from tests.conftest import MakeTenant, Tenant
+from tests.inspectors import Services
 from tests.metrics.conftest import Sums
 from tests.proxy.conftest import ApiOf, hello
+from tests.proxy.personal.test_outside import outside
+from tests.proxy.roads import GPT
 
 Scrape = Callable[[], Sums]
 
@@ -97,3 +101,13 @@ def test_calls_that_went_on_uninspected_are_counted_once_for_each_reason(
     found, own = scrape(), {"organization": tenant.slug, "direction": "request"}
     assert found("orbit_uninspected_total", **own, what="names", reason="away") == 1
     assert found("orbit_uninspected_total", **own, what="all", reason="cap") == 1
+
+
+def test_inspectors_outside_are_counted_for_refused_requests_too(
+    make_tenant: MakeTenant, provider: ProviderHandle, services: Services, api_of: ApiOf, scrape: Scrape
+) -> None:
+    tenant = outside(make_tenant, provider, services, mode="error", price="2.00")
+    assert api_of(tenant).chat(model=GPT, messages=[{"role": "user", "content": "hello"}]).status_code == 503
+    found, own = scrape(), {"organization": tenant.slug, "inspector": "watch"}
+    assert found("orbit_inspector_requests_total", **own) == 1
+    assert found("orbit_inspector_cost_total", **own, currency="USD") == 0.002

@@ -10,6 +10,8 @@ from proxy.personal.ways import without_logprobs
 
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 DETAILS, THOUGHT = "reasoning_details", "thinking"
+# What a chunk holds together was written in this order: first it is thought, then said, then done.
+STEPS = (("reasoning_content", "reasoning", DETAILS), ("content", "refusal"), ("function_call", "tool_calls"))
 ENVELOPE = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 
 
@@ -33,6 +35,7 @@ class ChatTexts(Stream):
         touched = False
         for choice in choices:
             if isinstance(choice, dict):
+                before += self._steps(choice)
                 before += self._before(choice)
                 touched = self._choice(choice) or touched
                 if choice.get("finish_reason"):
@@ -41,6 +44,16 @@ class ChatTexts(Stream):
         if self.way.hides and (bare := without_logprobs(event)) is not event:
             event, touched = bare, True
         return [*before, event] if touched or before else None
+
+    def _steps(self, choice: dict[str, Any]) -> list[Event]:
+        """All but the last step that a chunk takes, as chunks of their own: what waits of one goes on before the next."""
+        made: list[Event] = []
+        for delta in _apart(choice.get("delta")):
+            step = {"index": choice.get("index"), "delta": delta}
+            made += self._before(step)
+            self._choice(step)
+            made.append(self._chunk(step["index"], {"delta": delta}))
+        return made
 
     def _before(self, choice: dict[str, Any]) -> list[Event]:
         """What was written in front of what a chunk goes on with: clients keep the order in which things come."""
@@ -161,6 +174,29 @@ class ChatTexts(Stream):
 
     def _tool(self, index: Any, number: Any, kind: str, field: str, held: str) -> Event:
         return self._chunk(index, {"delta": {"tool_calls": [{"index": number, kind: {field: held}}]}})
+
+
+def _apart(delta: Any) -> list[dict[str, Any]]:
+    """Takes all but its last step out of a chunk's delta."""
+    if not isinstance(delta, dict):
+        return []
+    steps: list[dict[str, Any]] = []
+    for names in STEPS:
+        step = {name: delta[name] for name in names if delta.get(name)}
+        thought = [one for one in _parts(step.get("content")) if _thought(one)]
+        if thought and len(thought) < len(step["content"]):
+            steps.append({"content": thought})
+            step["content"] = [one for one in step["content"] if one not in thought]
+        if step:
+            steps.append(step)
+    if len(steps) < 2:
+        return []
+    for name in (name for names in STEPS for name in names):
+        delta.pop(name, None)
+    delta.update(steps.pop())
+    if "role" in delta:
+        steps[0] = {"role": delta.pop("role"), **steps[0]}
+    return steps
 
 
 def _parts(value: Any) -> list[dict[str, Any]]:

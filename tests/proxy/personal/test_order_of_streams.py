@@ -110,3 +110,55 @@ def test_finding_that_began_in_what_is_passed_on_is_sent_once(more: dict[str, An
     else:
         assert out.count("word ") == 60
     assert sum(one["count"] for one in made.inspection.told()["findings"]) == 1
+
+
+LONG = "word " * 60
+
+
+@pytest.mark.parametrize("thinks", ["reasoning_content", "reasoning"])
+def test_what_was_thought_and_said_in_one_chunk_keeps_its_order(thinks: str) -> None:
+    said = [
+        chunk(**{thinks: LONG}),
+        chunk(content=f"{LONG}Write to {MAIL}", **{thinks: f"It is {MAIL}"}),
+        chunk(content=" soon.", tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]),
+        chunk("stop"),
+    ]
+    out = read(through(way(), "chat/completions", [written("chat/completions", said)]))
+    assert together(kinds(out)) == [
+        (thinks, f"{LONG}It is [EMAIL_ADDRESS]"),
+        ("content", f"{LONG}Write to [EMAIL_ADDRESS] soon."),
+        ("call 0", "{}"),
+        ("end", "stop"),
+    ]
+
+
+def test_restored_values_thought_and_said_in_one_chunk_keep_their_order() -> None:
+    made = Placeholders(b"c" * 32)
+    core = made.standing_for("EMAIL_ADDRESS", MAIL)
+    said = [chunk(content="So: ", reasoning_content=f"for {core[:9]}"), chunk("stop", content=core)]
+    out = read(through(Restoring(made.values), "chat/completions", [written("chat/completions", said)]))
+    assert together(kinds(out)) == [
+        ("reasoning_content", f"for {core[:9]}"),
+        ("content", f"So: {MAIL}"),
+        ("end", "stop"),
+    ]
+
+
+def test_thinking_beside_text_in_one_list_of_parts_goes_first() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": f"of {MAIL}"}]},
+        {"type": "text", "text": LONG},
+    ]
+    said = [chunk(content=parts), chunk("stop")]
+    out = str(read(through(way(), "chat/completions", [written("chat/completions", said)])))
+    assert MAIL not in out
+    assert out.index("of [EMAIL_ADDRESS]") < out.index("word")
+
+
+def together(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    made: list[tuple[str, Any]] = []
+    for name, value in found:
+        if made and made[-1][0] == name:
+            value = made.pop()[1] + value
+        made.append((name, value))
+    return made
