@@ -92,5 +92,7 @@ def generation(scenario: Scenario, query: Query) -> dict[str, Any]:
             "session_id": None,
             "user_agent": None,
             "web_search_engine": None,
+            "data_region": "global",
+            "workspace_id": call.scope,
         }
     }
