@@ -16,15 +16,15 @@ from orbit.lib import access
 
 Row = type[BilledRow] | type[ReportMail] | type[NoticeDelivery] | type[Notice]
 AT_ONCE = 20_000
-PASSING = timedelta(days=31)  # minutes, and what was replaced
+PASSING = timedelta(days=31)  # minutes, single calls, and what was replaced
 TOLD = timedelta(days=400)
 UNSENT = timedelta(days=31)  # it is tried for days: after that it only says why it never arrived
 
 
 def forget_rows(today: date) -> int:
-    """Rows of reports; returns how many. Minutes, and those that were replaced, go after a month."""
+    """Rows of reports; returns how many. Minutes, single calls, and those that were replaced, go after a month."""
     kept, short = today - timedelta(days=settings.ORBIT_RECONCILE_KEEP_DAYS), today - PASSING
-    passing = Q(kind=BilledRow.Kind.MINUTE) | Q(replaced_by__isnull=False)
+    passing = Q(kind__in=(BilledRow.Kind.MINUTE, BilledRow.Kind.CALL)) | Q(replaced_by__isnull=False)
     return _forgotten(BilledRow, Q(day__lt=kept) | (Q(day__lt=short) & passing))
 
 

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 DIGITS = 12  # more calls than one bin of any sum will see
 BASE = 10**DIGITS
@@ -75,13 +76,13 @@ def percentiles(histogram: int, parts: Sequence[float]) -> list[int | None]:
     if not histogram:
         return [None] * len(parts)
     first, bins = _bins(histogram)
-    whole, found, seen = sum(bins), list[int | None](), 0
-    ranks = [max(1.0, part * whole) for part in parts]
-    for number, count in enumerate(bins, first):
-        while count and len(found) < len(ranks) and seen + count >= ranks[len(found)]:
-            found.append(_inside(number, (ranks[len(found)] - seen) / count))
-        seen += count
-    return found + [None] * (len(ranks) - len(found))
+    seen = list(accumulate(bins))
+    found: list[int | None] = []
+    for part in parts:
+        rank = max(1.0, part * seen[-1])
+        at = bisect_left(seen, rank)
+        found.append(_inside(first + at, (rank - seen[at] + bins[at]) / bins[at]) if at < len(bins) else None)
+    return found
 
 
 def _inside(number: int, share: float) -> int:

@@ -46,6 +46,9 @@ def main() -> None:
         type=int,
         help="in place of trials: time and memory of one run over so many, in a process of its own",
     )
+    parser.add_argument(
+        "--by-day", action="store_true", help="OpenRouter: by what days tell alone, no call looked up"
+    )
     parser.add_argument("--in-memory", action="store_true", help="without database and processes")
     options = parser.parse_args()
     if options.in_memory:
@@ -79,16 +82,23 @@ def _all(options: argparse.Namespace, trial: MakeTrial) -> None:
 
 def _series(provider: str, options: argparse.Namespace, trial: MakeTrial) -> None:
     first = secrets.randbits(32) if options.seed is None else options.seed
-    clean = trial(Plan(provider, options.calls, each=0, overlapping=0), first)
+    clean = trial(Plan(provider, options.calls, each=0, overlapping=0, by_call=not options.by_day), first)
     print(
         f"\n{provider}, nothing planted, {clean.seconds:.1f} s: {clean.token_drift} tokens of drift, {clean.rounding_nano} nano-units of rounding"
     )
     sys.stdout.flush()
-    each = min(options.each, 2) if provider == "openrouter" else options.each
+    by_day = provider == "openrouter" and options.by_day
+    each = min(options.each, 2) if by_day else options.each
     results = []
     for number in range(options.trials):
         seed = secrets.randbits(32) if options.seed is None else options.seed + number
-        plan = Plan(provider, options.calls, each=each, around_the_clock=options.around_the_clock)
+        plan = Plan(
+            provider,
+            options.calls,
+            each=each,
+            around_the_clock=options.around_the_clock,
+            by_call=not by_day,
+        )
         results.append(trial(plan, seed))
         for line in results[-1].wrong:
             print(f"  seed {seed}: {line}")

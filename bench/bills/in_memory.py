@@ -14,17 +14,19 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID, uuid4
 
 from bench.bills.judging import Result, judged
-from bench.bills.planned import ADMIN_KEY, LAG_DAYS, Plan, history, models
+from bench.bills.planned import ADMIN_KEY, CALL_KEY, LAG_DAYS, Plan, history, models
 from billing.reconcile import outcomes
-from billing.reconcile.connectors.base import Connector, UsageRow, midnight
-from billing.reconcile.connectors.registry import CONNECTORS
+from billing.reconcile.connectors.base import CallRow, Connector, UsageRow, midnight
+from billing.reconcile.connectors.registry import BY_CALL, CONNECTORS
 from billing.reconcile.counts import Counts, UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.models_named import canonical
 from billing.reconcile.outcomes import Bill, Key
 from billing.reconcile.proposals import Share
+from billing.reconcile.records import names_of
 from billing.reconcile.sides import Call, DayOutcome
 from billing.reconcile.wanted import Wanted, wanted_of
+from orbit.demo.bills.buckets import NotFound
 from orbit.demo.bills.planting import OWN_KEY, Model, Told, Whose
 from orbit.demo.bills.scenario import PARTS, Scenario
 from orbit.demo.bills.server import REPORTS
@@ -45,6 +47,12 @@ class InProcess:
         answer = json.dumps(report(self.scenario, parse_qs(urlencode(query))))
         found: dict[str, Any] = json.loads(answer, parse_float=Decimal)
         return found
+
+    def find(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
+        try:
+            return self.get(path, query)
+        except NotFound:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ def _told(plan: Plan, seed: int) -> Told:
         uuid4(), "bench", uuid4(), "main", [(uuid4(), "project", uuid4(), "main") for _ in range(3)]
     )
     now = midnight(UNTIL + timedelta(days=LAG_DAYS[plan.provider] - 1)) + timedelta(hours=12)
-    return history(plan, seed, whose, UNTIL).finish(ADMIN_KEY, int(now.timestamp()))
+    return history(plan, seed, whose, UNTIL).finish(ADMIN_KEY, int(now.timestamp()), call_secret=CALL_KEY)
 
 
 def _outcomes(plan: Plan, told: Told) -> list[DayOutcome]:
@@ -105,7 +113,20 @@ def _outcomes(plan: Plan, told: Told) -> list[DayOutcome]:
         _minutes(connector, api, bill, differing),
         lambda day, model, name: prices[model],
         lambda day: day < UNTIL - timedelta(days=1),
+        known=_known(api, calls, differing) if plan.has_records else None,
     )
+
+
+def _known(api: InProcess, calls: dict[str, list[Call]], differing: set[Key]) -> dict[str, CallRow]:
+    """Of final days that differ, and of what came just before them."""
+    connector, found = BY_CALL["openrouter"], dict[str, CallRow]()
+    for day, model in sorted(differing):
+        start, end = midnight(day) - outcomes.MARGIN, midnight(day + timedelta(days=1))
+        if day < UNTIL - timedelta(days=1):
+            some = [call for call in calls[model] if start <= call.at < end]
+            for name, call in names_of(connector, some, found):
+                found[name] = connector.call(api, name, call.at)
+    return found
 
 
 def _minutes(connector: Connector, api: InProcess, bill: Bill, differing: set[Key]) -> list[UsageRow]:
@@ -135,6 +156,9 @@ def _call(event: dict[str, Any]) -> Call:
         source=event["usage_source"],
         retried=len(attempts) > 1,
         upstream_id=attempts[-1]["upstream_request_id"],
+        earlier_ids=tuple(
+            one["upstream_request_id"] for one in attempts[:-1] if "upstream_request_id" in one
+        ),
         project_id=UUID(event["project_id"]),
         key_id=UUID(event["key_id"]),
         alias=event["model"],

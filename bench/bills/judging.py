@@ -129,7 +129,7 @@ def _matched(cause: str, part: Any, pool: list[Planted]) -> list[Planted]:
     if cause == "price":
         return pool[:1]
     if cause in ("outside", "missing_here"):
-        sizes = [len(pool)] if cause == "outside" else [1, 2, 3]
+        sizes = [len(pool)] if cause == "outside" else range(1, len(pool) + 1)
         for size in sizes:
             for some in combinations(pool, size):
                 if (
@@ -139,9 +139,10 @@ def _matched(cause: str, part: Any, pool: list[Planted]) -> list[Planted]:
                     return list(some)
         return []
     ids = {str(call.event_id) for call in part.calls}
-    return [one for one in pool if one.event_id in ids and one.counts == part.counts.values][:1] or (
-        _together(part, pool, ids) if cause in ("estimate", "cache_split") else []
-    )
+    found = [one for one in pool if one.event_id in ids and one.counts == part.counts.values][:1]
+    if not found and cause == "late":  # of a day that is not final, which nobody looks into
+        return _together(part, pool, {one.event_id for one in pool})
+    return found or (_together(part, pool, ids) if cause in ("estimate", "cache_split") else [])
 
 
 def _together(part: Any, pool: list[Planted], ids: set[str]) -> list[Planted]:

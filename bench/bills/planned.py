@@ -9,6 +9,7 @@ from datetime import date
 from orbit.demo.bills.planting import KINDS, History, Model, Whose
 
 ADMIN_KEY = "sk-admin-pretend-0123456789abcdef"
+CALL_KEY = "sk-or-pretend-0123456789abcdef"
 MILLION = 1_000_000_000
 PRICES: dict[str, list[tuple[str, str, tuple[int, int, int, int, int]]]] = {
     "openai": [
@@ -26,8 +27,9 @@ PRICES: dict[str, list[tuple[str, str, tuple[int, int, int, int, int]]]] = {
     ],
 }
 LAG_DAYS = {"openai": 2, "anthropic": 1, "openrouter": 1}
-# Of providers that tell no more than a day: what a day's sum still shows.
+# Of a provider whose reports tell no more than a day: what is seen without its records of single calls.
 BY_DAY = ("missing_here", "missing_there", "duplicate", "price", "late")
+BY_CALL = (*BY_DAY, "time_boundary", "cache_split", "estimate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class Plan:
     overlapping: int = 1
     around_the_clock: bool = False  # with calls under way at midnight, which nobody planted
     apart: bool = False  # no two differences of one model within minutes of each other
+    by_call: bool = True  # with records of single calls, where the provider has them
+
+    @property
+    def has_records(self) -> bool:
+        return self.by_call and self.provider == "openrouter"
 
 
 def history(plan: Plan, seed: int, whose: Whose, until: date) -> History:
@@ -53,6 +60,7 @@ def history(plan: Plan, seed: int, whose: Whose, until: date) -> History:
         until=until,
         split_writes=plan.provider == "anthropic",
         costs_by_key=plan.provider != "anthropic",
+        by_call=plan.has_records,
     )
     if plan.provider == "openrouter":
         made.plain()
@@ -68,7 +76,7 @@ def models(provider: str) -> list[Model]:
 
 
 def _plant(history: History, plan: Plan) -> None:
-    kinds = BY_DAY if plan.provider == "openrouter" else KINDS
+    kinds = KINDS if plan.provider != "openrouter" else BY_CALL if plan.has_records else BY_DAY
     for kind in kinds:
         for _ in range(plan.each):
             history.plant(kind)

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bench.bills.judging import Result, judged
-from bench.bills.planned import ADMIN_KEY, LAG_DAYS, Plan, history, models
+from bench.bills.planned import ADMIN_KEY, CALL_KEY, LAG_DAYS, Plan, history, models
 from orbit.demo.bills.planting import OWN_KEY, Model, Told, Whose
 from orbit.demo.bills.process import BillsHandle
 
@@ -89,7 +89,7 @@ def prepare(plan: Plan, handle: BillsHandle, seed: int, *, keep_events: bool = T
         )
     until = datetime.now(UTC).date() - timedelta(days=LAG_DAYS[plan.provider] - 1)
     drawn = history(plan, seed, whose, until)
-    told = drawn.finish(ADMIN_KEY, int(time.time()), keep_events=keep_events)
+    told = drawn.finish(ADMIN_KEY, int(time.time()), keep_events=keep_events, call_secret=CALL_KEY)
     _fill(organization, told.events or drawn.events())
     made = Trial(plan, told, organization, "main", until - timedelta(days=plan.days), until, handle)
     made.show()
@@ -121,6 +121,7 @@ def _organization(plan: Plan, handle: BillsHandle) -> tuple[Organization, Whose]
         name="main",
         kind=plan.provider,
         prices_as=f"bills-{plan.provider}",
+        credential=services.NewCredential(value=CALL_KEY),
         usage_credential=services.NewCredential(value=ADMIN_KEY),
     )
     for number in range(3):

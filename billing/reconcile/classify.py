@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from billing.reconcile.compare import AROUND, MINUTE, Compared, Group
 from billing.reconcile.counts import Counts
 from billing.reconcile.moves import linked, move
-from billing.reconcile.rests import alone, may_be_twice
+from billing.reconcile.rests import Weighed, alone, may_be_twice
 from billing.reconcile.search import Atom, Found, Vector, by_chance, exactly, less, partly
 from billing.reconcile.sides import Call, Cause, Part
 
@@ -219,7 +219,7 @@ def _with_rest(
         rest = _rest(group, days, found.left)
         if rest is not None:
             weight = found.weight + sum(one for one, _ in rest)
-            parts = [part for _, part in rest]
+            parts = [part for _, some in rest for part in some]
             ways.append((weight, sum(part.counts.size for part in parts), found, parts))
     if not ways:
         return Solved(W_UNEXPLAINED, _unexplained(group))
@@ -232,9 +232,9 @@ def _with_rest(
     return Solved(weight, _doubted(whole, lambda part: doubt))
 
 
-def _rest(group: Group, days: Sequence[date], left: Vector) -> list[tuple[float, Part]] | None:
+def _rest(group: Group, days: Sequence[date], left: Vector) -> list[Weighed] | None:
     """What is left of each day as one cause, with its weight. None where some of it can be none."""
-    made: list[tuple[float, Part]] = []
+    made: list[Weighed] = []
     for number, day in enumerate(days):
         *values, requests = left[number * WIDTH : (number + 1) * WIDTH]
         counts = Counts(*values)

@@ -87,14 +87,24 @@ class Compared:
     moved: list[tuple[Call, date]]
 
 
-def compare(calls: Sequence[Call], cells: Sequence[Cell], *, since: datetime, until: datetime) -> Compared:
-    """Of one model. Cells are all within [since, until), calls also beside: one may have come before and count behind."""
+def compare(
+    calls: Sequence[Call],
+    cells: Sequence[Cell],
+    *,
+    since: datetime,
+    until: datetime,
+    beside: Sequence[Call] = (),
+) -> Compared:
+    """Of one model. Cells are all within [since, until), calls also beside: one may have come before and count behind.
+
+    `beside` are calls that no cell holds; they may have been counted twice all the same.
+    """
     counted = all(cell.requests is not None for cell in cells) and bool(cells)
     width = cells[0].width if cells else MINUTE
     sides = [_residuals(calls, cells, clock, width, since, until, counted) for clock in CLOCKS]
     best = max(sides, key=lambda one: sum(residual.is_even for residual in one.values()))
     uneven = sorted((start, one) for start, one in best.items() if not one.is_even)
-    ordered = sorted(calls, key=lambda call: call.at)
+    ordered = sorted((*calls, *beside), key=lambda call: call.at)
     moved = [
         (call, start.date())
         for start, one in best.items()

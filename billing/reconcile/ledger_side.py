@@ -130,9 +130,8 @@ def _call(row: Sequence[Any]) -> Call:
         estimated=kind != "adjustment" and row[12] not in (None, "provider"),
         source=row[12] or "",
         retried=_retried(attempts, account),
-        upstream_id=next(
-            (one["upstream_request_id"] for one in reversed(attempts) if one.get("upstream_request_id")), None
-        ),
+        upstream_id=attempts[-1].get("upstream_request_id") if attempts else None,
+        earlier_ids=tuple(_named(attempts[:-1], account)),
         project_id=row[13],
         key_id=row[14],
         alias=row[15],
@@ -152,6 +151,15 @@ def _retried(attempts: Iterable[dict[str, Any]], account: str | None) -> bool:
         and (one.get("http_status") is None or one["http_status"] < 400 or one["http_status"] >= 500)
         for one in earlier
     )
+
+
+def _named(attempts: Iterable[dict[str, Any]], account: str | None) -> list[str]:
+    """How that account's provider named each try, in order."""
+    return [
+        one["upstream_request_id"]
+        for one in attempts
+        if one.get("upstream_request_id") and one.get("account") in (account, None)
+    ]
 
 
 def _corrected(call: Call, later: Call) -> Call:

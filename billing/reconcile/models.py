@@ -92,6 +92,7 @@ class BilledRow(models.Model):
         USAGE = "usage"
         MINUTE = "minute"
         COST = "cost"
+        CALL = "call"  # `label`: its name there; no `requests`: the provider knows none of that name
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField()

@@ -13,11 +13,12 @@ from decimal import Decimal
 
 from billing.reconcile.classify import Span, classify
 from billing.reconcile.compare import DAY, compare
-from billing.reconcile.connectors.base import BATCH, CostRow, Facts, UsageRow, midnight
+from billing.reconcile.connectors.base import BATCH, CallRow, CostRow, Facts, UsageRow, midnight
 from billing.reconcile.counts import ZERO, Counts, UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.models_named import canonical
 from billing.reconcile.pricing import Charged, places_of, priced
+from billing.reconcile.records import taken
 from billing.reconcile.sides import Call, Cause, Cell, CostLine, DayOutcome, Part
 
 Key = tuple[date, str]  # a day and the canonical name of a model
@@ -174,15 +175,17 @@ def outcomes(
     is_final: Callable[[date], bool],
     *,
     unseen: Mapping[Key, str] | None = None,
+    known: Mapping[str, CallRow] | None = None,
     told: Callable[[], None] = lambda: None,
 ) -> list[DayOutcome]:
     """Of every day and model that either side has. `calls` are asked for as they are needed, of `differing` alone.
 
-    `unseen` are days and models that nobody looked into, and why: they stay unexplained. `told` is called between models.
+    `unseen` are days and models that nobody looked into, and why: they stay unexplained. `known` is what the provider has of single
+    calls, by the names of their answers. `told` is called between models.
     """
     theirs = bill.against(ours)
     unseen = {**_without_minutes(bill, theirs, differing, minutes), **(unseen or {}), **bill.unseen(ours)}
-    parts = _explained(bill, ours, differing - unseen.keys(), calls, minutes, is_final, told)
+    parts = _explained(bill, ours, differing - unseen.keys(), calls, minutes, known or {}, is_final, told)
     places = bill.places  # of all rows of costs, so once
     made = []
     for key in sorted({*theirs, *ours}):
@@ -202,6 +205,7 @@ def _explained(
     differing: set[Key],
     calls: Calls,
     minutes: Sequence[UsageRow],
+    known: Mapping[str, CallRow],
     is_final: Callable[[date], bool],
     told: Callable[[], None],
 ) -> dict[Key, list[Part]]:
@@ -218,9 +222,20 @@ def _explained(
             margin = MARGIN if first <= bill.since or first - DAY in days else timedelta(0)
             some = calls(model, span.since - margin, span.until)
             cells = _cells(rows, first, last)
-            for part in classify(compare(some, cells, since=span.since, until=span.until), span):
+            for part in _of_stretch(some, cells, known, model, span):
                 found[part.day, model].append(part)
     return found
+
+
+def _of_stretch(
+    calls: Sequence[Call], cells: Sequence[Cell], known: Mapping[str, CallRow], model: str, span: Span
+) -> list[Part]:
+    """What is known call by call as it is; only the rest is looked for."""
+    if not known:
+        return classify(compare(calls, cells, since=span.since, until=span.until), span)
+    left = taken(calls, cells, known, model, span)
+    compared = compare(left.calls, left.cells, since=span.since, until=span.until, beside=left.beside)
+    return [*left.parts, *classify(compared, span)]
 
 
 def stretches(days: Sequence[date], calls: Mapping[date, int]) -> list[tuple[date, date]]:

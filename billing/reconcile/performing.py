@@ -13,19 +13,28 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.models import BilledRow, BillSource, Comparison, Run
-from billing.reconcile import claims, exceptions, ledger_side, reports, standing
+from billing.reconcile import claims, exceptions, ledger_side, lookups, reports, standing
 from billing.reconcile.book import book_of
-from billing.reconcile.connectors.base import DAY, Connector, Facts, Refused, UsageRow, midnight
+from billing.reconcile.connectors.base import (
+    DAY,
+    CallRow,
+    Connector,
+    Facts,
+    Refused,
+    TellsCalls,
+    UsageRow,
+    midnight,
+)
 from billing.reconcile.connectors.http import HttpApi
-from billing.reconcile.connectors.registry import CONNECTORS, FACTS
+from billing.reconcile.connectors.registry import BY_CALL, CONNECTORS, FACTS
 from billing.reconcile.counts import UnitPrices
 from billing.reconcile.ledger_side import DayOfOurs
 from billing.reconcile.models_named import canonical
-from billing.reconcile.outcomes import Bill, Calls, Key, Whose, outcomes, uneven
+from billing.reconcile.outcomes import MARGIN, Bill, Calls, Key, Whose, outcomes, uneven
 from billing.reconcile.sides import Call, Cause, DayOutcome
 from orbit.lib import access
 from tenants.models import Organization, ProviderAccount
-from tenants.secrets import resolve
+from tenants.secrets import CredentialUnavailable, resolve
 from tenants.secrets.stores import USAGE
 
 USED_WITHIN = timedelta(days=30)
@@ -89,6 +98,8 @@ def perform(run: Run) -> None:
     differing = uneven(bill, ours)
     if connector is not None and setting.facts.by_minute:
         _pull_minutes(run, setting, connector, progress, bill, differing)
+    if setting.facts.by_call and settings.ORBIT_RECONCILE_LOOKUPS:
+        _look_up(run, setting, BY_CALL[run.connector], progress, ours, differing)
     progress.at(80, "classifying")
     found = outcomes_of(run, setting, bill, ours, differing, progress.alive)
     progress.at(90, "noting exceptions")
@@ -191,6 +202,51 @@ def _pull_minutes(
     run.counts |= {"minute_rows": rows}
 
 
+def _look_up(
+    run: Run,
+    setting: Setting,
+    connector: TellsCalls,
+    progress: Progress,
+    ours: dict[Key, DayOfOurs],
+    differing: set[Key],
+) -> None:
+    """Calls of days that differ and are final, by the credential that they were made with."""
+    keys = {key for key in differing & ours.keys() if setting.is_final(key[0])} - _too_many(
+        ours, differing
+    ).keys()
+    if not keys:
+        return
+    progress.at(60, "looking up single calls")
+    asked, since = _calls(run, ours), min(day for day, _ in keys)
+    work = lookups.Lookups(
+        run,
+        connector,
+        lambda: _api_of_calls(setting, connector, progress),
+        _known(run, since, run.until),
+    )
+    oldest_first = sorted(keys, key=lambda key: (key[0], ours[key].requests, key[1]))
+    work.look_up(asked(model, midnight(day) - MARGIN, midnight(day) + DAY) for day, model in oldest_first)
+    run.counts |= work.counts()
+
+
+def _api_of_calls(setting: Setting, connector: TellsCalls, progress: Progress) -> HttpApi:
+    try:
+        secret = resolve(setting.account)
+    except CredentialUnavailable as error:
+        raise Refused(f"the account’s credential cannot be had: {error.reason}") from None
+    return HttpApi(
+        setting.base_url or connector.base_url,
+        connector.headers(secret.reveal()),
+        patience_s=settings.ORBIT_RECONCILE_PATIENCE_S,
+        told=progress.page,
+    )
+
+
+def _known(run: Run, since: date, until: date) -> dict[str, CallRow]:
+    with access.scope(organization_id=run.organization_id):
+        return reports.calls_told(run.account_id, since - lookups.SPAN, until + lookups.SPAN)
+
+
 def outcomes_of(
     run: Run,
     setting: Setting,
@@ -211,7 +267,19 @@ def outcomes_of(
             return asked(day, model, name)
 
     too_many, calls = _too_many(ours, differing), _calls(run, ours)
-    return outcomes(bill, ours, differing, calls, minutes, book, setting.is_final, unseen=too_many, told=told)
+    known = _known(run, bill.since, bill.until) if setting.facts.by_call else {}
+    return outcomes(
+        bill,
+        ours,
+        differing,
+        calls,
+        minutes,
+        book,
+        setting.is_final,
+        unseen=too_many,
+        known=known,
+        told=told,
+    )
 
 
 def _too_many(ours: dict[Key, DayOfOurs], differing: set[Key]) -> dict[Key, str]:

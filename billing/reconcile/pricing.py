@@ -82,7 +82,7 @@ def _worth(part: Part, charged: Charged, book: UnitPrices | None) -> int:
     if part.cause is Cause.OUTSIDE:
         alone = round(book.exactly(part.counts - charged.batch)) if book is not None else 0
         return alone if charged.outside_nano is None else charged.outside_nano
-    if part.calls and (part.cause in BY_CALLS or (part.cause is Cause.LATE and _whole_calls(part))):
+    if part.calls and (part.cause in BY_CALLS or part.cause is Cause.LATE) and _whole_calls(part):
         costs = sum(call.cost_nano or 0 for call in part.calls)
         return costs if part.counts.is_surplus else -costs
     return round(book.exactly(part.counts)) if book is not None else 0
@@ -109,7 +109,9 @@ def _with_batch(parts: list[Part], ours_nano: int, charged: Charged, book: UnitP
 
 
 def _whole_calls(part: Part) -> bool:
-    return sum((call.counts for call in part.calls), Counts()) == -part.counts
+    """An earlier try that was charged too need not have had the tokens of the one that was answered."""
+    whole = sum((call.counts for call in part.calls), Counts())
+    return part.counts in (whole, -whole)
 
 
 def _nothing_charged(day: date, rest: int, calls: int, final: bool) -> list[Part]:

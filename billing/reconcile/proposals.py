@@ -80,7 +80,7 @@ def proposed(cause: Cause, parts: Iterable[Part], shares: Sequence[Share]) -> li
     for part in parts:
         if not part.sure:
             continue
-        if cause in OF_CALLS and part.calls:
+        if part.calls and (cause in OF_CALLS or cause is Cause.MISSING_HERE):
             made.append(_of_call(part, part.calls[0]) if len(part.calls) == 1 else _of_some(part))
         elif cause is Cause.MISSING_HERE:
             at = part.at or midnight(part.day) + NOON

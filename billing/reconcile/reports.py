@@ -12,7 +12,7 @@ from django.db.models import Max, Min
 
 from billing.models import BilledRow, Run
 from billing.reconcile import claims
-from billing.reconcile.connectors.base import DAY, MINUTE, CostRow, UsageRow, midnight
+from billing.reconcile.connectors.base import DAY, MINUTE, CallRow, CostRow, UsageRow, midnight
 from billing.reconcile.counts import PARTS, Counts
 from orbit.lib import access
 
@@ -78,6 +78,33 @@ def costs(account_id: UUID, since: date, until: date) -> list[CostRow]:
     ]
 
 
+def keep_calls(run: Run, rows: Sequence[CallRow]) -> None:
+    """What the provider said of single calls, in place of what it said of them before. Lost when the run is somebody else's."""
+    with access.scope(organization_id=run.organization_id):
+        claims.hold(run)
+        names = [row.name for row in rows]
+        standing = BilledRow.objects.filter(
+            account_id=run.account_id, kind=Kind.CALL, replaced_by=None, label__in=names
+        )
+        standing.delete()
+        BilledRow.objects.bulk_create([_call(run, row) for row in rows])
+
+
+def calls_told(account_id: UUID, since: date, until: date) -> dict[str, CallRow]:
+    """What is known of single calls of these days, by the provider's names. Within the organization's scope."""
+    return {
+        row.label: CallRow(
+            row.label,
+            row.starts_at,
+            found=bool(row.requests),
+            model=row.model,
+            counts=Counts(*(getattr(row, name) for name in PARTS)),
+            amount=row.amount,
+        )
+        for row in _standing(account_id, Kind.CALL, since, until).defer("raw").iterator(AT_ONCE)
+    }
+
+
 def imported_days(account_id: UUID) -> tuple[date, date] | None:
     """First day that any row is of, and the one after the last."""
     ends = BilledRow.objects.filter(account_id=account_id, replaced_by=None).aggregate(
@@ -98,6 +125,17 @@ def _usage(run: Run, row: UsageRow, kind: str) -> BilledRow:
         key=row.key,
         apart=row.apart[:40],
         requests=row.requests,
+        **{name: _fits(value) for name, value in zip(PARTS, row.counts.values, strict=True)},
+    )
+
+
+def _call(run: Run, row: CallRow) -> BilledRow:
+    """`requests` is 0 for one that the provider does not know."""
+    return BilledRow(
+        **_common(run, Kind.CALL, row.at, row.model, "", row.raw),
+        label=row.name[:200],
+        requests=int(row.found),
+        amount=row.amount,
         **{name: _fits(value) for name, value in zip(PARTS, row.counts.values, strict=True)},
     )
 

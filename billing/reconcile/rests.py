@@ -1,8 +1,11 @@
-"""What no call explains to the last token, as one cause by itself: a new split, an estimate, a call that we do not have. Pure."""
+"""What no call explains to the last token, as one cause by itself: a new split, an estimate, a call that we do not have; or as a
+split beside an estimate. Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 from billing.reconcile.compare import AROUND, DAY, Group
@@ -19,7 +22,8 @@ PADDED = "estimated"  # the source of calls that we counted ourselves; others ha
 FAR = "further off than estimates are, so something else may be part of it"
 SPLIT = "another split of a call of the same time may be part of it"
 TWICE = "a call of the same time that was counted twice may be part of it"
-Weighed = tuple[float, Part]
+BOTH = "a split and an estimate of one time, of which it may be another share"
+Weighed = tuple[float, tuple[Part, ...]]
 
 
 def alone(group: Group, day: date, counts: Counts, requests: int) -> Weighed | None:
@@ -34,16 +38,36 @@ def _possible(group: Group, day: date, counts: Counts, requests: int) -> Iterato
     if requests == 0 and counts.is_another_split:
         fitting = _fitting(measured, counts)
         if fitting:
-            yield W_SPLIT, Part(Cause.CACHE_SPLIT, day, counts, 0, fitting, group.start)
+            yield W_SPLIT, (Part(Cause.CACHE_SPLIT, day, counts, 0, fitting, group.start),)
     if requests == 0 and estimated and min((_sum(estimated) + counts).values) >= 0:
         far = _is_far(estimated, counts, MOST if group.counted else MOST_UNCOUNTED)
         note = FAR if far else SPLIT if _may_be_split(measured, counts) else ""
         part = Part(Cause.ESTIMATE, day, counts, 0, estimated, group.start, note, sure=not note)
-        yield W_ESTIMATE + (W_FAR_OFF if far else 0), part
+        yield W_ESTIMATE + (W_FAR_OFF if far else 0), (part,)
+    if requests == 0 and estimated:
+        yield from _split_beside(group, day, counts, estimated, measured)
     if counts.is_surplus and (requests > 0 or not group.counted):
         note = _doubt(group, estimated) or (SPLIT if _may_be_split(measured, counts) else "")
         part = Part(Cause.MISSING_HERE, day, counts, requests, estimated, group.start, note, sure=not note)
-        yield W_MISSING_HERE * max(1, requests), part
+        yield W_MISSING_HERE * max(1, requests), (part,)
+
+
+def _split_beside(
+    group: Group, day: date, counts: Counts, estimated: tuple[Call, ...], measured: Sequence[Call]
+) -> Iterator[Weighed]:
+    """Another call's split, as large as it can be, and what is left as an estimate. Never sure: nobody knows where one ends."""
+    cached = [max(0, one) for one in (counts.cached, counts.write_short, counts.write_long)]
+    moved = Counts(-sum(cached), *cached)
+    left = counts - moved
+    fitting = tuple(call for call in measured if min((call.counts + moved).values) >= 0)
+    if not moved or not left or not fitting or min((_sum(estimated) + left).values) < 0:
+        return
+    if not _is_far(estimated, left, MOST if group.counted else MOST_UNCOUNTED):
+        split = Part(Cause.CACHE_SPLIT, day, moved, 0, fitting, group.start, BOTH, sure=False)
+        yield (
+            W_SPLIT + W_ESTIMATE,
+            (split, replace(split, cause=Cause.ESTIMATE, counts=left, calls=estimated)),
+        )
 
 
 def may_be_twice(parts: Sequence[Part], calls: Sequence[Call]) -> str:
@@ -64,10 +88,11 @@ def _fitting(calls: Sequence[Call], counts: Counts) -> tuple[Call, ...]:
 
 
 def _may_be_split(measured: Sequence[Call], counts: Counts) -> bool:
-    """Whether another call of the time may have been read from a cache, or written to one, by as much as differs there."""
+    """Whether another call of the time may have been read from a cache, or written to one, by some of what differs there."""
     parts = (counts.cached, counts.write_short, counts.write_long)
     moved = Counts(-sum(parts), *parts)
-    return bool(moved) and any(min((call.counts + moved).values) >= 0 for call in measured)
+    whole = bool(moved) and any(min((call.counts + moved).values) >= 0 for call in measured)
+    return whole or (max(parts) > 0 and any(call.counts.fresh for call in measured))
 
 
 def _is_far(estimated: Sequence[Call], counts: Counts, most: float) -> bool:

@@ -47,7 +47,7 @@ class Call:
     """An entry of our ledger with what corrected it since. `requests` is 0 for what is no call of its own.
 
     `estimated`: the tokens are not the provider's own word, and `source` whose they are. `retried`: an earlier try may have worked there.
-    `upstream_id`: how the provider named the answer, where it said so.
+    `upstream_id`: how the provider named the answer, where it said so; `earlier_ids`: how it named earlier tries of the call.
     """
 
     event_id: UUID
@@ -60,6 +60,7 @@ class Call:
     source: str = ""
     retried: bool = False
     upstream_id: str | None = None
+    earlier_ids: tuple[str, ...] = ()
     project_id: UUID | None = None
     key_id: UUID | None = None
     alias: str = ""

@@ -42,7 +42,7 @@ def _line(name: str, moment: Moment, step: str) -> list[Any]:
 
 def of_groups(title: str, groups: Iterable[Group], currency: str) -> str:
     head = [title.lower(), *(f"{name} ({currency})" if name == "cost" else name for name in FIGURES)]
-    return _written([head, *([group.label, *_figures(group.sums)] for group in groups)])
+    return _written([head, *([formulas.safe(group.label), *_figures(group.sums)] for group in groups)])
 
 
 def _figures(row: Row) -> list[Any]:
@@ -51,15 +51,7 @@ def _figures(row: Row) -> list[Any]:
 
 
 def _written(rows: Iterable[Sequence[Any]]) -> str:
+    """Of figures and words of ours, which begin no formula; names were made plain text."""
     file = io.StringIO()
-    csv.writer(file).writerows([_cell(cell) for cell in row] for row in rows)
+    csv.writer(file).writerows(rows)
     return file.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Text that begins as a formula does is made plain text. Our own figures stay numbers."""
-    return value if isinstance(value, str) and _is_number(value) else formulas.safe(value)
-
-
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").replace(".", "", 1).isdecimal()

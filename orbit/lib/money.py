@@ -29,9 +29,9 @@ def nano(amount: str | int | Decimal) -> int:
 
 def amount(value: int) -> str:
     """Nano-units as a plain decimal with at least two places: 12.50, 0.000123."""
-    text = f"{Decimal(value) / NANO:f}"
-    whole, _, places = text.partition(".")
-    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+    whole, places = divmod(abs(value), NANO)
+    kept = f"{places:09d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if value < 0 else ''}{whole}.{kept}"
 
 
 def legible(value: int, currency: str) -> str:

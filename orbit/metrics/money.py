@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
-from billing.models import Comparison
+from billing.models import BilledRow, Comparison
 from billing.reconcile.connectors.base import midnight
 from console import own_metrics
 from orbit.lib import access
@@ -41,6 +41,12 @@ BILL_UNEXPLAINED = Family(
     _BILLED,
     scale=NANO,
 )
+BILL_LOOKUPS = Family(
+    "orbit_reconciliation_lookups",
+    Kind.GAUGE,
+    f"Calls of the last {DAYS} days that the provider was asked for one by one; known: whether it has them.",
+    ("organization", "known"),
+)
 
 
 def limits(named: list[str]) -> list[Sample]:
@@ -65,6 +71,8 @@ def _billed(row: Organization, since: date, until: date) -> list[Sample]:
     with access.scope(organization_id=row.pk):
         spent = totals.totals(midnight(since), midnight(until), only={}).totals["cost_nano"]
         final = Comparison.objects.filter(day__gte=since, day__lt=until, final=True)
+        calls = BilledRow.objects.filter(kind=BilledRow.Kind.CALL, replaced_by=None, day__gte=since)
+        known = dict(calls.values_list("requests").annotate(Count("pk")).order_by())
         sums = final.aggregate(
             ours=Sum("ours_nano", default=0), unexplained=Sum("unexplained_nano", default=0)
         )
@@ -72,6 +80,11 @@ def _billed(row: Organization, since: date, until: date) -> list[Sample]:
         Sample(BILL_SPENT, spent, labels),
         Sample(BILL_COMPARED, int(sums["ours"]), labels),
         Sample(BILL_UNEXPLAINED, int(sums["unexplained"]), labels),
+        *(
+            Sample(BILL_LOOKUPS, known[is_known], (row.slug, "yes" if is_known else "no"))
+            for is_known in (0, 1)
+            if is_known in known
+        ),
     ]
 
 
@@ -82,5 +95,5 @@ def _organizations(named: list[str]) -> list[Organization]:
 
 PARTS = (
     Part("limits", 30.0, limits, own_metrics.LIMITS),
-    Part("bills", 300.0, bills, (BILL_SPENT, BILL_COMPARED, BILL_UNEXPLAINED)),
+    Part("bills", 300.0, bills, (BILL_SPENT, BILL_COMPARED, BILL_UNEXPLAINED, BILL_LOOKUPS)),
 )

@@ -201,6 +201,9 @@ ORBIT_CHECKPOINT_KEY = Path(env.text("ORBIT_CHECKPOINT_KEY", str(ORBIT_DATA_DIR 
 ORBIT_RECONCILE_PATIENCE_S = env.integer("ORBIT_RECONCILE_PATIENCE_S", 900, low=1, high=14_400)
 ORBIT_RECONCILE_DAYS = env.integer("ORBIT_RECONCILE_DAYS", 3, low=1, high=60)
 ORBIT_RECONCILE_KEEP_DAYS = env.integer("ORBIT_RECONCILE_KEEP_DAYS", 400, low=31, high=3650)
+# Single calls that one run asks a provider for which can be asked that (0: none), and how many a second (0: as fast as it answers).
+ORBIT_RECONCILE_LOOKUPS = env.integer("ORBIT_RECONCILE_LOOKUPS", 5_000, low=0, high=50_000)
+ORBIT_RECONCILE_LOOKUPS_A_SECOND = env.integer("ORBIT_RECONCILE_LOOKUPS_A_SECOND", 10, low=0, high=1_000)
 
 # Processes that find names and addresses with a model (`make names`); questions that may wait for one; where they are asked.
 ORBIT_NAMES_WORKERS = env.integer("ORBIT_NAMES_WORKERS", 0, high=64)

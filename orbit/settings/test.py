@@ -12,6 +12,7 @@ for _connection_settings in DATABASES.values():
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", PASSWORD_HASHERS[-1]]
 MFA_TOTP_TOLERANCE = 1  # a code may be typed just after its half minute
+ORBIT_RECONCILE_LOOKUPS_A_SECOND = 0
 ORBIT_REDIS_UNSAFE = True  # the throwaway store keeps nothing on disk
 # Static files come straight from their folders.
 STATIC_ROOT = None  # type: ignore[assignment]

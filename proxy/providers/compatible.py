@@ -31,6 +31,7 @@ class Row:
     user_field: str | None = "user"
     short_ids: bool = False  # ids of tool calls must be nine letters and digits
     asks_usage: bool = True  # whether usage comes in a stream only when it is asked for
+    id_header: str = OpenAI.id_header
 
 
 ROWS: Mapping[str, Row] = {
@@ -54,7 +55,8 @@ ROWS: Mapping[str, Row] = {
         short_ids=True,
         asks_usage=False,
     ),
-    "openrouter": Row(endpoints=("chat/completions", "completions")),
+    # by the name in that header it tells later what a call cost
+    "openrouter": Row(endpoints=("chat/completions", "completions"), id_header="x-generation-id"),
 }
 # What asks for what happens anyway.
 HARMLESS: Mapping[str, Any] = {
@@ -72,6 +74,7 @@ DESCRIPTIONS = ("metadata", "user", "safety_identifier", "prompt_cache_key")
 class Compatible(OpenAI):
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.id_header = row.id_header
         self.other_cap = next(
             name for name in CAPS if name != row.cap_field
         )  # servers may ignore it in silence

@@ -15,7 +15,7 @@ import pytest
 
 from billing.reports.asked import question
 from billing.reports.figures import Figures
-from billing.reports.files import FORMS, paper
+from billing.reports.files import FORMS, letters, paper
 from billing.reports.reading import Line, Report, report
 from orbit.lib import access
 from tests.console.conftest import Tenant, quarter
@@ -137,10 +137,46 @@ def test_letters_that_the_first_font_lacks_are_of_another(tenant: Tenant, texts:
     assert not [one for one in texts if "in no font" in one]
 
 
+def test_hebrew_and_arabic_stand_from_right_to_left_with_joined_letters(
+    tenant: Tenant, texts: list[str]
+) -> None:
+    assert b"Heebo" in FORMS["pdf"].make(of_model(tenant, "דגם 12"))
+    assert '12<font name="Heebo"> םגד</font>' in texts or '12 <font name="Heebo">םגד</font>' in texts
+    assert b"NotoSansArabic" in FORMS["pdf"].make(of_model(tenant, "نموذج"))
+    (joined,) = [one for one in texts if "NotoSansArabic" in one]
+    assert joined == '<font name="NotoSansArabic">\ufe9d\ufeab\ufeee\ufee4\ufee7</font>'
+    assert not [one for one in texts if "in no font" in one]
+
+
+def test_a_long_name_from_right_to_left_is_turned_line_by_line() -> None:
+    letters.register()
+    found = letters.lines("אחת שתיים שלוש ארבע חמש שש", 7, 60)
+    assert len(found) > 1
+    assert found[0].endswith("תחא")
+    assert found[-1].startswith("שש")
+
+
+@pytest.mark.parametrize(
+    ("name", "font"),
+    [
+        ("模型", "STSong-Light"),
+        ("モデル", "HeiseiKakuGo-W5"),
+        ("모델", "HYGothic-Medium"),
+        ("の型", "HeiseiKakuGo-W5"),
+    ],
+)
+def test_eastern_letters_are_in_standard_fonts_and_the_paper_says_so(
+    tenant: Tenant, texts: list[str], name: str, font: str
+) -> None:
+    assert font.encode() in FORMS["pdf"].make(of_model(tenant, name))
+    assert f'<font name="{font}">{name}</font>' in texts
+    assert "are in no font of this file" in texts[-1]
+
+
 def test_letters_of_no_font_are_replaced_and_the_paper_says_so(tenant: Tenant, texts: list[str]) -> None:
-    assert FORMS["pdf"].make(of_model(tenant, "模型 a")).startswith(b"%PDF-")
+    assert FORMS["pdf"].make(of_model(tenant, "մո a")).startswith(b"%PDF-")
     assert "?? a" in texts
-    assert texts[-1].startswith("2 different letters (Cjk) are in no font of this paper")
+    assert texts[-1].startswith("2 different letters (Armenian) are in no font of this paper")
 
 
 def test_paper_of_latin_letters_has_no_other_font(found: Report) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ from openai.types.admin.organization.usage_costs_response import UsageCostsRespo
 from pydantic import BaseModel
 from pytest_django import Settings
 
-from bench.bills.planned import ADMIN_KEY
+from bench.bills.planned import ADMIN_KEY, CALL_KEY
 from bench.bills.trials import Trial
 from billing.reconcile.connectors.anthropic import Anthropic
-from billing.reconcile.connectors.base import Refused, Unreadable
+from billing.reconcile.connectors.base import Refused, Unreadable, money
 from billing.reconcile.connectors.http import HttpApi
-from billing.reconcile.connectors.openai import OpenAI
+from billing.reconcile.connectors.openai import OpenAI, _named
 from billing.reconcile.connectors.openrouter import OpenRouter
 from orbit.demo.bills.process import BillsHandle
 from tests.billing.conftest import MakeTrial
@@ -72,6 +73,16 @@ ACTIVITY = {
     "date", "model", "model_permaslug", "endpoint_id", "provider_name", "usage", "byok_usage_inference", "requests",
     "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "workspace_id",
 }  # fmt: skip
+# As openrouter 1.3.84 has them (`GenerationResponseData`, `ActivityItem`), which is not among our packages.
+GENERATION = {
+    "api_type", "app_id", "cache_discount", "cancelled", "created_at", "data_region", "external_user", "finish_reason",
+    "generation_time", "http_referer", "id", "is_byok", "latency", "model", "moderation_latency", "native_finish_reason",
+    "native_tokens_cached", "native_tokens_completion", "native_tokens_completion_images", "native_tokens_prompt",
+    "native_tokens_reasoning", "num_fetches", "num_input_audio_prompt", "num_media_completion", "num_media_prompt",
+    "num_search_results", "origin", "preset_id", "provider_name", "provider_responses", "request_id", "response_cache_source_id",
+    "router", "service_tier", "session_id", "streamed", "tokens_completion", "tokens_prompt", "total_cost", "upstream_id",
+    "upstream_inference_cost", "usage", "user_agent", "web_search_engine", "workspace_id",
+}  # fmt: skip
 
 
 def test_anthropics_reports_are_as_it_documents_them(make_trial: MakeTrial, bills: BillsHandle) -> None:
@@ -98,6 +109,38 @@ def test_openrouters_activity_is_as_it_documents_it(make_trial: MakeTrial, bills
     answer = api(bills, prefix="/api/v1").get("/activity", [("date", str(trial.since))])
     assert answer["data"]
     assert all(set(row) == ACTIVITY for row in answer["data"])
+
+
+def test_openrouters_records_of_calls_are_as_its_sdk_has_them(
+    make_trial: MakeTrial, bills: BillsHandle
+) -> None:
+    trial = make_trial("openrouter", each=0)
+    name = trial.told.scenario.calls[0].name
+    answer = api(bills, CALL_KEY, "/api/v1").find("/generation", [("id", name)])
+    assert answer is not None
+    assert set(answer["data"]) == GENERATION
+    assert api(bills, CALL_KEY, "/api/v1").find("/generation", [("id", "gen-unknown")]) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "named"),
+    [
+        ("gpt-4o-mini-2024-07-18, cached input", ("gpt-4o-mini-2024-07-18", "cached")),
+        ("gpt-5.5-2026-04-23, input", ("gpt-5.5-2026-04-23", "fresh")),
+        ("priority | gpt-5.6-sol, output, long context", ("gpt-5.6-sol", "output")),
+        ("gpt-5.6-sol, cache writes", ("gpt-5.6-sol", "write_short")),
+        ("gpt-image-2.5-sunburst text, cached input", ("gpt-image-2.5-sunburst", "cached")),
+        ("gpt-audio-mini-2025-12-15 audio, input", ("gpt-audio-mini-2025-12-15", "")),
+        ("web search tool calls", ("", "")),
+    ],
+)
+def test_lines_of_openais_costs_are_read_as_they_were_captured(label: str, named: tuple[str, str]) -> None:
+    assert _named(label) == named
+
+
+def test_amounts_may_come_as_text_of_any_length() -> None:
+    assert str(money("0E-6176")) == "0"
+    assert money("0.000004500000000000000000000000000000000") == Decimal("0.0000045")
 
 
 def test_cents_are_cents(make_trial: MakeTrial, bills: BillsHandle) -> None:

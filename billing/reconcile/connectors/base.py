@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from billing.reconcile.counts import Counts
+from billing.reconcile.counts import ZERO, Counts
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 MOST_DIGITS = 12  # after the first: a few hundred thousand such rows add up to less than 2^63
@@ -68,11 +68,27 @@ class CostRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call as the provider has it, under the name that its answer had. Where it knows none of that name, `found` is False.
+
+    `at` is the provider's own time of it, or ours where it has none.
+    """
+
+    name: str
+    at: datetime
+    found: bool
+    model: str = ""
+    counts: Counts = ZERO
+    amount: Decimal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a provider's reports are like. `lag`: until when after its end a day may change.
 
-    `tells_keys`: whether usage can be told apart by key. `in_part`: whether there may be tokens alone or money alone, and models
-    may not be named: a file.
+    `tells_keys`: whether usage can be told apart by key. `by_call`: whether single calls of ours can be asked for. `in_part`:
+    whether there may be tokens alone or money alone, and models may not be named: a file.
     """
 
     lag: timedelta
@@ -81,13 +97,16 @@ class Facts:
     costs_by_key: bool
     oldest: timedelta | None = None  # how far back it reaches
     tells_keys: bool = True
+    by_call: bool = False
     in_part: bool = False
 
 
 class Api(Protocol):
-    """One request at a time; waits where it is told to. `get` answers the object that came, numbers exact."""
+    """One request at a time; waits where it is told to. Both answer the object that came, numbers exact; `find` None for a 404."""
 
     def get(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]: ...
+
+    def find(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any] | None: ...
 
 
 class Connector(Protocol):
@@ -108,6 +127,22 @@ class Connector(Protocol):
         ...
 
     def costs(self, api: Api, since: date, until: date, scopes: Sequence[str]) -> Iterator[CostRow]: ...
+
+
+class TellsCalls(Protocol):
+    """A connector whose provider answers for single calls, to the credential that they were made with."""
+
+    base_url: str
+
+    def headers(self, secret: str) -> list[tuple[str, str]]: ...
+
+    def names(self, name: str) -> bool:
+        """Whether it may be a name of its own: events hold what other servers called their answers, too."""
+        ...
+
+    def call(self, api: Api, name: str, at: datetime) -> CallRow:
+        """`at`: when it was by our ledger."""
+        ...
 
 
 def midnight(day: date) -> datetime:
@@ -174,7 +209,7 @@ def money(value: Any) -> Decimal:
         raise Unreadable("an amount is not finite")
     if amount and amount.adjusted() > MOST_DIGITS:
         raise Unreadable("an amount is too large")
-    return amount
+    return amount or Decimal(0)  # nothing may come as 0E-6176
 
 
 def many(name: str, values: Iterable[str]) -> list[tuple[str, str]]:

@@ -38,12 +38,19 @@ class HttpApi:
     requests: int = 0
 
     def get(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        return _read(self._answered(path, query, (200,)))
+
+    def find(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
+        found = self._answered(path, query, (200, 404))
+        return _read(found) if found.status == 200 else None
+
+    def _answered(self, path: str, query: Sequence[tuple[str, str]], wanted: Sequence[int]) -> Fetched:
         url = f"{self.base_url}{path}?{urlencode(query)}"
         for number in range(TRIES):
             answer = self._asked(url)
-            if answer is not None and answer.status == 200:
+            if answer is not None and answer.status in wanted:
                 self.told()
-                return _read(answer)
+                return answer
             if answer is not None and answer.status not in AGAIN:
                 raise _refused(path, answer.status)
             self._wait(path, answer, number)

@@ -38,6 +38,8 @@ COMPONENTS = (
     ("output", "output"),
 )
 
+KINDS = ("text", "audio", "image")  # of tokens, where a model has several
+
 
 class OpenAI:
     name = "openai"
@@ -138,10 +140,16 @@ def _cost(day: date, row: Mapping[str, Any]) -> CostRow:
 
 
 def _named(label: str) -> tuple[str, str]:
-    """`MODEL, COMPONENT`. What is none of these is a line of its own."""
-    model, comma, component = label.partition(",")
+    """`[TIER | ]MODEL[ KIND], COMPONENT[, long context]`. What is none of these is a line of its own.
+
+    Tokens of other kinds than text are told by what they are of; no count of ours stands against them alone.
+    """
+    model, comma, component = label.rpartition(" | ")[2].partition(",")
+    name, _, kind = model.strip().rpartition(" ")
+    if kind in KINDS:
+        model = name
     words = component.strip().lower()
     for beginning, part in COMPONENTS:
-        if comma and words.startswith(beginning):
+        if comma and words.startswith(beginning) and kind not in KINDS[1:]:
             return model.strip(), part
     return (model.strip(), "") if comma else ("", "")

@@ -1,4 +1,8 @@
-"""OpenRouter: the activity of each completed day (UTC) of the last thirty, with a management key."""
+"""OpenRouter: the activity of each completed day (UTC) of the last thirty, with a management key, and single calls with their own.
+
+https://openrouter.ai/docs/api/api-reference/generations/get-generation. Tokens there are the native ones, which are charged; it
+answers 404 for some seconds after a call, and for names that it does not know.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from billing.reconcile.connectors.base import (
     DAY,
     WHOLE,
     Api,
+    CallRow,
     CostRow,
     Facts,
     Unreadable,
@@ -21,6 +26,13 @@ from billing.reconcile.connectors.base import (
     whole,
 )
 from billing.reconcile.counts import Counts
+
+TOLD = (
+    "provider_name",
+    "finish_reason",
+    "cancelled",
+    "is_byok",
+)  # what is kept of a record beside its figures
 
 
 class OpenRouter:
@@ -35,6 +47,7 @@ class OpenRouter:
         costs_by_key=True,
         oldest=timedelta(days=30),
         tells_keys=False,
+        by_call=True,
     )
 
     def headers(self, secret: str) -> list[tuple[str, str]]:
@@ -46,7 +59,7 @@ class OpenRouter:
                 start=midnight(day),
                 width=DAY,
                 model=text(row, "model"),
-                counts=_counts(row),
+                counts=_split(row, "prompt_tokens", "cached_tokens", "completion_tokens"),
                 requests=whole(row, "requests"),
                 key=None,
                 scope=text(row, "workspace_id"),
@@ -71,6 +84,34 @@ class OpenRouter:
                 raw=row,
             )
 
+    def names(self, name: str) -> bool:
+        return name.startswith("gen-")
+
+    def call(self, api: Api, name: str, at: datetime) -> CallRow:
+        answer = api.find("/generation", [("id", name)])
+        if answer is None:
+            return CallRow(name, at, found=False)
+        row = answer.get("data")
+        if not isinstance(row, dict) or row.get("id") != name:
+            raise Unreadable("the record of another call came")
+        return CallRow(
+            name,
+            _moment(row),
+            found=True,
+            model=text(row, "model"),
+            counts=_split(row, "native_tokens_prompt", "native_tokens_cached", "native_tokens_completion"),
+            amount=money(row.get("total_cost") or 0),
+            raw={one: row.get(one) for one in TOLD},
+        )
+
+
+def _moment(row: Mapping[str, Any]) -> datetime:
+    try:
+        found = datetime.fromisoformat(text(row, "created_at"))
+    except ValueError:
+        raise Unreadable("created_at is no time") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
 
 def _activity(
     api: Api, since: date, until: date, scopes: Sequence[str]
@@ -94,10 +135,10 @@ def _day(row: Mapping[str, Any]) -> date:
         raise Unreadable("date is none") from None
 
 
-def _counts(row: Mapping[str, Any]) -> Counts:
+def _split(row: Mapping[str, Any], given: str, cached: str, output: str) -> Counts:
     """Prompt tokens hold the cached ones, completion tokens those of reasoning."""
-    cached = whole(row, "cached_tokens")
-    fresh = whole(row, "prompt_tokens") - cached
+    read = whole(row, cached)
+    fresh = whole(row, given) - read
     if fresh < 0:
         raise Unreadable("more input was cached than there was")
-    return Counts(fresh=fresh, cached=cached, output=whole(row, "completion_tokens"))
+    return Counts(fresh=fresh, cached=read, output=whole(row, output))

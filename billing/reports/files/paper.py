@@ -4,68 +4,77 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from functools import lru_cache
-from importlib.resources import as_file, files
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-import reportlab
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
 from billing.reports.figures import Figures
+from billing.reports.files import letters
+from billing.reports.files.letters import BOLD, PLAIN
 from billing.reports.reading import Report
 from billing.reports.shown import UNPRICED, Column, columns, facts, heads
 from orbit.lib import money
 
-PLAIN, BOLD = "Vera", "VeraBd"  # Latin letters alone
-WIDE = "NotoSans"  # for what these lack
 _MARGIN = 14 * mm
 _LINE = colors.Color(0.75, 0.77, 0.8)
 _MUTED = colors.Color(0.35, 0.37, 0.4)
 _LABEL_MM, _MOST_LABEL = 34, 60
+_BORROWED = (
+    "Chinese, Japanese and Korean letters are in no font of this file: your program shows them in its own. Where it has none, the CSV, "
+    "Excel and JSON files of this report have them as they are."
+)
 
 
 class _Typist:
-    """Sets texts letter by letter in a font that has them. `lacking`: letters that none has, and that are printed as `?`."""
+    """Sets texts letter by letter in a font that has them.
+
+    `lacking`: letters that none has, and that are printed as `?`. `borrowed`: those in fonts that the reader's program must have.
+    """
 
     def __init__(self) -> None:
-        _fonts()
-        self._first, self._second = (pdfmetrics.getFont(name).face.charToGlyph for name in (PLAIN, WIDE))
+        letters.register()
         self.lacking: set[str] = set()
+        self.borrowed: set[str] = set()
         self.styles = _styles()
 
     def text(self, text: str, style: str) -> Paragraph:
-        runs = groupby(map(self._set, text), key=itemgetter(0))
+        kind = self.styles[style]
+        room = _LABEL_MM * mm - 4 if style in ("cell", "column") else landscape(A4)[0] - 2 * _MARGIN
+        shown = letters.lines(text, kind.fontSize, room)
+        return Paragraph("<br/>".join(map(self._marked, shown)), kind)
+
+    def _marked(self, line: str) -> str:
+        runs = groupby((self._set(letter, line) for letter in line), key=itemgetter(0))
         made = ((font, escape("".join(letter for _, letter in some))) for font, some in runs)
-        marked = [f'<font name="{font}">{part}</font>' if font else part for font, part in made]
-        return Paragraph("".join(marked), self.styles[style])
+        return "".join(f'<font name="{font}">{part}</font>' if font else part for font, part in made)
 
     def plain(self, text: str) -> str:
         """In the first font alone, for what is amounts and titles of ours."""
-        return "".join(letter if ord(letter) in self._first else "?" for letter in text)
+        return "".join(letter if letters.embedded(letter) == "" else "?" for letter in text)
 
-    def _set(self, letter: str) -> tuple[str, str]:
+    def _set(self, letter: str, line: str) -> tuple[str, str]:
         """The font, "" for the style's own, and what is printed."""
-        if ord(letter) in self._first:
-            return "", letter
-        if ord(letter) in self._second:
-            return WIDE, letter
+        font = letters.embedded(letter)
+        if font is not None:
+            return font, letter
+        standard = letters.eastern(letter, line)
+        if standard is not None:
+            self.borrowed.add(letter)
+            return standard, letter
         self.lacking.add(letter)
         return "", "?"
 
 
 def pdf(report: Report) -> bytes:
-    """Latin, Greek, Cyrillic and Devanagari letters are there; where others had to be replaced, the paper says so."""
+    """Where letters had to be replaced, or are of a font that is not in the file, the paper says so."""
     typist = _Typist()
     content = io.BytesIO()
     made = SimpleDocTemplate(
@@ -92,27 +101,20 @@ def pdf(report: Report) -> bytes:
             _failures(report, typist),
         ]
     story += [typist.text(note, "fact") for note in report.notes]
+    if typist.borrowed:
+        story.append(typist.text(_BORROWED, "fact"))
     if typist.lacking:
         story.append(typist.text(_replaced(typist.lacking), "fact"))
     made.build(story, canvasmaker=_Numbered)
     return content.getvalue()
 
 
-def _replaced(letters: set[str]) -> str:
-    scripts = sorted({unicodedata.name(one, "unknown").split()[0].capitalize() for one in letters})
+def _replaced(lacking: set[str]) -> str:
+    scripts = sorted({unicodedata.name(one, "unknown").split()[0].capitalize() for one in lacking})
     return (
-        f"{len(letters)} different letters ({', '.join(scripts)}) are in no font of this paper, and are printed as “?”. "
+        f"{len(lacking)} different letters ({', '.join(scripts)}) are in no font of this paper, and are printed as “?”. "
         "The CSV, Excel and JSON files of this report have them as they are."
     )
-
-
-@lru_cache(maxsize=1)
-def _fonts() -> None:
-    folder = Path(reportlab.__file__).parent / "fonts"
-    for name in (PLAIN, BOLD):
-        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-    with as_file(files("fontpkg_noto_sans") / "files" / "NotoSans[wdth,wght].ttf") as file:
-        pdfmetrics.registerFont(TTFont(WIDE, str(file)))
 
 
 def _styles() -> dict[str, ParagraphStyle]:

@@ -17,6 +17,10 @@ class BadRequest(Exception):
     """What the provider would answer 400 to."""
 
 
+class NotFound(Exception):
+    """What the provider would answer 404 to."""
+
+
 def one(query: Query, name: str, default: str | None = None) -> str:
     found = query.get(name)
     if not found:

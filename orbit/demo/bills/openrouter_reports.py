@@ -1,11 +1,11 @@
-"""OpenRouter's activity. Its SDK is not among our packages; fields as openrouter 1.3.84 has them, not checked against code."""
+"""OpenRouter's activity, and its records of single calls. Its SDK is not among our packages; fields as openrouter 1.3.84 has them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from .buckets import BadRequest, Query, grouped, one
+from .buckets import BadRequest, NotFound, Query, grouped, one
 from .scenario import PARTS, Scenario
 
 
@@ -37,3 +37,62 @@ def activity(scenario: Scenario, query: Query) -> dict[str, Any]:
             }
         )
     return {"data": rows}
+
+
+def generation(scenario: Scenario, query: Query) -> dict[str, Any]:
+    """One call by the id of its answer: https://openrouter.ai/docs/api/api-reference/generations/get-generation."""
+    call = scenario.by_name.get(one(query, "id"))
+    if call is None:
+        raise NotFound(f"Generation {one(query, 'id')} not found")
+    fresh, cached, short, longer, output = (call.of(part) for part in PARTS)
+    dollars = float(sum(scenario.cost([call], call.day, call.model, part)[0] for part in PARTS))
+    given = fresh + cached + short + longer
+    return {
+        "data": {
+            "id": call.name,
+            "upstream_id": f"chatcmpl-{call.name}",
+            "total_cost": dollars,
+            "usage": dollars,
+            "cache_discount": None,
+            "upstream_inference_cost": 0,
+            "created_at": datetime.fromtimestamp(call.at, UTC).isoformat(timespec="milliseconds"),
+            "model": call.model,
+            "app_id": None,
+            "streamed": True,
+            "cancelled": False,
+            "provider_name": "Somebody",
+            "latency": 420,
+            "moderation_latency": None,
+            "generation_time": 1_200,
+            "finish_reason": "stop",
+            "native_finish_reason": "stop",
+            "tokens_prompt": round(given * 0.9),  # by another tokenizer than what is charged
+            "tokens_completion": round(output * 0.9),
+            "native_tokens_prompt": given,
+            "native_tokens_completion": output,
+            "native_tokens_completion_images": None,
+            "native_tokens_reasoning": 0,
+            "native_tokens_cached": cached,
+            "num_media_prompt": None,
+            "num_input_audio_prompt": None,
+            "num_media_completion": None,
+            "num_search_results": None,
+            "num_fetches": None,
+            "origin": "",
+            "is_byok": False,
+            "external_user": None,
+            "api_type": "completions",
+            "router": None,
+            "provider_responses": None,
+            "http_referer": None,
+            "preset_id": None,
+            "request_id": None,
+            "response_cache_source_id": None,
+            "service_tier": None,
+            "session_id": None,
+            "user_agent": None,
+            "web_search_engine": None,
+            "data_region": "global",
+            "workspace_id": call.scope,
+        }
+    }

@@ -89,6 +89,7 @@ class _Drawn:
     there: int = 1
     counted_at: float | None = None
     counted: tuple[int, ...] | None = None
+    twin_of: str = ""  # the call of whose answer this is a second entry
 
 
 class History:
@@ -104,10 +105,12 @@ class History:
         until: date,
         split_writes: bool,
         costs_by_key: bool = True,
+        by_call: bool = False,
     ) -> None:
         self.random = random.Random(seed)
         self.whose, self.models, self.days, self.until = whose, models, days, until
         self.split_writes, self.costs_by_key = split_writes, costs_by_key
+        self.by_call = by_call  # whether the provider tells single calls
         self.start = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp()) - days * DAY
         self.at_end = self.random.random() < 0.5  # whether the provider counts when a call ends
         self.calls: list[_Drawn] = []
@@ -201,10 +204,21 @@ class History:
         self._planted("late", call, _minus(call.counts))
 
     def _duplicate(self, day: int, model: Model | None) -> None:
-        """Mostly there is a retry in evidence."""
+        """Mostly there is a retry in evidence. By calls, there may also be two entries of ours of one answer."""
         call = self._some(day, model)
-        call.there, call.retried = 2, self.random.random() < 0.8
+        if self.by_call and self.random.random() < 0.2:
+            self._second_entry(call)
+            return
+        # what leaves no trace with us looks like any call that we lack, on the same day
+        mostly = 1.0 if self.by_call and self.apart_s else 0.8
+        call.there, call.retried = 2, self.random.random() < mostly
         self._planted("duplicate", call, call.counts)
+
+    def _second_entry(self, call: _Drawn) -> None:
+        at = call.at + self.random.uniform(1, 30)
+        twin = replace(call, event_id=str(uuid7(int(at * 1000))), at=at, there=0, twin_of=call.event_id)
+        self.calls.append(twin)
+        self._planted("duplicate", twin, _minus(twin.counts))
 
     def _time_boundary(self, day: int, model: Model | None) -> None:
         """Begun before midnight, counted behind it."""
@@ -301,10 +315,10 @@ class History:
             if call.here:
                 yield self._event(call)
 
-    def finish(self, secret: str, now: int, *, keep_events: bool = True) -> Told:
+    def finish(self, secret: str, now: int, *, keep_events: bool = True, call_secret: str = "") -> Told:
         """Both tellings of it; ours only with `events()` where there are too many to keep."""
         scenario = self.told.scenario
-        scenario.secret, scenario.now = secret, now
+        scenario.secret, scenario.now, scenario.call_secret = secret, now, call_secret
         scenario.prices = {model.counted: dict(model.prices) for model in self.models}
         self.told.events = list(self.events()) if keep_events else []
         for call in sorted(self.calls, key=lambda one: one.at):
@@ -351,8 +365,15 @@ class History:
         made = []
         for number in range(call.there):
             moment = at + number * self.random.uniform(0, 20)
-            made.append(self._counted(call, call.counted or call.counts, moment, OWN_KEY))
+            counted = self._counted(call, call.counted or call.counts, moment, OWN_KEY)
+            made.append(replace(counted, name=self._name(call, tries=number)))
         return made
+
+    def _name(self, call: _Drawn, tries: int = 0) -> str:
+        """Of the answer, or of a try that was given up."""
+        if not self.by_call:
+            return ""
+        return f"gen-{call.twin_of or call.event_id}" + (f"-{tries}" if tries else "")
 
     def _counted(self, call: _Drawn, counts: Sequence[int], at: float, key: str | None) -> Counted:
         fresh, cached, short, longer, output = counts
@@ -367,7 +388,7 @@ class History:
                 "account": self.whose.account,
                 "model": call.model.asked,
                 "http_status": 200,
-                "upstream_request_id": f"req_{call.event_id}",
+                "upstream_request_id": self._name(call) or f"req_{call.event_id}",
                 "duration_ms": 500,
             }
         ]
@@ -379,6 +400,7 @@ class History:
                     "model": call.model.asked,
                     "error": "broke off",
                     "duration_ms": 900,
+                    **({"upstream_request_id": self._name(call, 1)} if self.by_call else {}),
                 },
             )
         detail: dict[str, Any] = {"attempts": attempts}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
 PARTS = ("fresh", "cached", "write_5m", "write_1h", "output")
@@ -14,7 +15,7 @@ PARTS = ("fresh", "cached", "write_5m", "write_1h", "output")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One call as the provider counted it, at `at` (seconds since 1970)."""
+    """One call as the provider counted it, at `at` (seconds since 1970). `name`: what its answer was called."""
 
     at: int
     model: str
@@ -26,6 +27,7 @@ class Counted:
     key: str | None
     scope: str | None
     batch: bool = False
+    name: str = ""
 
     def of(self, part: str) -> int:
         value: int = getattr(self, part)
@@ -45,6 +47,11 @@ class Scenario:
     prices: dict[str, dict[str, int]] = field(default_factory=dict)
     repriced: dict[str, int] = field(default_factory=dict)  # "DAY/MODEL/PART"
     now: int = 0
+    call_secret: str = ""  # with which calls were made
+
+    @cached_property
+    def by_name(self) -> dict[str, Counted]:
+        return {call.name: call for call in self.calls if call.name}
 
     def price(self, day: int, model: str, part: str) -> int:
         name = f"{datetime.fromtimestamp(day, UTC):%Y-%m-%d}/{model}/{part}"

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import anthropic_reports, openai_reports, openrouter_reports
-from .buckets import BadRequest
+from .buckets import BadRequest, NotFound
 from .scenario import Scenario
 
 REPORTS: dict[str, Any] = {
@@ -22,7 +22,9 @@ REPORTS: dict[str, Any] = {
     "/v1/organizations/usage_report/messages": anthropic_reports.usage,
     "/v1/organizations/cost_report": anthropic_reports.costs,
     "/api/v1/activity": openrouter_reports.activity,
+    "/api/v1/generation": openrouter_reports.generation,
 }
+OF_CALLS = ("/api/v1/generation",)  # what takes the key that calls were made with
 
 
 class Bills:
@@ -80,12 +82,14 @@ class Handler(BaseHTTPRequestHandler):
         report, scenario = REPORTS.get(path), self.bills.current()
         if report is None:
             return 404, _error("no such report"), {}
-        if not self._may(scenario.secret):
+        if not self._may(scenario.call_secret if path in OF_CALLS else scenario.secret):
             return 401, _error("this takes an admin key"), {}
         if refuse:
             return 429, _error("too many requests"), {"Retry-After": "0"}
         try:
             return 200, report(scenario, query), {}
+        except NotFound as error:
+            return 404, _error(str(error)), {}
         except (BadRequest, ValueError) as error:
             return 400, _error(str(error)), {}
 
