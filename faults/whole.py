@@ -179,6 +179,8 @@ def _commands(env: Mapping[str, str], listening: int, tasks: int) -> Iterator[Co
     web = (sys.executable, "-m", "orbit.launcher.web", "--fd", str(listening), "--drain-s", "1")
     for number in range(WORKERS):
         yield Command(f"web {number}", web, env, state.PROJECT, stop_timeout_s=30, pass_fds=(listening,))
-    worker = ("worker", "--concurrency", str(tasks), "--without-gossip", "--without-mingle", *QUIETLY)
-    yield Command("worker", (*CELERY, *worker), env, state.PROJECT)
+    for queue in ("celery", "jobs"):
+        named = ("--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", str(tasks))
+        worker = ("worker", *named, "--without-gossip", "--without-mingle", *QUIETLY)
+        yield Command(queue, (*CELERY, *worker), env, state.PROJECT)
     yield Command("beat", (*CELERY, "beat", "--pidfile=", *QUIETLY), env, state.PROJECT)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orbit.launcher import state, web
 from orbit.launcher.addresses import Address
+from orbit.launcher.edge import Bounds, EdgeProtocol
 from orbit.launcher.embedded import free_ports
 
 _APP = """
@@ -34,6 +34,7 @@ async def application(scope, receive, send):
 sys.modules["orbit.asgi"] = types.ModuleType("orbit.asgi")
 sys.modules["orbit.asgi"].application = application
 from orbit.launcher import web
+from orbit.launcher.edge import Bounds, EdgeProtocol
 web.main()
 """
 
@@ -128,16 +129,16 @@ class _Draining:
 def test_connection_accepted_in_the_moment_of_sigterm_is_answered() -> None:
     """It becomes a connection of the server only in the loop's next turn, when the server has looked for such."""
 
-    class AtOnce(HttpToolsProtocol):
+    class AtOnce(EdgeProtocol):
         def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **named)
+            super().__init__(*given, bounds=Bounds(), **named)
             server._begin_linger(signal.SIGTERM, None)
 
     settings: dict[str, Any] = {"loop": "uvloop", "lifespan": "off", "ws": "none", "log_config": None}
     config = uvicorn.Config(
         _Draining(), interface="asgi3", http=AtOnce, proxy_headers=False, timeout_keep_alive=5, **settings
     )
-    server = web._Server(config, None)
+    server = web._Server(config, None, Bounds())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         serving = threading.Thread(target=server.run, args=[[listening]])
