@@ -31,12 +31,19 @@ def filled(template: Template, language: Language, drawn: random.Random) -> Docu
             value = nobodys(name, slot[3] or "", language, drawn)
         else:
             value = slots.value(name, slot[2] or "", int(slot[3] or 1))
-            start = length + len(before)
-            spans.append(Gold(start, start + len(value), name))
+            start, end = _gold(name, value)
+            spans.append(Gold(length + len(before) + start, length + len(before) + end, name))
         parts += before, value
         length += len(before) + len(value)
         place = slot.end()
     return Document("".join([*parts, template.text[place:]]), tuple(spans), language.code, template.form)
+
+
+def _gold(name: str, value: str) -> tuple[int, int]:
+    """The part of a value that is gold. Of an address with a password it is both names, as in the other sets."""
+    if name == "URL_CREDENTIALS":
+        return value.index("://") + 3, value.rindex("@")
+    return 0, len(value)
 
 
 class _Slots:
