@@ -32,6 +32,7 @@ app.conf.update(
     task_time_limit=300,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # for ever: Celery's hundred are over after three minutes
     broker_transport_options={"visibility_timeout": 900, "global_keyprefix": "orbit-celery:"},
     timezone="UTC",
     worker_hijack_root_logger=False,
