@@ -282,6 +282,7 @@ INSTALLED_APPS = [
     "proxy",
     "billing",
     "console",
+    "orbit.grafana",
 ]
 
 MIDDLEWARE = [
