@@ -30,7 +30,9 @@ SHORTEST_S, LONGEST_S = 1.0, 25.0  # of an absence, once the gateway is up
 UP_S = 60.0  # for a gateway to be up that lacks a store
 RECOVERY_S = 10.0
 GIVEN_UP_S = 45.0
-ANSWERS_S = 12.0  # of an absence in which each kind must have been answered; without Postgres that takes five seconds
+ANSWERS_S = (
+    12.0  # of an absence in which each kind must have been answered; without Postgres that takes five seconds
+)
 PROVEN_S = 3.0  # without a fault, after which it counts as recovered
 PACE_S = 0.1
 PATIENCE_S = 20.0
@@ -207,10 +209,7 @@ def _one(stage: Deserted, which: str, absence_s: float) -> tuple[list[str], dict
     written_s = _written(installation, tenants.money, back)
     probes.stop()
     wrongs = [*_answers(which, probes.seen, up, back - came_s)]
-    recovery_s = (
-        max((one.ended for one in probes.seen if one.started > back and one.how != "200"), default=back)
-        - back
-    )
+    recovery_s = _recovery_s(probes.seen, back)
     if recovery_s > RECOVERY_S or not _recovered(probes, back):
         wrongs.append(f"not all was well within {RECOVERY_S:.0f} s: {_last_bad(probes.seen)}")
     if written_s > RECOVERY_S:
@@ -266,6 +265,11 @@ def _recovered(probes: Probes, back: float) -> bool:
         for kind in probes.kinds
     ]
     return all(first is not None for first in good) and time.monotonic() > since + PROVEN_S
+
+
+def _recovery_s(seen: Sequence[Probe], back: float) -> float:
+    """Until the last call that ended badly, also one that was asked before."""
+    return max((one.ended for one in seen if one.ended > back and one.how != "200"), default=back) - back
 
 
 def _last_bad(seen: Sequence[Probe]) -> str:
