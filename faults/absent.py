@@ -209,10 +209,7 @@ def _one(stage: Deserted, which: str, absence_s: float) -> tuple[list[str], dict
     written_s = _written(installation, tenants.money, back)
     probes.stop()
     wrongs = [*_answers(which, probes.seen, up, back - came_s)]
-    recovery_s = (
-        max((one.ended for one in probes.seen if one.started > back and one.how != "200"), default=back)
-        - back
-    )
+    recovery_s = _recovery_s(probes.seen, back)
     if recovery_s > RECOVERY_S or not _recovered(probes, back):
         wrongs.append(f"not all was well within {RECOVERY_S:.0f} s: {_last_bad(probes.seen)}")
     if written_s > RECOVERY_S:
@@ -268,6 +265,11 @@ def _recovered(probes: Probes, back: float) -> bool:
         for kind in probes.kinds
     ]
     return all(first is not None for first in good) and time.monotonic() > since + PROVEN_S
+
+
+def _recovery_s(seen: Sequence[Probe], back: float) -> float:
+    """Until the last call that ended badly, also one that was asked before."""
+    return max((one.ended for one in seen if one.ended > back and one.how != "200"), default=back) - back
 
 
 def _last_bad(seen: Sequence[Probe]) -> str:

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from typing import Any, cast
 
 from audit.models import Event
-from faults.attacker import Attacker, make_attacker, management_key
+from faults.attacker import STREAMS, Attacker, make_attacker, management_key
 from faults.scenario import Figure, Found, Measure, Scenario
 from faults.servers import Servers
 from faults.siege import MOST_START_S, POLL_S, Phase, Siege, p99
@@ -29,6 +29,7 @@ MOST_RATIO, MOST_SIGN_IN_S = 1.2, 2.0
 MOST_SERIES = 2_000  # of one organization, all workers' together
 MOST_LASTING = 64  # keys of one organization's shard that do not expire by themselves
 WRITTEN_S = 60.0
+NOT_MEANT = {"rejected": "200", "accepted": "429"}  # of ways whose calls shall end otherwise
 LIMITS: list[dict[str, Any]] = [
     {"name": "daily", "meter": "requests", "per": "day", "limit": 10_000_000},
     {"name": "budget", "meter": "cost", "per": "month", "limit": "10000.00"},
@@ -66,6 +67,8 @@ def run(stage: Whole, chance: random.Random, seconds: float) -> Found:
     phases.append(siege.phase("all", seconds / 2, list(ways.values())))
     held = _held(stage, siege.attacker)
     wrongs = [wrong for one in (alone, *phases) for wrong in (*one.wrongs, *_refused(one))]
+    for one in phases:
+        wrongs += _missed(one, list(ways) if one.name == "all" else [one.name])
     wrongs += [*behind, *_unwritten(siege)]
     if stage.deaths:
         wrongs.append(f"{stage.deaths} processes of the gateway ended")
@@ -106,6 +109,13 @@ def _refused(phase: Phase) -> Iterator[str]:
     for how, count in phase.watched.ended.items():
         if how != "200":
             yield f"{phase.name}: {count} calls of the other tenant ended as {how}"
+
+
+def _missed(phase: Phase, ways: Sequence[str]) -> Iterator[str]:
+    """An attack that was another one than it says."""
+    for way, saw in zip(ways, phase.attack, strict=True):
+        if way in NOT_MEANT and (count := saw.of(NOT_MEANT[way])) > STREAMS / 10:
+            yield f"{phase.name}: {count} calls of {way!r} ended as {NOT_MEANT[way]}"
 
 
 def _unwritten(siege: Siege) -> Iterator[str]:
@@ -167,9 +177,12 @@ def _held(stage: Whole, attacker: Attacker) -> Held:
     connection = HTTPConnection("127.0.0.1", stage.port, timeout=60)
     try:
         connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
+        answer = connection.getresponse()
+        text = answer.read().decode()
     finally:
         connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"/metrics was answered {answer.status}")
     series = sum(attacker.slug in line for line in text.splitlines() if not line.startswith("#"))
     names = list(stage.store.scan_iter(match=f"orbit:{{{attacker.shard}}}:*", count=5000))
     with stage.store.pipeline(transaction=False) as pipe:

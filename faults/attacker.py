@@ -54,7 +54,8 @@ class Attacker:
         return Job(port, [_call(self.spent, {})], seconds, connections=FLOOD)
 
     def _accepted(self, port: int, seconds: float) -> Job:
-        slow = chat(f"first_ms={SLOW_MS} tokens=5", stream=True, max_tokens=9)
+        # Each for a user of its own: the limit of each is also that of all calls that name nobody.
+        slow = {**chat(f"first_ms={SLOW_MS} tokens=5", stream=True, max_tokens=9), "user": f"slow-{NUMBER}"}
         return Job(port, [_call(self.key, slow)], seconds, connections=STREAMS)
 
     def _background(self, port: int, seconds: float) -> Job:
@@ -93,8 +94,8 @@ class Attacker:
     def _names(self, port: int, seconds: float) -> Job:
         """Users, models and tags that nobody has heard of."""
         user = {**chat("tokens=3", max_tokens=9), "user": f"user-{NUMBER}"}
-        tagged = {**chat("tokens=3", max_tokens=9), "metadata": {f"tag-{NUMBER}": NUMBER}}
-        model = {**chat("tokens=3", max_tokens=9), "model": f"model-{NUMBER}"}
+        tagged = {**user, "user": f"tagger-{NUMBER}", "metadata": {f"tag-{NUMBER}": NUMBER}}
+        model = {**user, "model": f"model-{NUMBER}"}
         return Job(port, [_call(self.key, one) for one in (user, model, tagged)], seconds, connections=NAMERS)
 
     def _path(self, what: str) -> str:

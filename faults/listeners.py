@@ -26,6 +26,7 @@ from faults.volley import CODE, be_nice
 STAMP = re.compile(rb'"sent_us":(\d+)')
 ASK_S = 0.02  # how often we look whether we are on time ourselves
 STALL_MS = 250.0
+PATIENCE_S = 60.0  # with a stream, beyond the time that its chunks take
 COARSE_MS = 0.5
 
 
@@ -58,6 +59,7 @@ class Heard:
     delays: dict[float, int] = field(default_factory=dict)
     stalls: int = 0
     gaps_over: int = 0
+    asked: int = 0  # chunks of the streams that were whole
     worst_delay: float = 0.0
     provider_late: dict[float, int] = field(default_factory=dict)
     own_late: dict[float, int] = field(default_factory=dict)
@@ -178,7 +180,14 @@ class Listeners:
             return "no connection"
         self.open += 1
         try:
-            return await stream.done
+            async with asyncio.timeout(chunks * self.job.pace_ms / 1000 + PATIENCE_S):
+                how = await stream.done
+            if how == "whole":
+                self.heard.asked += chunks
+            return how
+        except TimeoutError:
+            stream.transport.close()
+            return "no answer"
         finally:
             self.open -= 1
 

@@ -87,6 +87,8 @@ class Siege:
         self._meanwhile(found, began + seconds, reports=bool(ways))
         found.watched, found.attack = Saw(**watched.told()), [Saw(**one.told()) for one in attack]
         self.served += found.watched.of("200")
+        if not found.watched.of("200"):
+            found.wrongs.append(f"{name}: none of the other tenant's calls was served")
         found.cpu_s = procfs.cpu_s(self.stage.web) - before_s
         return found
 

@@ -114,6 +114,8 @@ def _wrongs(heard: Heard, count: int) -> Iterator[str]:
     for how, times in heard.ended.items():
         if how != "whole":
             yield f"{times} streams ended as {how}"
+    if heard.chunks < heard.asked or not heard.chunks:
+        yield f"{heard.chunks} chunks were timed of at least {heard.asked} that were sent"
     if heard.open_most < count:
         yield f"no more than {heard.open_most} streams were open at a time"
     if heard.stalls or heard.gaps_over:

@@ -28,6 +28,7 @@ PATIENCE_S = 60.0
 NUMBER = "@@"  # in a path or body: a number that no other request of the job has
 CODE = re.compile(rb'"code": ?"(\w+)"')
 UNUSED_S = 30.0
+ENDED_S = 180.0  # after a job's time its process has ended, whatever it met
 REST_S = 0.2  # after a connection that could not be made or that broke
 
 
@@ -212,16 +213,21 @@ class Fired:
         self.process = subprocess.Popen(
             [sys.executable, "-m", module], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        self.longest_s = job.seconds + ENDED_S
         stdin = cast("IO[bytes]", self.process.stdin)
         stdin.write(json.dumps(asdict(job)).encode())
         stdin.close()
+        self.process.stdin = None  # `communicate` would write to it
 
     def told(self) -> dict[str, Any]:
         """What it saw, when it is over."""
-        stdout = cast("IO[bytes]", self.process.stdout)
-        content = stdout.read()
-        stdout.close()
-        if self.process.wait() != 0:
+        try:
+            content, _ = self.process.communicate(timeout=self.longest_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise RuntimeError(f"a process of clients had not ended after {self.longest_s:.0f} s") from None
+        if self.process.returncode != 0:
             raise RuntimeError("a process of clients broke off; it said why on standard error")
         told: dict[str, Any] = json.loads(content)
         return told

@@ -7,4 +7,3 @@ class OrbitConfig(AppConfig):
 
     def ready(self) -> None:
         from orbit import celery  # noqa: F401  (tasks are sent by it; settings are not ready before)
-        from orbit.grafana import receivers  # noqa: F401  (registered by being imported)

@@ -35,7 +35,14 @@ app.conf.update(
     task_time_limit=300,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"visibility_timeout": 900, "global_keyprefix": "orbit-celery:"},
+    broker_connection_max_retries=None,  # for ever: Celery's hundred are over after three minutes
+    broker_transport_options={
+        "visibility_timeout": 900,
+        "global_keyprefix": "orbit-celery:",
+        # A broker that takes connections and does not answer holds nobody longer. The worker's own read blocks for 1 s.
+        "socket_connect_timeout": 5,
+        "socket_timeout": 5,
+    },
     timezone="UTC",
     worker_hijack_root_logger=False,
     # The first is what limits, ledger and money hang on, and has workers of its own (docs/isolation.md). A worker that is told
@@ -264,4 +271,3 @@ def refuse_unsafe(**_: Any) -> None:
 
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.autodiscover_tasks(["orbit.grafana"])

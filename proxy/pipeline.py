@@ -59,6 +59,11 @@ class Pipeline:
         """Sends the call and returns what the client gets of it."""
         self.settler.opened(admission)
         supervisor = self.settler.supervisor
+        if (
+            supervisor.over
+        ):  # its reservation took longer than there was time, and nobody would stop it any more
+            self.endings.cut(admission, Code.SHUTTING_DOWN)
+            raise stopping()
         begun: asyncio.Future[Reply | Headers] = asyncio.get_running_loop().create_future()
         admission.on_withdrawal(lambda error: _begin(begun, self.endings.failed(admission, error)))
         if not admission.call.stream:

@@ -15,6 +15,7 @@ from orbit.lib.egress import read_all
 from orbit.lib.errors import Code, OrbitError
 from orbit.lib.exchange import Answer, EgressError, TimedOut
 from proxy import objects
+from proxy.admission import stopping
 from proxy.asked import asked
 from proxy.channel import Channel, ClientGone
 from proxy.context import Account, Headers, Principal, Reply
@@ -126,6 +127,8 @@ class StoredResponse(StoredView):
         if "stream=true" not in where.partition("?")[2].split("&"):
             return await super()._asked(raw, row, account, where)
         runtime = raw.runtime
+        if runtime.over:
+            raise stopping()
         begun: asyncio.Future[Reply | Headers] = asyncio.get_running_loop().create_future()
         channel = Channel(runtime.egress.timeouts.idle_s)
         pump = runtime.supervisor.spawn(self._follow(raw, row, account, where, begun, channel), "follow")
@@ -164,7 +167,7 @@ class StoredResponse(StoredView):
                 begun.set_exception(told)
         except asyncio.CancelledError:
             if not begun.done():
-                begun.set_exception(OrbitError(Code.SHUTTING_DOWN, "The gateway is restarting. Try again."))
+                begun.set_exception(stopping())
             raise
         finally:
             channel.end()

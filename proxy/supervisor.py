@@ -30,6 +30,7 @@ class Supervisor:
         self.stopping = False
         self.over = False
         self._ends_at = 0.0
+        self._settled_by = 0.0
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         task = asyncio.create_task(work, name=name)
@@ -57,12 +58,14 @@ class Supervisor:
         while self.tasks and not self.over and (left := self._ends_at - loop.time()) > 0:
             await asyncio.wait(self.tasks, timeout=left)  # what ends may have begun more
         self._stop()
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=SETTLE_S)
+        # Counted from when they were told: whoever called this late has waited for them already.
+        while self.tasks and (left := self._settled_by - loop.time()) > 0:
+            await asyncio.wait(self.tasks, timeout=left)
 
     def _stop(self) -> None:
         """Once: what settles because of it is not disturbed again."""
         if not self.over:
             self.over = True
+            self._settled_by = asyncio.get_running_loop().time() + SETTLE_S
             for task in list(self.tasks):
                 task.cancel()

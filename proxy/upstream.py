@@ -190,7 +190,7 @@ class Tries:
 
     async def _goes_on(self, wait_s: float | None, *, elsewhere: bool = False) -> bool:
         """Aims the call at its next target, or waits to try the same again. False when there is nothing left."""
-        if self.upstream.settler.supervisor.stopping or self.admission.withdrawn is not None:
+        if self.upstream.settler.supervisor.over or self.admission.withdrawn is not None:
             return False
         self.admission.attempt.ended = time.monotonic()
         return await self._to_next() or (not elsewhere and await self._again(wait_s))

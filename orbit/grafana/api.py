@@ -18,7 +18,7 @@ from audit.sinks.base import Unavailable
 from audit.sinks.config import Tls
 from audit.sinks.http import Post, check_url, place_of
 
-SECONDS = 10.0
+SECONDS = 3.0  # a place in the task worker is held for so long by a Grafana that does not answer
 MOST_BYTES = 2_000_000
 VIEW = 1  # of the levels of a folder's permissions
 
@@ -96,8 +96,11 @@ class Grafana:
         return self._found("DELETE", f"/api/folders/{quote(uid)}?forceDeleteRules=true") is not None
 
     def permissions(self, uid: str) -> list[Json]:
-        found: list[Json] = self._done("GET", f"/api/folders/{quote(uid)}/permissions")
-        return found
+        path = f"/api/folders/{quote(uid)}/permissions"
+        found = self._done("GET", path)
+        if not isinstance(found, list):
+            raise GrafanaError(f"answered no list to {_what('GET', path)}")
+        return [_object(one, "GET", path) for one in found]
 
     def set_permissions(self, uid: str, items: list[Json]) -> None:
         """In place of all that there are."""
@@ -106,10 +109,12 @@ class Grafana:
     def team(self, name: str) -> int | None:
         """The id of the team of that name."""
         found = self._found("GET", f"/api/teams/search?{urlencode({'name': name})}")
-        return next((one["id"] for one in (found or {}).get("teams", []) if one["name"] == name), None)
+        return next((one["id"] for one in (found or {}).get("teams") or [] if one.get("name") == name), None)
 
     def create_team(self, name: str) -> int:
-        made: int = self._done("POST", "/api/teams", {"name": name})["teamId"]
+        made = _object(self._done("POST", "/api/teams", {"name": name}), "POST", "/api/teams").get("teamId")
+        if not isinstance(made, int):
+            raise GrafanaError("answered no teamId to POST /api/teams")
         return made
 
     def delete_team(self, team: int) -> None:

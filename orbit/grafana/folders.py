@@ -25,6 +25,7 @@ from orbit.metrics import boards
 from tenants.models import Organization
 
 REMEMBERED_S = 3600  # for so long what was done once is not looked at again, unless all is
+AWAY_S = 60  # for so long a Grafana that did not answer is not asked for single organizations
 DROPPED_FOR = timedelta(days=14)  # after a purge, in which its folder is looked for
 
 
@@ -136,7 +137,7 @@ def _board(grafana: Grafana, one: Wanted) -> list[str]:
     found = grafana.board(one.board)
     if found is not None:
         inside = found.get("meta", {}).get("folderUid") == one.folder
-        if inside and _shown(found["dashboard"]) == _shown(model):
+        if inside and _shown(found.get("dashboard") or {}) == _shown(model):
             return []
     grafana.save_board(one.folder, model)
     return ["board written"]
@@ -171,3 +172,29 @@ def is_known(one: Wanted) -> bool:
 def remember(one: Wanted) -> None:
     key, mark = _mark(one)
     cache.set(key, mark, REMEMBERED_S)
+
+
+def _of_this(what: str) -> str:
+    return f"grafana:{what}:{_digest(settings.ORBIT_GRAFANA_URL)[:16]}"
+
+
+def is_away() -> bool:
+    """Whether Grafana did not answer a moment ago."""
+    return bool(cache.get(_of_this("away")))
+
+
+def remember_away() -> None:
+    cache.set(_of_this("away"), True, AWAY_S)
+
+
+def in_turn() -> list[UUID]:
+    """All organizations, from behind the one at which the last round ended early."""
+    found = wanted()
+    ended = cache.get(_of_this("ended")) or ""
+    found.sort(key=lambda one: (one.slug <= ended, one.slug))
+    return [one.id for one in found]
+
+
+def remember_end(slug: str) -> None:
+    """`slug`: the last one that was tried; empty for a round that came through."""
+    cache.set(_of_this("ended"), slug, None)

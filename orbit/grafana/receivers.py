@@ -16,6 +16,9 @@ from tenants.signals import organization_changed
 
 logger = logging.getLogger(__name__)
 
+# Whoever made the change waits meanwhile. (`retry=False` would have kombu look for a broker that is away for seconds.)
+ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+
 
 @receiver(organization_changed)
 def _changed(organization_id: UUID, **_: Any) -> None:
@@ -23,6 +26,6 @@ def _changed(organization_id: UUID, **_: Any) -> None:
     if not is_set_up():
         return
     try:
-        follow.delay(str(organization_id))
+        follow.apply_async((str(organization_id),), retry_policy=ONCE)
     except (OperationalError, RedisError) as error:
         logger.warning("grafana-not-told %s", type(error).__name__)

@@ -309,6 +309,7 @@ INSTALLED_APPS = [
     "proxy",
     "billing",
     "console",
+    "orbit.grafana",
 ]
 
 MIDDLEWARE = [

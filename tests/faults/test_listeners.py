@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -13,22 +14,28 @@ from faults.streams import growth
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
+END = b"data: [DONE]\n\n"
+
+
 def event(sent_ago_s: float) -> bytes:
     return b'data: {"sent_us":%d}\n\n' % ((time.monotonic() - sent_ago_s) * 1e6)
+
+
+Piece = bytes | Callable[[], bytes]  # what is called is made when it is sent
 
 
 def chunked(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-async def heard(*pieces: bytes) -> Heard:
+async def heard(*pieces: Piece) -> Heard:
     """By one stream, whose server sends these."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(HEAD)
         for piece in pieces:
-            writer.write(chunked(piece))
+            writer.write(chunked(piece if isinstance(piece, bytes) else piece()))
             await writer.drain()
             await asyncio.sleep(0.01)
         writer.write(b"0\r\n\r\n")
@@ -45,21 +52,19 @@ async def heard(*pieces: bytes) -> Heard:
 
 
 async def test_chunk_that_was_under_way_too_long_is_a_stall() -> None:
-    books = await heard(event(0), event(0.3), b"data: [DONE]\n\n")
+    books = await heard(lambda: event(0), lambda: event(0.3), END)
     assert (books.ended, books.chunks, books.stalls, books.gaps_over) == ({"whole": 1}, 2, 1, 1)
 
 
 async def test_pause_of_the_providers_own_is_none() -> None:
-    early, late = time.monotonic() - 1.0, time.monotonic()
-    first, second = (b'data: {"sent_us":%d}\n\n' % (at * 1e6) for at in (early, late))
-    books = await heard(first, second, b"data: [DONE]\n\n")
+    books = await heard(lambda: event(1.0), lambda: event(0), END)
     assert books.gaps_over == 0
     assert books.stalls == 1  # the first one: it was sent long before it came
 
 
 async def test_event_in_two_pieces_is_one_chunk() -> None:
     whole = event(0)
-    books = await heard(whole[:9], whole[9:], b"data: [DONE]\n\n")
+    books = await heard(whole[:9], whole[9:], END)
     assert (books.ended, books.chunks) == ({"whole": 1}, 1)
 
 

@@ -28,7 +28,7 @@ async def _stream(gateway: Gateway, tenant: Tenant, directives: str) -> list[str
 async def _one_behind_the_other(gateway: Gateway, tenant: Tenant) -> bytes:
     """A stream and a plain call sent together on one connection, and all that comes back."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    bodies = chat("tokens=21 pace_ms=40", stream=True, max_tokens=500), chat("tokens=3", max_tokens=9)
+    bodies = chat("tokens=21 pace_ms=150", stream=True, max_tokens=500), chat("tokens=3", max_tokens=9)
     for number, body in enumerate(bodies):
         writer.write(Ask(f"in-line-{number}", body, tenant.key).wire())
     answer = await asyncio.wait_for(reader.read(), 30)
@@ -42,7 +42,7 @@ async def _stopped_in_the_middle(
     behind = asyncio.create_task(_one_behind_the_other(gateway, tenant))
     streams = [
         asyncio.create_task(_stream(gateway, tenant, directives))
-        for directives in ("tokens=20 pace_ms=40", "tokens=400 pace_ms=40", "tokens=400 first_ms=20000")
+        for directives in ("tokens=20 pace_ms=150", "tokens=400 pace_ms=40", "tokens=400 first_ms=20000")
     ]
     await asyncio.to_thread(_wait_open, provider, len(streams) + 1)
     gateway.processes[0].terminate()
@@ -63,7 +63,7 @@ def test_what_was_accepted_is_served_within_the_drain_or_ends_with_a_final_event
     make_tenant: MakeTenant, provider: ProviderHandle
 ) -> None:
     tenant = make_tenant(limits=[{"name": "inflight", "meter": "concurrency", "limit": 5}])
-    with running_gateway(drain_s=2) as gateway:
+    with running_gateway(drain_s=6) as gateway:
         (short, long), both = asyncio.run(_stopped_in_the_middle(gateway, tenant, provider))
         gateway.processes[0].wait(20)
     assert short[-1] == "[DONE]"

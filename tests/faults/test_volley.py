@@ -64,7 +64,7 @@ async def test_each_request_has_a_number_of_its_own() -> None:
 async def test_refusals_are_told_by_status_and_code() -> None:
     body = b'{"error": {"code": "rate_limited"}}'
     refusal = b"HTTP/1.1 429 No\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
-    saw = await fired(lambda head: refusal, seconds=0.1, connections=2)
+    saw = await fired(lambda head: refusal, seconds=1.0, connections=2)
     assert set(saw.ended) == {"429 rate_limited"}
     assert saw.of("429") == saw.ended["429 rate_limited"] > 0
     assert saw.total_ms == []

@@ -17,12 +17,14 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from orbit.diagnosis import _grafana
-from orbit.grafana import folders, tasks
-from orbit.grafana.api import connected, problems
+from orbit.grafana import folders, receivers, tasks
+from orbit.grafana.api import GrafanaError, connected, problems
 from orbit.grafana.folders import Wanted
 from orbit.lib import access
+from quotas.receivers import publish_organization
 from tenants import services
 from tenants.models import Organization
+from tenants.signals import organization_changed
 from tests.conftest import Tenant
 from tests.grafana.server import TOKEN, Grafana, running_grafana
 
@@ -155,7 +157,7 @@ def test_changes_are_followed_and_those_of_something_else_ask_grafana_nothing(
     tenant: Tenant, grafana: Grafana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(tasks.follow, "delay", sent.append)
+    monkeypatch.setattr(tasks.follow, "apply_async", lambda arguments, **_: sent.extend(arguments))
     services.update_organization(organization_id=tenant.id, actor="test", name="Renamed")
     assert sent == [str(tenant.id)]
     tasks.follow(sent[0])
@@ -168,16 +170,28 @@ def test_changes_are_followed_and_those_of_something_else_ask_grafana_nothing(
 
 
 def test_installation_without_grafana_sends_no_tasks(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks.follow, "delay", lambda *_: pytest.fail("sent"))
+    monkeypatch.setattr(tasks.follow, "apply_async", lambda *_, **__: pytest.fail("sent"))
     services.update_organization(organization_id=tenant.id, actor="test", name="Renamed")
     assert tasks.follow_all() == 0
 
 
-def test_grafana_that_is_away_is_tried_again(tenant: Tenant, grafana: Grafana) -> None:
+def test_workers_hear_of_a_change_before_anything_is_sent_for_grafana() -> None:
+    heard = organization_changed._live_receivers(None)[0]
+    assert heard.index(publish_organization) < heard.index(receivers._changed)
+
+
+def test_grafana_that_is_away_is_tried_again_and_not_asked_meanwhile(
+    tenant: Tenant, grafana: Grafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
     grafana.broken = 503
     with pytest.raises(Retry):
         tasks.follow(str(tenant.id))
+    asked = len(grafana.asked)
+    with pytest.raises(Retry):
+        tasks.follow(str(tenant.id))
+    assert len(grafana.asked) == asked > 0
     grafana.broken = 0
+    monkeypatch.setattr(folders, "is_away", lambda: False)  # a minute later
     tasks.follow(str(tenant.id))
     assert wanted(tenant).folder in grafana.folders
 
@@ -186,7 +200,7 @@ def of(monkeypatch: pytest.MonkeyPatch, *tenants: Tenant) -> None:
     """As though the installation had these organizations alone: other tests' are none of ours."""
     found: Callable[[Any], list[Wanted]] = folders.wanted
     ids: list[UUID] = [one.id for one in tenants]
-    monkeypatch.setattr(folders, "wanted", lambda: found(ids))
+    monkeypatch.setattr(folders, "wanted", lambda named=None: found(ids if named is None else named))
 
 
 def test_one_that_grafana_refuses_keeps_no_other_waiting(
@@ -197,6 +211,45 @@ def test_one_that_grafana_refuses_keeps_no_other_waiting(
     grafana.folders["somebody-elses"] = {"title": first.slug, "uid": "somebody-elses", "version": 1}
     assert tasks.follow_all() == 1
     assert f"orbit-{second.id.hex}" in grafana.folders
+
+
+def test_round_that_ended_early_is_gone_on_with(
+    make_tenant: Callable[[], Tenant], grafana: Grafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = sorted((make_tenant(), make_tenant(), make_tenant()), key=lambda one: one.slug)
+    of(monkeypatch, *some)
+    monkeypatch.setattr(tasks, "ROUND_S", -1.0)
+    done = []
+    for _ in range(4):
+        del grafana.asked[:]
+        tasks.follow_all()
+        done.append([one.slug for one in some if f"GET /api/folders/orbit-{one.id.hex}" in grafana.asked])
+    assert done == [[some[0].slug], [some[1].slug], [some[2].slug], [some[0].slug]]
+    monkeypatch.setattr(tasks, "ROUND_S", 600.0)
+    services.update_organization(organization_id=some[2].id, actor="test", name="Renamed")
+    assert tasks.follow_all() == 1
+
+
+def test_what_one_of_them_breaks_grafana_with_is_passed_over_by_the_next_round(
+    make_tenant: Callable[[], Tenant], grafana: Grafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted((make_tenant(), make_tenant()), key=lambda one: one.slug)
+    of(monkeypatch, first, second)
+    grafana.broken = 500
+    assert tasks.follow_all() == 0
+    grafana.broken = 0
+    monkeypatch.setattr(tasks, "ROUND_S", -1.0)
+    tasks.follow_all()
+    assert list(grafana.folders) == [f"orbit-{second.id.hex}"]
+
+
+@pytest.mark.parametrize(("endpoint", "answer"), [("_permissions", {}), ("_create_team", {"id": 3})])
+def test_answer_of_another_shape_is_told_in_words(
+    tenant: Tenant, grafana: Grafana, monkeypatch: pytest.MonkeyPatch, endpoint: str, answer: Any
+) -> None:
+    monkeypatch.setattr(grafana, endpoint, lambda *_: (200, answer))
+    with pytest.raises(GrafanaError, match="answered no"):
+        put(wanted(tenant))
 
 
 def test_command_says_what_it_did_and_what_is_in_the_way(

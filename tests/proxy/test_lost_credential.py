@@ -68,7 +68,7 @@ async def test_nothing_is_sent_and_the_account_alone_is_refused(stream: bool) ->
     credential.secret = None
     settled: list[Outcome] = []
     settler: Any = SimpleNamespace(
-        supervisor=SimpleNamespace(stopping=False), settle=lambda admission, outcome: settled.append(outcome)
+        supervisor=SimpleNamespace(over=False), settle=lambda admission, outcome: settled.append(outcome)
     )
     health, nothing = Health(), cast("Any", None)  # whatever was sent would need what is not there
     with pytest.raises(CredentialLost) as caught:
