@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 import yaml
+from celery import current_app
 from django.test import Client
 from kombu.exceptions import OperationalError
 
@@ -27,7 +28,7 @@ def client(tenant: Tenant) -> Client:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, str]]:
     """Tasks that were sent: nobody runs them by himself here."""
     made: list[tuple[str, int, str]] = []
-    monkeypatch.setattr(make_export, "delay", lambda *given: made.append(given))
+    monkeypatch.setattr(current_app, "send_task", lambda name, given, queue: made.append(tuple(given)))
     return made
 
 
@@ -115,7 +116,7 @@ def test_the_file_is_made_in_the_background_and_kept(
 
 
 def test_a_queue_that_is_away_is_told_of(tenant: Tenant, client: Client) -> None:
-    with patch.object(make_export, "delay", side_effect=OperationalError):
+    with patch.object(current_app, "send_task", side_effect=OperationalError):
         page = client.post(f"{tenant.path}settings/export/", follow=True).content.decode()
     assert "The queue does not answer" in page
     assert exports.found(tenant.organization.pk, tenant.owner.pk) is None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.mail import EmailMessage
 from django.db import connections
 from django.test import Client
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console import request_mail
 from console.tasks import tell_of_request
-from orbit.lib import access
+from orbit.lib import access, line
 from tenants import services
 from tenants.models import Membership, Person, Policy, PolicyRequest, PolicyRevision
 from tests.console.conftest import Tenant, make_person, signed_in, unused_id
@@ -27,7 +28,13 @@ Mails = list[EmailMessage]
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests play the worker that sends mail."""
-    monkeypatch.setattr(tell_of_request, "delay", lambda *given: tell_of_request(*given))
+
+    def send(name: str, given: list[str], queue: str) -> None:
+        assert name == tell_of_request.name
+        tell_of_request(*given)
+        line.ended(name, given)
+
+    monkeypatch.setattr(current_app, "send_task", send)
 
 
 def joined(tenant: Tenant, role: str) -> Person:

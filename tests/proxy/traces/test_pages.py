@@ -19,7 +19,7 @@ from tests.console.conftest import make_person, signed_in
 from tests.gateway import Gateway
 from tests.proxy.traces.conftest import Caller, Traced
 
-QUEUE = "orbit-celery:celery"
+QUEUE = "orbit-celery:jobs"
 ALONE: dict[str, Any] = {"trust_env": False, "timeout": 60}  # of a machine that does much else
 KEYS = "/api/v1/organizations/<slug:organization>/keys"
 
