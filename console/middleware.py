@@ -8,7 +8,8 @@ from http import HTTPStatus
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.db import transaction
+from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -61,14 +62,23 @@ class AccessMiddleware:
 
 
 class PatienceMiddleware:
-    """Somebody waits for what a request asks of the database, and others wait behind it."""
+    """Somebody waits for what a request asks of the database, and others wait behind it.
+
+    Operators ask about all organizations, so they get more. A page that is made needs no connection, however slowly it is read.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with access.statements_within(settings.ORBIT_QUERY_MS):
-            return self.get_response(request)
+        operated = request.path_info.startswith(OPERATED)
+        with access.statements_within(
+            settings.ORBIT_OPERATOR_QUERY_MS if operated else settings.ORBIT_QUERY_MS
+        ):
+            response = self.get_response(request)
+        if isinstance(request, ASGIRequest):  # whose thread stays until the answer is sent
+            close_old_connections()
+        return response
 
 
 class LastSeenMiddleware:

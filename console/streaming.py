@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 
 from audit.exports import making
@@ -17,6 +21,8 @@ from orbit.lib import access
 
 AT_ONCE = 1_000  # events
 
+_together: ContextVar[asyncio.Semaphore | None] = ContextVar("orbit_steps", default=None)
+
 
 class Streamed(StreamingHttpResponse):
     """Of a plain iterator, whose steps an asynchronous server has made in its thread, one by one.
@@ -26,12 +32,29 @@ class Streamed(StreamingHttpResponse):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         steps = iter(self.streaming_content)  # type: ignore[arg-type]  # of a plain iterator
-        while (step := await sync_to_async(_next)(steps)) is not None:
+        step = await sync_to_async(_next)(steps)  # in the request's own place
+        while step is not None:
             yield step
+            async with _together.get() or nullcontext():
+                step = await sync_to_async(_next)(steps)
+
+
+@contextmanager
+def together(few: asyncio.Semaphore) -> Iterator[None]:
+    """What is streamed within makes each further step as one of few."""
+    token = _together.set(few)
+    try:
+        yield
+    finally:
+        _together.reset(token)
 
 
 def _next(steps: Iterator[bytes]) -> bytes | None:
-    return next(steps, None)
+    """The next step; then its thread's connections are free for others, however slowly it is read."""
+    try:
+        return next(steps, None)
+    finally:
+        close_old_connections()
 
 
 def attachment(name: str, content_type: str, steps: Iterator[bytes], size: int | None = None) -> Streamed:

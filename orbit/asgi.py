@@ -21,7 +21,7 @@ from orbit import health, startup  # noqa: E402
 from orbit.metrics import endpoint as metrics  # noqa: E402
 from orbit.metrics.scrape import Scrapes  # noqa: E402
 from orbit.traces import pages  # noqa: E402
-from orbit.turns import Gate, Turns  # noqa: E402
+from orbit.turns import MOST_BYTES, Gate, Turns  # noqa: E402
 from proxy import entry, runtime  # noqa: E402
 from proxy.room import Share  # noqa: E402
 
@@ -38,11 +38,8 @@ class Application:
     def __init__(self) -> None:
         self.runtime: runtime.Runtime | None = None
         self.scrapes: Scrapes | None = None
-        self.gate = self._gate(Share(settings.ORBIT_WORKER_BODY_BYTES))
-
-    @staticmethod
-    def _gate(bytes_held: Share) -> Gate:
-        return Gate(django_application, bytes_held, Turns(settings.ORBIT_PAGES))
+        body_bytes = max(settings.ORBIT_WORKER_BODY_BYTES // 4, 2 * MOST_BYTES)
+        self.gate = Gate(django_application, Share(body_bytes), Turns(settings.ORBIT_PAGES))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -73,7 +70,6 @@ class Application:
         for one in found.warnings:
             logger.warning("%s", one)
         self.runtime = runtime.start()
-        self.gate = self._gate(self.runtime.room.body_bytes)
         self.scrapes = Scrapes(self.runtime.telling, self.runtime.measures.names)
         # what start-up made stays; collecting it again and again would only cost
         gc.collect()

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from orbit import turns
-from orbit.turns import MOST_BYTES, Gate, Turns, whose
+from orbit import asgi, turns
+from orbit.turns import MOST_BYTES, Asker, Gate, Turns, whose
 from orbit.unserved import Unserved
-from proxy.room import Share
+from proxy.room import SMALL, Share
 
 
 def run(work: Awaitable[Any]) -> Any:
@@ -28,12 +28,16 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
+def by(lane: str, who: str = "1", client: str = "192.0.2.1") -> Asker:
+    return Asker(lane, client, who)
+
+
 def test_lane_that_is_flooded_leaves_places_to_another() -> None:
     async def work() -> list[str]:
         places, got = Turns(5), list[str]()
 
         async def ask(lane: str) -> None:
-            await places.take(lane, lane)
+            await places.take(by(lane))
             got.append(lane)
 
         asked = [asyncio.ensure_future(ask("greedy")) for _ in range(50)]
@@ -52,11 +56,11 @@ def test_free_places_go_around_lanes_and_within_a_lane_around_who_asks() -> None
         places, got = Turns(1, each=1), list[str]()
 
         async def ask(lane: str, who: str) -> None:
-            await places.take(lane, who)
+            await places.take(by(lane, who))
             got.append(f"{lane}/{who}")
             places.give_back(lane)
 
-        await places.take("x", "x")
+        await places.take(by("x"))
         asked = [("a", "1"), ("a", "1"), ("a", "1"), ("a", "2"), ("b", "1"), ("b", "1")]
         waiting = [asyncio.ensure_future(ask(*one)) for one in asked]
         await settled()
@@ -74,8 +78,8 @@ def test_who_waits_too_long_or_behind_too_many_is_told(monkeypatch: pytest.Monke
 
     async def work() -> None:
         places = Turns(1, each=1)
-        await places.take("a", "1")
-        asked = [asyncio.ensure_future(places.take("a", "1")) for _ in range(3)]
+        await places.take(by("a", "1"))
+        asked = [asyncio.ensure_future(places.take(by("a", "1"))) for _ in range(3)]
         for found in await asyncio.gather(*asked, return_exceptions=True):
             assert isinstance(found, Unserved)
         places.give_back("a")
@@ -87,8 +91,8 @@ def test_who_waits_too_long_or_behind_too_many_is_told(monkeypatch: pytest.Monke
 def test_who_leaves_while_it_waits_takes_no_place() -> None:
     async def work() -> None:
         places = Turns(1, each=1)
-        await places.take("a", "1")
-        gone, stays = (asyncio.ensure_future(places.take("a", "1")) for _ in range(2))
+        await places.take(by("a", "1"))
+        gone, stays = (asyncio.ensure_future(places.take(by("a", "1"))) for _ in range(2))
         await settled()
         gone.cancel()
         await settled()
@@ -104,14 +108,79 @@ def scope(path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
     return {"type": "http", "path": path, "headers": list(headers), "client": ("192.0.2.1", 1)}
 
 
-def test_lane_is_the_organizations_or_the_credentials_or_the_addresss() -> None:
+def test_lane_is_the_organizations_or_the_clients_whatever_credential_it_shows() -> None:
     cookie, key = (b"cookie", b"a=b; sessionid=secret"), (b"authorization", b"Bearer secret")
-    assert whose(scope("/o/acme/keys/", cookie))[0] == whose(scope("/o/acme/", key))[0] == "of acme"
-    assert whose(scope("/api/v1/organizations/acme/keys", key))[0] == "of acme"
-    assert whose(scope("/o/acme/", cookie))[1] != whose(scope("/o/acme/"))[1]
-    assert whose(scope("/organizations/", cookie))[0] == whose(scope("/api/v1/me", cookie))[0]
-    assert whose(scope("/accounts/login/")) == ("from 192.0.2.1", "from 192.0.2.1")
+    for path in ("/o/acme/keys/", "/api/v1/organizations/acme/keys", "/accounts/sso/acme/callback/"):
+        assert whose(scope(path, cookie)).lane == whose(scope(path, key)).lane == "of acme"
+    assert whose(scope("/o/acme/", cookie)).who != whose(scope("/o/acme/")).who
+    for path in ("/organizations/", "/api/v1/me", "/accounts/login/", "/accounts/sso/"):
+        assert {whose(scope(path, one)).lane for one in (cookie, key)} == {"from 192.0.2.1"}
     assert "secret" not in str(whose(scope("/organizations/", cookie)))
+
+
+def test_a_clients_network_of_version_6_is_one_client() -> None:
+    def client(address: str) -> str:
+        return whose(scope("/") | {"client": (address, 1)}).client
+
+    assert client("2001:db8::1") == client("2001:db8::2:3") != client("2001:db8:0:1::1")
+    assert client("::ffff:192.0.2.1") == client("192.0.2.1") != client("192.0.2.2")
+
+
+def test_a_client_waits_in_so_many_lanes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "WAITING", 3)
+
+    async def work() -> None:
+        places = Turns(1)
+        await places.take(by("x"))
+        asked = [asyncio.ensure_future(places.take(by(f"invented {n}", f"{n}"))) for n in range(3)]
+        await settled()
+        with pytest.raises(Unserved):
+            await places.take(by("invented 3"))
+        asked.append(asyncio.ensure_future(places.take(by("acme", client="192.0.2.2"))))
+        await settled()
+        assert not asked[-1].done()
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        places.give_back("x")
+        assert (places.waiting, dict(places.lanes)) == ({}, {})
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("flooding", "coming"),
+    [
+        ([by("a", f"{n}") for n in range(4)], by("a", "new", "192.0.2.2")),  # credentials of its own making
+        ([by("a")] * 4, by("a", "2")),  # behind one address with others
+    ],
+)
+def test_of_a_lane_that_is_full_who_has_the_most_loses_its_newest(
+    flooding: list[Asker], coming: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAITING", 4)
+
+    async def work() -> None:
+        places = Turns(1, each=1)
+        await places.take(by("a"))
+        asked = [asyncio.ensure_future(places.take(one)) for one in flooding]
+        await settled()
+        with pytest.raises(Unserved):
+            await places.take(flooding[0])
+        new = asyncio.ensure_future(places.take(coming))
+        await settled()
+        assert [one.done() for one in asked].count(True) == 1
+        places.give_back("a")
+        await asked[0]
+        places.give_back("a")
+        await new  # second, not behind the flood
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        places.give_back("a")
+        assert (places.running, places.waiting, dict(places.lanes)) == (0, {}, {})
+
+    run(work())
 
 
 Sent = list[dict[str, Any]]
@@ -165,14 +234,44 @@ def test_too_large_a_body_is_refused_announced_or_not() -> None:
     run(work())
 
 
-def test_bodies_beyond_an_organizations_part_are_refused() -> None:
+def test_large_bodies_beyond_a_clients_part_are_refused_and_keep_nobody_from_a_form() -> None:
     async def work() -> None:
-        gate = Gate(echo, Share(1_000), Turns(5))
-        [head, body] = await through(gate, "/api/v1/organizations/acme/keys", b" " * 600)
-        assert head["status"] == 503
-        assert (b"retry-after", b"5") in head["headers"]
-        assert orjson.loads(body["body"])["code"] == "unavailable"
-        assert (await through(gate, "/api/v1/organizations/acme/keys", b" " * 400))[0]["status"] == 200
+        gate = Gate(echo, Share(10 * SMALL), Turns(5))
+        for held, token in enumerate((b"r1", b"r2")):  # a stranger's, who never ends them
+            assert gate.bytes_held.take("from 192.0.2.1", 2 * SMALL), held
+            refused = await through(gate, "/api/v1/me", b" " * (6 * SMALL), authorization=token)
+            assert refused[0]["status"] == 503
+            assert (b"retry-after", b"5") in refused[0]["headers"]
+            assert orjson.loads(refused[1]["body"])["code"] == "unavailable"
+        assert (await through(gate, "/accounts/login/", b" " * SMALL))[0]["status"] == 200
+        assert gate.bytes_held.by == {"from 192.0.2.1": 4 * SMALL}
+
+    run(work())
+
+
+def test_bodies_of_pages_are_no_part_of_the_room_for_calls() -> None:
+    async def work() -> None:
+        sent: Sent = []
+        coming = iter([{"type": "lifespan.startup"}])
+        started, going = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            for message in coming:
+                return message
+            await going.wait()
+            return {"type": "lifespan.shutdown"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            started.set()
+
+        one = asgi.Application()
+        living = asyncio.ensure_future(one({"type": "lifespan"}, receive, send))
+        await started.wait()
+        assert one.runtime is not None, sent
+        assert one.gate.bytes_held is not one.runtime.room.body_bytes
+        going.set()
+        await living
 
     run(work())
 
@@ -202,8 +301,45 @@ def test_pages_that_are_flooded_keep_nobody_from_signing_in() -> None:
     async def work() -> None:
         gate = Gate(echo, Share(1_000), Turns(5))
         for lane in "abcde":
-            await gate.pages.take(lane, lane)
+            await gate.pages.take(by(lane))
         for path in ("/accounts/login/", "/admin/", "/operator/", "/static/orbit/app.css"):
             assert (await through(gate, path))[0]["status"] == 200
+
+    run(work())
+
+
+def test_one_organizations_slow_provider_keeps_no_other_from_signing_in() -> None:
+    async def work() -> None:
+        going = asyncio.Event()
+
+        async def slow(about: Any, receive: Any, send: Any) -> None:
+            if "/slow/" in about["path"]:
+                await going.wait()
+            await echo(about, receive, send)
+
+        gate = Gate(slow, Share(1_000), Turns(5))
+        asked = [
+            asyncio.ensure_future(through(gate, "/accounts/sso/slow/", cookie=b"sessionid=%d" % n))
+            for n in range(3)
+        ]
+        await settled()
+        assert gate.providers.running == 1
+        assert (await through(gate, "/accounts/sso/acme/", cookie=b"sessionid=9"))[0]["status"] == 200
+        going.set()
+        await asyncio.gather(*asked)
+
+    run(work())
+
+
+def test_a_worker_has_so_many_streams_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_STREAMS", 1)
+
+    async def work() -> None:
+        places = Turns(5)
+        for lane in "ab":
+            await places.take(by(lane))
+        assert [places.to_stream(lane) for lane in "ab"] == [True, False]
+        places.end_stream("a")
+        assert places.to_stream("b")
 
     run(work())

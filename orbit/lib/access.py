@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from django.db import OperationalError, connections, models, transaction
 from psycopg.errors import QueryCanceled
+from psycopg.pq import TransactionStatus
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -97,12 +98,17 @@ def operator() -> Iterator[None]:
 def statements_within(ms: int) -> Iterator[None]:
     """Each statement of this thread gets so long, then the database ends it; with 0, as long as it takes."""
     told: dict[str, Any] = {}
+    firmly: dict[str, Any] = {}  # where no transaction can take it back
 
     def tell(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
-        connection = context["connection"]
-        if told.get(connection.alias) is not connection.connection:
-            told[connection.alias] = connection.connection
-            connection.connection.execute(f"SET statement_timeout = {ms:d}")
+        alias, raw = context["connection"].alias, context["connection"].connection
+        if firmly.get(alias) is not raw:
+            if raw.info.transaction_status == TransactionStatus.IDLE:
+                _set_timeout(raw, ms)
+                told[alias] = firmly[alias] = raw
+            elif told.get(alias) is not raw and raw.info.transaction_status == TransactionStatus.INTRANS:
+                raw.execute(f"SET statement_timeout = {ms:d}")
+                told[alias] = raw
         return execute(sql, params, many, context)
 
     with ExitStack() as wrapped:
@@ -111,6 +117,16 @@ def statements_within(ms: int) -> Iterator[None]:
                 wrapped.callback(_untell, alias, told)
                 wrapped.enter_context(connections[alias].execute_wrapper(tell))
         yield
+
+
+def _set_timeout(raw: Any, ms: int) -> None:
+    """Before a transaction that is about to begin: one that is rolled back would undo it."""
+    before = raw.autocommit
+    raw.autocommit = True
+    try:
+        raw.execute(f"SET statement_timeout = {ms:d}")
+    finally:
+        raw.autocommit = before
 
 
 def _untell(alias: str, told: dict[str, Any]) -> None:

@@ -84,9 +84,10 @@ ORBIT_WORKER_BODY_BYTES = env.integer(
 # End users of one organization that a web worker counts within an hour, where limits on each of them apply.
 ORBIT_END_USERS = env.integer("ORBIT_END_USERS", 100_000, low=1, high=10_000_000)
 # Requests of pages and of the management API that a web worker works at together, and milliseconds that each of their
-# statements may take in the database; 0 is without limit.
+# statements may take in the database, of operators' pages and of others; 0 is without limit.
 ORBIT_PAGES = env.integer("ORBIT_PAGES", 5, low=4, high=256)
 ORBIT_QUERY_MS = env.integer("ORBIT_QUERY_MS", 2_000, high=600_000)
+ORBIT_OPERATOR_QUERY_MS = env.integer("ORBIT_OPERATOR_QUERY_MS", 15_000, high=600_000)
 # Jobs of one organization (exports, reconciliations, trials of policies, mail) that are with workers at once; others wait.
 ORBIT_JOBS_EACH = env.integer("ORBIT_JOBS_EACH", 2, low=1, high=100)
 # Days for which the ledger keeps what no policy speaks of; 0 is without limit.
@@ -251,7 +252,7 @@ DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", DATABASE_URL)
 # `owner` while migrations run, else empty. manage.py sets it.
 ORBIT_DB_ROLE = env.text("ORBIT_DB_ROLE")
 # Connections that one process keeps per role.
-ORBIT_DB_POOL = env.integer("ORBIT_DB_POOL", 16, high=100)
+ORBIT_DB_POOL = env.integer("ORBIT_DB_POOL", 20, high=100)
 
 
 def _connection(role: str) -> dict[str, Any]:

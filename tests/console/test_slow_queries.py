@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
+from django.test import Client
 
 from console import dashboard
 from orbit.lib import access
@@ -56,3 +58,40 @@ def test_limit_that_was_told_in_a_transaction_is_gone_with_it() -> None:
 def test_zero_is_without_limit() -> None:
     with access.statements_within(0):
         assert _timeout("default") == "0"
+
+
+def test_limit_outlives_a_transaction_that_is_rolled_back() -> None:
+    with access.statements_within(1_234):
+        with access.scope(person_id=1):
+            assert _timeout("default") == "1234ms"
+            transaction.set_rollback(True)
+        assert _timeout("default") == "1234ms"
+    assert _timeout("default") == "0"
+
+
+def test_limit_that_began_within_a_transaction_is_told_again_after_it() -> None:
+    with ExitStack() as limited:
+        with transaction.atomic():
+            _timeout("default")
+            limited.enter_context(access.statements_within(1_234))
+            assert _timeout("default") == "1234ms"
+            transaction.set_rollback(True)
+        assert _timeout("default") == "1234ms"
+    assert _timeout("default") == "0"
+
+
+def test_operators_pages_have_more_time(
+    staff: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.ORBIT_QUERY_MS, settings.ORBIT_OPERATOR_QUERY_MS = 1_000, 7_000
+    given: list[int] = []
+    within = access.statements_within
+
+    def noted(ms: int) -> AbstractContextManager[None]:
+        given.append(ms)
+        return within(ms)
+
+    monkeypatch.setattr(access, "statements_within", noted)
+    for path in ("/operator/", "/admin/", "/organizations/"):
+        staff.get(path)
+    assert given == [7_000, 7_000, 1_000]
