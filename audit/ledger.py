@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -39,6 +40,7 @@ BATCH = 6000  # entries: where many wait, many rows of sums are written once for
 PAGE = 1000  # entries read at once
 READ = 8_000_000  # bytes of entries, after which no further page is read; their rows take four times as much memory
 ACTS = 2000
+SEARCH_S = 5.0  # after which what is left of a refused batch is tried anew
 AT_ONCE = 50  # rows handed to the driver
 # Entries of the stream and acts of one try. What the database refuses is looked for in ever smaller ones.
 SIZES = ((BATCH, ACTS), (150, 150), (12, 12))
@@ -56,17 +58,29 @@ def positions() -> dict[int, str]:
 
 
 def write_shard(store: Redis, shard: int) -> int:
-    """Moves what waits on one shard into the ledger, a batch at most, and returns how many entries were moved.
+    """Moves what waits on one shard into the ledger, about a batch at most, and returns how many entries were moved.
 
     An entry that the database refuses, or that five writers died over, goes to the dead letters. Any
     other error says nothing about entries: they wait.
     """
-    for entries, acts in SIZES:
-        try:
-            return _made(store, shard, entries, acts)
-        except (DataError, IntegrityError) as error:
-            logger.warning("shard %s: smaller steps after %s", shard, type(error).__name__)
-    return _one(store, shard, 1, 0) + _one(store, shard, 0, 1)
+    return _in_steps(store, shard, 0, monotonic() + SEARCH_S)
+
+
+def _in_steps(store: Redis, shard: int, tries: int, ends: float) -> int:
+    """One try of SIZES; what the database refuses of it is passed in smaller ones, up to its end."""
+    if tries == len(SIZES):
+        return _one(store, shard, 1, 0) + _one(store, shard, 0, 1)
+    entries, acts = SIZES[tries]
+    try:
+        return _made(store, shard, entries, acts)
+    except (DataError, IntegrityError) as error:
+        logger.warning("shard %s: smaller steps after %s", shard, type(error).__name__)
+    moved = 0
+    while moved < entries and (step := _in_steps(store, shard, tries + 1, ends)):
+        moved += step
+        if monotonic() > ends:
+            break
+    return moved
 
 
 def _one(store: Redis, shard: int, entries: int, acts: int) -> int:

@@ -62,8 +62,9 @@ def of_fields(fields: dict[bytes, bytes], day: usual.Day | None = None) -> Row:
     sent, settled_us = orjson.loads(written), int(fields[b"t"])
     # JSON without a backslash holds no NUL and no half of a character, and orjson takes no other broken text.
     simple = b"\\" not in written
-    if simple and day is not None and (row := usual.row(sent, settled_us, day)) is not None:
-        return row
+    short = usual.row(sent, settled_us, day) if simple and size <= usual.LARGEST and day is not None else None
+    if short is not None:
+        return short
     return fit(events.row(sent, settled_us=settled_us, simple=simple), sent)
 
 

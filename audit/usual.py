@@ -7,7 +7,6 @@ kinds and bounds are looked at. Whatever is not as usual goes the general way, w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
@@ -34,6 +33,9 @@ _NONE = (None,) * 5
 _COUNTED = frozenset({int, type(None)})
 _MOST = 2**31  # more is rare, and the general way knows of which column it is too much
 _USER = events.LENGTHS["end_user"]
+LARGEST = (
+    16_384  # bytes of an entry that may go this way: what calls have in common is kept, of thousands of them
+)
 _is_id = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
@@ -78,7 +80,9 @@ def row(sent: Any, settled_us: int, day: Day) -> Row | None:
         return None
 
 
-def _row(sent: Mapping[str, Any], settled_us: int, day: Day) -> Row | None:
+def _row(sent: Any, settled_us: int, day: Day) -> Row | None:
+    if type(sent) is not dict:  # pairs would do for an update
+        return None
     made = _EMPTY.copy()
     made.update(sent)
     event_id, request_id, user, detail, us, days = _own(made)

@@ -21,6 +21,7 @@ from proxy.room import Seat
 from proxy.routes import TABLE, Route
 from proxy.runtime import Runtime
 from proxy.surfaces import spoken
+from proxy.views import CallView
 from tenants import keys
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ async def _outcome(runtime: Runtime, scope: Scope, receive: Receive, seat: Seat)
     surface = spoken(scope["path"], headers)
     try:
         route, path = _route_of(scope)
-        request = await _request(runtime, scope, headers, receive, seat)
+        request = await _request(runtime, route, scope, headers, receive, seat)
         request.request_id, request.trace = request_id, trace
         if request.principal is not None:
             about.organization_id = request.principal.organization.id
@@ -94,6 +95,8 @@ async def _outcome(runtime: Runtime, scope: Scope, receive: Receive, seat: Seat)
     except OrbitError as error:
         runtime.measures.turned_away(seat.principal, error)
         if seat.principal is not None:
+            if error.code is Code.OVERLOADED:
+                runtime.repeats.count(seat.principal, error)
             runtime.refusals.add(seat.principal, request_id, route.endpoint, None, error)
         return surface.error_reply(error, str(request_id))
     except ClientLeft:
@@ -123,7 +126,7 @@ def _route_of(scope: Scope) -> tuple[Route, dict[str, str]]:
 
 
 async def _request(
-    runtime: Runtime, scope: Scope, headers: dict[bytes, bytes], receive: Receive, seat: Seat
+    runtime: Runtime, route: Route, scope: Scope, headers: dict[bytes, bytes], receive: Receive, seat: Seat
 ) -> GatewayRequest:
     key = named_key(scope["headers"], scope["query_string"])
     digest = keys.digest(key, runtime.key_pepper) if len(key) == keys.LENGTH else b""
@@ -134,7 +137,7 @@ async def _request(
     if principal is not None:
         seat.take(principal)
     if principal is not None and scope["method"] == "POST":
-        if runtime.repeats.rows:
+        if runtime.repeats.rows and issubclass(route.view, CallView):  # nothing else asks limits
             _check_repeats(runtime, digest, principal)
         try:
             body = await _body(runtime, headers, receive, seat)

@@ -13,6 +13,7 @@ from proxy.context import Principal, Usage
 from quotas.rates import Rates
 
 MOST_USAGE_BYTES = 4096
+MOST_REASON = 40  # characters of the provider's own word for how an answer ended
 
 
 def caller(principal: Principal) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def closing(
             "status": status,
             "code": code,
             "http_status": http_status,
-            "finish_reason": finish_reason,
+            "finish_reason": finish_reason and finish_reason[:MOST_REASON],
             "usage_source": usage_source,
             "input_tokens": usage.input_tokens,
             "cached_input_tokens": usage.cached,

@@ -163,7 +163,7 @@ def start() -> Runtime:
         contents=contents,
         refusals=refusals,
         repeats=repeats,
-        room=Room.of(_most_calls(), settings.ORBIT_WORKER_BODY_BYTES),
+        room=Room.of(_most_calls(), settings.ORBIT_WORKER_BODY_BYTES, settings.ORBIT_MAX_BODY_BYTES),
         measures=measures,
         telling=telling,
         inspector=Inspector(

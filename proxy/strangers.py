@@ -9,6 +9,10 @@ from orbit.lib.errors import Code, OrbitError
 HOUR_US = 3_600_000_000
 
 
+class TooManyUsers(OrbitError):
+    """Refused before the store was asked, which then has not counted it."""
+
+
 @dataclass(slots=True)
 class EndUsers:
     """One worker's, of the hour; at most `most` for each organization. Those that it knows go on."""
@@ -18,7 +22,7 @@ class EndUsers:
     known: dict[str, set[int]] = field(default_factory=dict)  # hashes of names, by organization
 
     def check(self, organization_id: str, end_user: str | None, now_us: int) -> None:
-        """RATE_LIMITED for one too many."""
+        """TooManyUsers for one too many."""
         hour = now_us // HOUR_US
         if hour != self.hour:
             self.hour, self.known = hour, {}
@@ -26,7 +30,7 @@ class EndUsers:
         if one in users:
             return
         if len(users) >= self.most:
-            raise OrbitError(
+            raise TooManyUsers(
                 Code.RATE_LIMITED,
                 f"Limits on each end user apply, and this worker has counted {self.most} of your organization's within the "
                 "hour. Name users, not requests.",

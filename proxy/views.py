@@ -33,6 +33,7 @@ from proxy.personal.inspection import Inspection
 from proxy.personal.requests import Given
 from proxy.pipeline import Streamed
 from proxy.request import GatewayRequest
+from proxy.strangers import TooManyUsers
 from proxy.surfaces.base import Surface
 from proxy.targets import resolve
 from proxy.throttles import LimitThrottle
@@ -98,6 +99,8 @@ class ProxyView(APIView, ABC):
             lines.turned_away(raw, self.endpoint, error)
         if raw.principal is not None and raw.method == "POST":
             runtime.repeats.refused(raw.principal, error, asyncio.get_running_loop().time())
+            if isinstance(error, TooManyUsers):
+                runtime.repeats.count(raw.principal, error)
             runtime.refusals.add(raw.principal, raw.request_id, self.endpoint, raw.model, error)
         return self.surface.error_reply(error, str(raw.request_id))
 

@@ -144,6 +144,8 @@ class EdgeProtocol(HttpToolsProtocol):
         elif self.head_since is not None and now - self.head_since > self.bounds.head_s:
             if self.begun:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            elif self.cycle is not None and not self.cycle.response_complete:
+                self.head_since = None  # empty lines behind a request are none of the next
             else:
                 self.transport.close()
         elif self.body_since is not None and now - self.body_since > self._for_body_s:

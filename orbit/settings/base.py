@@ -73,7 +73,7 @@ ORBIT_UNREAD_S = env.integer("ORBIT_UNREAD_S", 60, low=1, high=3600)
 ORBIT_MAX_HEAD_BYTES = env.integer("ORBIT_MAX_HEAD_BYTES", 32_768, low=4_096, high=1_000_000)
 ORBIT_WORKER_CONNECTIONS = env.integer("ORBIT_WORKER_CONNECTIONS", 10_000, low=16, high=1_000_000)
 # What organizations share of a web worker (docs/isolation.md): requests of applications under way, and bytes of their bodies.
-# Each may have as much as is still free, so alone half of it.
+# Each may have as much as is still free; who was alone for a minute, all but a small part.
 ORBIT_WORKER_CALLS = env.integer("ORBIT_WORKER_CALLS", 2_500, low=4, high=100_000)
 ORBIT_WORKER_BODY_BYTES = env.integer(
     "ORBIT_WORKER_BODY_BYTES",

@@ -104,6 +104,25 @@ def test_poison_at_one_in_fifty_leaves_the_others_in_their_order(feed: Feed) -> 
     assert len(letters(feed)) == 4
 
 
+def test_one_that_the_database_refuses_costs_one_large_try(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+    made = ledger._made
+
+    def noted(store: Any, shard: int, entries: int, acts: int) -> int:
+        tries.append(entries)
+        return made(store, shard, entries, acts)
+
+    monkeypatch.setattr(ledger, "_made", noted)
+    monkeypatch.setattr(ledger, "SIZES", ((60, 20), (20, 20), (5, 5)))
+    for number in range(60):
+        feed.send(feed.call(**({"kind": "nonsense"} if number == 48 else {})))
+    assert ledger.write_shard(client(), feed.organization.shard) == 60
+    assert (len(calls(feed)), len(letters(feed))) == (59, 1)
+    assert [tries.count(size) for size in (60, 20)] == [1, 3]
+
+
 def test_trail_tells_of_what_is_missing_in_it(feed: Feed) -> None:
     feed.send(feed.call(v=9))
     feed.send(feed.call(v=9))

@@ -133,3 +133,22 @@ def test_hash_in_the_long_tail_does_not_break_the_chain() -> None:
     written = orjson.dumps(call(1, detail={"hash": "told", "key_hint": "x"}))
     assert shortly(written, to_us(NOW)) is None
     generally(written, to_us(NOW))
+
+
+def test_pairs_are_no_object_on_either_way() -> None:
+    written = orjson.dumps(list(call(1).items()))
+    assert shortly(written, to_us(NOW)) is None
+    fields = {b"e": written, b"k": b"call", b"t": b"%d" % to_us(datetime.now(UTC))}
+    with pytest.raises(shaping.UNFIT):
+        shaping.of_fields(fields, usual.Day.today())
+
+
+def test_of_large_entries_nothing_is_kept() -> None:
+    before = usual._shared_what.cache_info()
+    for number in range(3):
+        written = orjson.dumps({**event(number), "finish_reason": f"{number}" + "x" * usual.LARGEST})
+        row = shaping.of_fields(
+            {b"e": written, b"k": b"call", b"t": b"%d" % to_us(datetime.now(UTC))}, usual.Day.today()
+        )
+        assert type(row[events.PLAIN]) is not tuple
+    assert usual._shared_what.cache_info() == before

@@ -16,8 +16,9 @@ from orbit.launcher.addresses import Address
 from orbit.launcher.embedded import free_ports
 
 LARGE = 30_000_000  # bytes of /large: more than a client that does not read lets through
+LATE_S = 3.5  # before /late is answered: more than a head's second and two looks of the server's
 APPLICATION = f"""
-import json, sys, types
+import asyncio, json, sys, types
 served = []
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -30,6 +31,8 @@ async def application(scope, receive, send):
         if message["type"] == "http.disconnect":
             return
         more = message["more_body"]
+    if scope["path"] == "/late":
+        await asyncio.sleep({LATE_S})
     body = b"x" * {LARGE} if scope["path"] == "/large" else json.dumps(served).encode()
     if scope["path"] != "/served":
         served.append(scope["path"])

@@ -42,6 +42,13 @@ def test_connection_without_a_request_is_closed_without_a_word(bare: Bare) -> No
         assert everything(silent) == b""
 
 
+def test_empty_lines_behind_a_request_do_not_end_its_answer(bare: Bare) -> None:
+    """Which takes longer than ORBIT_HEAD_S."""
+    with bare.connect() as client:
+        client.sendall(b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_answer_that_nobody_reads_is_given_up(bare: Bare) -> None:
     with bare.connect() as reader:
         reader.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")

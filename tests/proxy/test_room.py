@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 
 import httpx2
 import orjson
 import pytest
 
 from orbit.demo.provider.process import ProviderHandle
-from proxy.room import Share
+from proxy import room
+from proxy.room import ALONE_S, Room, Share
 from tests.conftest import MakeTenant, Tenant
 from tests.gateway import Gateway, running_gateway
 from tests.proxy.conftest import Api, code_of, hello
@@ -20,9 +22,60 @@ SMALL = {"ORBIT_WORKER_CALLS": "8", "ORBIT_MAX_BODY_BYTES": "100000", "ORBIT_WOR
 SLOW = {"model": "gpt-4o-mini", "messages": hello("tokens=2000", "pace_ms=100"), "stream": True}
 
 
-def test_alone_an_organization_gets_half() -> None:
-    share = Share(100)
-    assert sum(share.take("a") for _ in range(100)) == 50
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds, to be turned on."""
+    now = [1000.0]
+    monkeypatch.setattr(room, "monotonic", lambda: now[0])
+    return now
+
+
+def filled(share: Share, name: str) -> int:
+    while share.take(name):
+        pass
+    return share.by.get(name, 0)
+
+
+def test_alone_an_organization_gets_all_but_a_small_part() -> None:
+    made = Room.of(100, 1_000_000, 100_000)
+    assert filled(made.calls, "a") == 94
+    assert sum(made.body_bytes.take("a", 50_000) for _ in range(100)) == 16
+    assert made.calls.take("b")
+    assert made.body_bytes.take("b", 100_000)
+
+
+def test_a_very_small_worker_has_a_place_for_who_comes_next() -> None:
+    share = Room.of(4, 1_000, 1).calls
+    assert filled(share, "a") == 2
+    assert share.take("b")
+
+
+def test_while_others_are_there_and_a_minute_longer_nobody_gets_more_than_is_free(clock: list[float]) -> None:
+    share = Room.of(100, 1_000, 1).calls
+    assert share.take("b")
+    assert filled(share, "a") == 49
+    share.give_back("b")
+    assert filled(share, "a") == 50
+    clock[0] += ALONE_S
+    assert filled(share, "a") == 50
+    clock[0] += 0.1
+    assert filled(share, "a") == 94
+
+
+@pytest.mark.parametrize("others", [("b", "a", "b"), ("a", "b"), ("b",)])
+def test_who_left_just_before_was_there(clock: list[float], others: tuple[str, ...]) -> None:
+    """One after another, also where calls of both overlap."""
+    share = Room.of(100, 1_000, 1).calls
+    share.take(others[0])
+    for before, name in pairwise(others):
+        clock[0] += 2 * ALONE_S
+        share.take(name)
+        share.give_back(before)
+    clock[0] += 2 * ALONE_S
+    share.give_back(others[-1])
+    assert filled(share, "a") == 50
+    clock[0] += ALONE_S + 0.1
+    assert filled(share, "a") == 94
 
 
 def test_whoever_comes_next_finds_room_and_all_of_them_leave_some() -> None:
@@ -76,6 +129,7 @@ def test_organization_that_has_its_part_is_told_so_while_others_are_served(
     small: Gateway, http: httpx2.Client, make_tenant: MakeTenant
 ) -> None:
     greedy, other = make_tenant(), make_tenant()
+    assert Api(http, other.key).chat().status_code == 200  # so that nobody is alone
     streams = [_stream(small, greedy) for _ in range(4)]
     answer = Api(http, greedy.key).chat()
     assert code_of(answer) == (503, "overloaded")

@@ -335,7 +335,7 @@ def test_cost_stays_within_what_counters_hold() -> None:
 # what the event keeps
 
 
-def closed(usage: Usage, rates: Rates | None) -> dict[str, Any]:
+def closed(usage: Usage, rates: Rates | None, finish_reason: str | None = None) -> dict[str, Any]:
     opened = {"detail": {"reserved": {}}, "price_version": "as it was opened"}
     made: dict[str, Any] = orjson.loads(
         events.closing(
@@ -348,13 +348,18 @@ def closed(usage: Usage, rates: Rates | None) -> dict[str, Any]:
             usage_source="provider",
             cost_nano=1,
             rates=rates,
-            finish_reason=None,
+            finish_reason=finish_reason,
             attempts=[],
             duration_ms=1,
             first_token_ms=None,
         )
     )
     return made
+
+
+def test_event_keeps_no_more_of_a_providers_word_for_an_end_than_its_column_takes() -> None:
+    for word, kept in (("x" * 500_000, "x" * 40), ("stop", "stop"), (None, None)):
+        assert closed(Usage(1, 1), RATES, word)["finish_reason"] == kept
 
 
 def test_event_keeps_the_parts_the_tier_and_the_price_that_was_taken() -> None:

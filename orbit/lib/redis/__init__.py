@@ -11,6 +11,7 @@ from orbit.lib.redis.cluster import ClusterLink
 from orbit.lib.redis.port import (
     Argument,
     Link,
+    NotSent,
     Recover,
     Script,
     Serves,
@@ -25,6 +26,7 @@ __all__ = [
     "Argument",
     "ClusterLink",
     "Link",
+    "NotSent",
     "Recover",
     "RedisLink",
     "Script",

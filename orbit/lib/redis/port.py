@@ -22,6 +22,10 @@ class StoreUnavailable(Exception):
     """Redis could not be reached, or did not answer in time."""
 
 
+class NotSent(StoreUnavailable):
+    """It could not be reached: nothing of the command was done, nor will be."""
+
+
 class StoreError(Exception):
     """Redis answered with an error."""
 

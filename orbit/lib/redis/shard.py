@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbit.lib.redis import port
 from orbit.lib.redis.connection import packed
-from orbit.lib.redis.port import Argument, Script, StoreError, StoreUnavailable
+from orbit.lib.redis.port import Argument, NotSent, Script, StoreError, StoreUnavailable
 from orbit.lib.redis.single import RedisLink
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class ShardLink:
             raise StoreUnavailable("no answer in time") from None
         owner = self.cluster.owners.get(self.slot)
         if owner is None:
-            raise StoreUnavailable("nobody serves the slot")
+            raise NotSent("nobody serves the slot")
         return owner
 
     def _unanswered(self) -> None:
@@ -149,7 +149,7 @@ class ShardLink:
         """One at a time, and none while the server is known to be away."""
         owner = self.cluster.owners.get(self.slot)
         if owner is None or owner.away:
-            raise StoreUnavailable("away")
+            raise NotSent("away")
         if self._recovery is None:
             self._recovery = self.cluster.spawn(asyncio.create_task(self._recover(), name="redis-recover"))
         await port.shared(self._recovery)

@@ -13,7 +13,7 @@ from orbit.lib.redis import port
 from orbit.lib.redis.address import Address
 from orbit.lib.redis.breaker import Breaker
 from orbit.lib.redis.connection import Connection, packed
-from orbit.lib.redis.port import Argument, Recover, Script, StoreError, StoreUnavailable
+from orbit.lib.redis.port import Argument, NotSent, Recover, Script, StoreError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class RedisLink:
         connection = self._connection
         if connection is None or not connection.usable:
             future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            future.set_exception(StoreUnavailable("not connected"))
+            future.set_exception(NotSent("not connected"))
             return future
         sent = connection.send_packed(command)
         connection.flush()
@@ -113,9 +113,9 @@ class RedisLink:
         if self._connection is not None and self._connection.usable:
             return self._connection
         if self._breaker.is_open or self._closed:
-            raise StoreUnavailable("away")
+            raise NotSent("away")
         if self._connecting is None and asyncio.get_running_loop().time() - self._refused_at < self.RETRY_S:
-            raise StoreUnavailable("not connected")
+            raise NotSent("not connected")
         return await port.shared(self._connect())
 
     def _connect(self) -> asyncio.Task[Connection]:
@@ -138,7 +138,7 @@ class RedisLink:
                 connection.close("not usable")
             self._refused_at = asyncio.get_running_loop().time()
             self._failed()
-            raise StoreUnavailable(f"cannot connect: {type(error).__name__}") from error
+            raise NotSent(f"cannot connect: {type(error).__name__}") from error
         finally:
             self._connecting = None
         connection.lost = self._failed
