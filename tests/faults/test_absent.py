@@ -18,7 +18,7 @@ DOCUMENTED = {
 
 
 def wrongs(seen: list[Probe]) -> list[str]:
-    return list(absent._answers("valkey", seen, up=10.0, back=20.0))
+    return list(absent._answers("valkey", seen, up=5.0, back=20.0))
 
 
 def test_documented_answers_are_right() -> None:
