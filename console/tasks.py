@@ -65,5 +65,6 @@ def sweep_bill_mails() -> int:
 
 @shared_task(name="console.tasks.beat", time_limit=10, bind=True)
 def beat(self: Any) -> None:
-    """Shows operators that the schedule runs, the queue carries and a worker works."""
-    pulse.note(self.request.hostname or "worker")
+    """Shows operators that the schedule runs, the queue that it came in carries, and a worker takes from it."""
+    queue = (self.request.delivery_info or {}).get("routing_key")
+    pulse.note(self.request.hostname or "worker", queue or line.QUEUES[0])

@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.schedules import crontab
-from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_init
+from celery.signals import beat_init, setup_logging, task_failure, task_postrun, task_prerun, worker_init
 from django.conf import settings
 from django.db import close_old_connections, connections
 from kombu import Queue
@@ -38,7 +39,7 @@ app.conf.update(
     broker_connection_max_retries=None,  # for ever: Celery's hundred are over after three minutes
     broker_transport_options={
         "visibility_timeout": 900,
-        "global_keyprefix": "orbit-celery:",
+        "global_keyprefix": line.PREFIX,
         # A broker that takes connections and does not answer holds nobody longer. The worker's own read blocks for 1 s.
         "socket_connect_timeout": 5,
         "socket_timeout": 5,
@@ -47,11 +48,16 @@ app.conf.update(
     worker_hijack_root_logger=False,
     # The first is what limits, ledger and money hang on, and has workers of its own (docs/isolation.md). A worker that is told
     # of no queue takes from both.
-    task_queues=[Queue("celery"), Queue(line.QUEUE)],
+    task_queues=[Queue(one) for one in line.QUEUES],
     task_default_queue="celery",
     task_routes=[
         {"console.tasks.beat": "celery"},
-        {"billing.tasks.*": line.QUEUE, "console.tasks.*": line.QUEUE, "tenants.tasks.*": line.QUEUE},
+        {
+            "billing.tasks.*": line.QUEUE,
+            "console.tasks.*": line.QUEUE,
+            "orbit.grafana.tasks.*": line.QUEUE,
+            "tenants.tasks.*": line.QUEUE,
+        },
     ],
     # An entry that could not start within its own period is worthless: the next one does its work.
     beat_schedule={
@@ -233,6 +239,22 @@ def log_as_all_do(**_: Any) -> None:
 @task_prerun.connect(weak=False)
 def say_which(task_id: str, task: Any, **_: Any) -> None:
     logs.about(task_id, task=task.name)
+
+
+@task_prerun.connect(weak=False)
+def tell_that_it_came(task: Any, args: Any, **_: Any) -> None:
+    if task.name in line.TASKS:
+        try:
+            line.begun(task.name, args)
+        except RedisError as error:
+            logger.warning("a job may be sent once more: %s", type(error).__name__)
+
+
+@task_failure.connect(weak=False)
+def call_next_of_lost(sender: Any, args: Any, exception: BaseException, **_: Any) -> None:
+    """A process that was killed, for its time or its memory, tells nothing itself: the worker above it does."""
+    if isinstance(exception, TimeLimitExceeded | WorkerLostError):
+        call_next(task=sender, args=args)
 
 
 @task_postrun.connect(weak=False)

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
+from redis import Redis
 from redis.exceptions import RedisError
 
 from audit import backlog
 from audit.sinks import lag
 from console import mail
-from console.pulse import LATE_S, pulses
+from console.pulse import LATE_S, Pulse, pulses
 from orbit import startup
 from orbit.grafana import api as grafana
+from orbit.lib import line
 from orbit.lib.store import servers
 from orbit.lib.traces import NotTaken
 from proxy.traces import link
@@ -122,16 +124,23 @@ def _ledger() -> Iterator[Finding]:
 
 
 def _tasks() -> Iterator[Finding]:
-    seen = pulses()
+    with Redis.from_url(settings.ORBIT_BROKER_URL, socket_timeout=2, socket_connect_timeout=2) as broker:
+        waiting = line.lengths(broker)
+    for queue, seen in pulses().items():
+        yield _queue(queue, seen, waiting[queue])
+
+
+def _queue(queue: str, seen: list[Pulse], waiting: int) -> Finding:
+    what, wait = f"tasks of {queue}", f"{waiting} wait{'s' if waiting == 1 else ''}"
     if seen and not seen[0].is_late:
-        yield Finding("ok", "tasks", f"{len(seen)} Celery worker{'' if len(seen) == 1 else 's'}")
-        return
+        working = sum(not one.is_late for one in seen)
+        return Finding("ok", what, f"{working} Celery worker{'' if working == 1 else 's'}, {wait}")
     since = f"for {seen[0].age_s} s" if seen else "within the hour"
-    yield Finding(
+    return Finding(
         "fail",
-        "tasks",
-        f"no Celery worker took up a beat {since}, which every {LATE_S} s one should",
-        "Start `celery -A orbit.celery worker` and one `beat`, with the same settings.",
+        what,
+        f"no Celery worker took up a beat {since}, which every {LATE_S} s one should; {wait}",
+        f"Start `celery -A orbit.celery worker --queues {queue}` and one `beat`, with the same settings.",
     )
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connections
 
 from console import pulse
+from orbit.lib import line
 from tests.collector import TOKEN, running_collector
 from tests.gateway import Gateway
 
@@ -32,7 +32,8 @@ def examined() -> tuple[dict[str, dict[str, str]], int]:
 
 @pytest.fixture(autouse=True)
 def _beaten() -> None:
-    pulse.note("celery@here")
+    for queue in line.QUEUES:
+        pulse.note("celery@here", queue)
 
 
 def test_sound_installation_passes(gateway: Gateway) -> None:
@@ -43,18 +44,24 @@ def test_sound_installation_passes(gateway: Gateway) -> None:
         "database": "ok",
         "migrations": "ok",
         "store": "ok",
-        "tasks": "ok",
+        "tasks of celery": "ok",
+        "tasks of jobs": "ok",
         "web workers": "ok",
         "disk": "ok",
     }
 
 
 def test_silent_tasks_and_unsafe_settings_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.delete("pulse")
+    pulse.forget()
+    pulse.note("celery@here", "celery")
     monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["*"])
     found, code = examined()
     assert code == 1
-    assert (found["tasks"]["state"], "celery" in found["tasks"]["remedy"]) == ("fail", True)
+    assert found["tasks of celery"]["state"] == "ok"
+    assert (found["tasks of jobs"]["state"], "--queues jobs" in found["tasks of jobs"]["remedy"]) == (
+        "fail",
+        True,
+    )
     assert (found["settings"]["state"], "ORBIT_ALLOWED_HOSTS" in found["settings"]["detail"]) == (
         "fail",
         True,

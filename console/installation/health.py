@@ -12,8 +12,9 @@ from redis import Redis
 
 from audit.models import DeadLetter, OutboxEntry
 from console.installation.panels import BAD, GOOD, NONE, WARN, Fact, Look, Reading
-from console.pulse import pulses
+from console.pulse import Pulse, pulses
 from console.templatetags.figures import compact, share
+from orbit.lib import line
 from orbit.lib.store import client, servers
 from proxy.resting import rests
 from quotas.journal import Standing, standing
@@ -23,7 +24,6 @@ from tenants.models import ProviderAccount
 LATE_S = 30  # an event or act that waits so long is no longer on its way
 VERY_LATE_S = 300
 LONG_QUEUE = 50
-_QUEUE = "orbit-celery:celery"
 _LOSS_IS_NEWS_S = 86_400
 _HOUR = timedelta(hours=1)
 _MANY_CALLS, _MANY_FAIL = 10, 0.1
@@ -98,32 +98,33 @@ def _server(info: dict[str, Any]) -> list[Fact]:
 
 
 def workers(at: Look) -> Reading:
-    """Web workers by their journals, Celery's by the beats that they took up."""
-    seen, living = pulses(), [one for one in _standing() if one.alive]
-    waiting = _broker().llen(_QUEUE)
-    latest = seen[0].age_s if seen else None
-    late = latest is None or seen[0].is_late
-    if not late:
-        celery = Fact("Celery and beat", f"took up a beat {_ago(latest or 0)}", GOOD)
-    elif waiting:
-        celery = Fact(
-            "Celery worker", "takes nothing up", BAD, "beat sends, and the queue grows: start the worker"
-        )
-    else:
-        celery = Fact(
-            "Beat",
-            "sends nothing" if latest is None else f"last {_ago(latest)}",
-            BAD,
-            "start beat and worker",
-        )
+    """Web workers by their journals, Celery's by the beats that they took up, each queue's by itself."""
+    living = [one for one in _standing() if one.alive]
+    waiting, found = line.lengths(_broker()), pulses()
+    celery = [_celery(queue, seen, waiting[queue]) for queue, seen in found.items()]
+    well = bool(living) and all(one.state == GOOD for one in celery)
     web = Fact(
         "Web workers", str(len(living)), GOOD if living else WARN, "" if living else "none on this host"
     )
-    said = "All of them work." if living and not late else "Not everything that should run does."
+    said = "All of them work." if well else "Not everything that should run does."
     more = tuple(
-        Fact(one.worker, f"beat {_ago(one.age_s)}", NONE if one.age_s > 60 else GOOD) for one in seen
+        Fact(one.worker, f"beat {_ago(one.age_s)}", NONE if one.age_s > 60 else GOOD, f"queue {one.queue}")
+        for seen in found.values()
+        for one in seen
     )
-    return Reading(said, (web, celery), more)
+    return Reading(said, (web, *celery), more)
+
+
+def _celery(queue: str, seen: list[Pulse], waiting: int) -> Fact:
+    name = f"Celery: {queue}"
+    if seen and not seen[0].is_late:
+        return Fact(name, f"took up a beat {_ago(seen[0].age_s)}", GOOD)
+    if waiting:
+        return Fact(
+            name, "no worker takes it up", BAD, f"beat sends, and {waiting} wait: start the worker of {queue}"
+        )
+    last = f"last beat {_ago(seen[0].age_s)}" if seen else "beat sends nothing"
+    return Fact(name, last, BAD, f"start beat and the worker of {queue}")
 
 
 def queues(at: Look) -> Reading:
@@ -132,12 +133,12 @@ def queues(at: Look) -> Reading:
     acts = OutboxEntry.objects.aggregate(count=Count("pk"), oldest=Min("created_at"))
     dead = DeadLetter.objects.aggregate(count=Count("pk"), latest=Max("created_at"))
     dirty = DirtyBucket.objects.count()
-    tasks = int(_broker().llen(_QUEUE))
+    tasks = line.lengths(_broker())
     act_age = round((at.now - acts["oldest"]).total_seconds()) if acts["oldest"] else 0
     facts = (
         Fact("Events for the ledger", compact(waiting), _lateness(oldest), f"oldest {oldest} s" if waiting else ""),
         Fact("Acts in the outbox", compact(acts["count"]), _lateness(act_age), f"oldest {act_age} s" if act_age else ""),
-        Fact("Tasks for Celery", compact(tasks), WARN if tasks > LONG_QUEUE else GOOD),
+        *(Fact(f"Tasks in {queue}", compact(length), WARN if length > LONG_QUEUE else GOOD) for queue, length in tasks.items()),
         Fact("Dead letters", compact(dead["count"]), BAD if dead["count"] else GOOD, "not in the ledger" if dead["count"] else ""),
         Fact("Sums to make again", compact(dirty), WARN if dirty else GOOD, "manage.py rollups rebuild" if dirty else ""),
     )  # fmt: skip

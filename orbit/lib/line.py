@@ -21,8 +21,11 @@ from redis import Redis
 logger = logging.getLogger(__name__)
 
 QUEUE = "jobs"
+QUEUES = ("celery", QUEUE)  # all of Celery's
+PREFIX = "orbit-celery:"  # of Celery's keys in the broker
 MOST_WAITING = 1_000  # of an organization
 TIMEOUT_S = 5
+AGAIN_S = 60
 LINES, PLACE = "orbit-line:lines", "orbit-line:place"
 SCRIPT = Path(__file__).with_suffix(".lua").read_text().removeprefix("#!lua\n")
 # Which tasks stand in line, and after how many seconds one that was lost is not waited for any more.
@@ -58,12 +61,27 @@ def ended(task: str, arguments: Sequence[str | int]) -> None:
     _step(str(arguments[0]), "end", _job(task, arguments))
 
 
+def begun(task: str, arguments: Sequence[str | int]) -> None:
+    """A worker has it, so it did not get lost on the way. RedisError."""
+    _client(settings.ORBIT_BROKER_URL).zrem(f"orbit-line:{arguments[0]}:sent", _job(task, arguments))
+
+
 def call() -> int:
-    """Calls what may come because something was lost; returns how many organizations have something waiting."""
-    waiting: set[bytes] = _client(settings.ORBIT_BROKER_URL).smembers(LINES)  # type: ignore[assignment]
-    for organization_id in waiting:
-        _step(organization_id.decode(), "", b"")
-    return len(waiting)
+    """Calls what may come because something was lost; returns how many organizations it looked at.
+
+    What was sent a minute ago, was never begun and is not in the queue either has not come there: it is sent once more.
+    """
+    store = _client(settings.ORBIT_BROKER_URL)
+    lines: set[bytes] = store.smembers(LINES)  # type: ignore[assignment]
+    again_s = "" if lengths(store)[QUEUE] else str(AGAIN_S)
+    for organization_id in lines:
+        _step(organization_id.decode(), "", b"", again_s)
+    return len(lines)
+
+
+def lengths(broker: Redis) -> dict[str, int]:
+    """How many tasks wait in each of Celery's queues. RedisError."""
+    return {queue: int(broker.llen(f"{PREFIX}{queue}")) for queue in QUEUES}  # type: ignore[arg-type]
 
 
 def before(task: str, organization_id: str, *arguments: str | int) -> int | None:
@@ -77,37 +95,43 @@ def _job(task: str, arguments: Sequence[str | int]) -> bytes:
     return orjson.dumps([task, list(arguments), TASKS[task]])
 
 
-def _step(organization_id: str, what: str, job: bytes) -> None:
+def _step(organization_id: str, what: str, job: bytes, again_s: str = "") -> None:
     own = f"orbit-line:{organization_id}"
-    called: Any = _client(settings.ORBIT_BROKER_URL).eval(
+    answer: Any = _client(settings.ORBIT_BROKER_URL).eval(
         SCRIPT,
-        4,
+        5,
         f"{own}:there",
         f"{own}:waiting",
         LINES,
         PLACE,
+        f"{own}:sent",
         organization_id,
         settings.ORBIT_JOBS_EACH,
         MOST_WAITING,
         what,
         job,
+        again_s,
     )
-    if called == [b"FULL"]:
+    if answer == [b"FULL"]:
         raise Full
+    new, *called = answer
     for number, one in enumerate(called):
         task, arguments, _ = orjson.loads(one)
         try:
             current_app.send_task(task, arguments, queue=QUEUE)
         except OperationalError:
-            _take_back(own, called[number:], job)
+            _take_back(own, called[number:], job if new else b"")
             raise
 
 
-def _take_back(own: str, unsent: Sequence[bytes], asked_for: bytes) -> None:
-    """Jobs that did not reach Celery wait on, first of all; whoever asked for one now is told that it is not done."""
+def _take_back(own: str, unsent: Sequence[bytes], new: bytes) -> None:
+    """Jobs that did not reach Celery wait on, first of all; whoever asked for a new one is told that it is not done."""
     store = _client(settings.ORBIT_BROKER_URL)
     for one in unsent:
         store.zrem(f"{own}:there", one)
-        if one != asked_for:
+        store.zrem(f"{own}:sent", one)
+        if one != new:
             store.zadd(f"{own}:waiting", {one: 0})
             store.sadd(LINES, own.removeprefix("orbit-line:"))
+    if new:
+        store.zrem(f"{own}:waiting", new)

@@ -60,7 +60,7 @@ FLEET = Board(
         stat("Store", "min(orbit_store_up)"),
         stat("Postgres", "min(orbit_database_up)"),
         stat("Web workers", 'sum(orbit_processes{kind="web"})'),
-        stat("Last beat", "min(orbit_beat_age_seconds)", "s"),
+        stat("Last beat, of the worse queue", "max(min by (queue) (orbit_beat_age_seconds))", "s"),
         chart(
             "Calls by how they ended",
             ("sum by (status) (rate(orbit_calls_total[5m]))", "{{status}}"),

@@ -17,14 +17,13 @@ from audit.models import DeadLetter, OutboxEntry
 from audit.sinks import lag
 from console.installation.panels import Look
 from console.pulse import pulses
-from orbit.lib import access
+from orbit.lib import access, line
 from orbit.lib.metrics import Family, Kind, Sample
 from orbit.lib.store import each, time_us
 from quotas import keys
 from quotas.journal import standing
 from quotas.models import DirtyBucket
 
-QUEUE = "orbit-celery:celery"
 STATEMENT_MS = 2_000
 
 
@@ -69,9 +68,10 @@ WEB = _gauge("orbit_web_workers", "Web workers of this host that live.")
 LEFT = _gauge("orbit_journals_left", "Journals of workers that went without ending their calls.")
 BEAT = _gauge(
     "orbit_beat_age_seconds",
-    "How long ago a Celery worker took up the last beat; absent when none did within the hour.",
+    "How long ago a Celery worker took up the last beat of a queue; absent when none did within the hour.",
+    "queue",
 )
-TASKS = _gauge("orbit_tasks_waiting", "Tasks that wait for a Celery worker.")
+TASKS = _gauge("orbit_tasks_waiting", "Tasks that wait for a Celery worker, by queue.", "queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,12 @@ def workers(named: list[str]) -> list[Sample]:
     living = sum(one.alive for one in journals)
     broker: Any = Redis.from_url(settings.ORBIT_BROKER_URL, socket_timeout=2, socket_connect_timeout=2)
     with broker:
-        waiting = int(broker.llen(QUEUE))
-    seen = pulses()
+        waiting = line.lengths(broker)
     return [
         Sample(WEB, living),
         Sample(LEFT, len(journals) - living),
-        Sample(TASKS, waiting),
-        *([Sample(BEAT, seen[0].age_s)] if seen else []),
+        *(Sample(TASKS, length, (queue,)) for queue, length in waiting.items()),
+        *(Sample(BEAT, seen[0].age_s, (queue,)) for queue, seen in pulses().items() if seen),
     ]
 
 

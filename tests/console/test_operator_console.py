@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.core.cache import cache
 from django.db import DatabaseError, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -246,32 +245,41 @@ def test_a_shard_without_an_epoch_is_cold_only_when_it_was_used() -> None:
 def test_workers_are_known_by_the_beats_that_they_took_up(look: Look, tmp_path: Path, settings: Any) -> None:
     settings.ORBIT_DATA_DIR = tmp_path
     (tmp_path / "journals").mkdir()
-    cache.delete("pulse")
+    pulse.forget()
     assert facts(health.workers(look))["Web workers"].state == WARN
     assert health.workers(look).worst == BAD
     beat()
+    pulse.note("jobs@here", "jobs")
     written = journal.Journal(tmp_path / "journals")
     try:
         reading = health.workers(look)
         assert reading.said == "All of them work."
         assert facts(reading)["Web workers"].figure == "1"
-        assert "took up a beat" in facts(reading)["Celery and beat"].figure
+        assert "took up a beat" in facts(reading)["Celery: celery"].figure
+        assert "took up a beat" in facts(reading)["Celery: jobs"].figure
+        pulse.note("jobs@here", "jobs", time.time() - 60)  # the other one lives
+        dead = facts(health.workers(look))
+        assert (dead["Celery: celery"].state, dead["Celery: jobs"].state) == (GOOD, BAD)
+        assert health.workers(look).said == "Not everything that should run does."
     finally:
         written.close()
-    pulse.note("worker", time.time() - 60)
+    pulse.note("worker", "celery", time.time() - 60)
     assert health.workers(look).worst == BAD
 
 
 def test_pulses_are_of_each_worker_and_forgotten_within_the_hour() -> None:
-    cache.delete("pulse")
-    pulse.note("a", 1000.0)
-    pulse.note("b", 4000.0)
-    assert [(one.worker, one.age_s, one.is_late) for one in pulse.pulses(4010.0)] == [
+    pulse.forget()
+    pulse.note("a", "celery", 1000.0)
+    pulse.note("b", "celery", 4000.0)
+    pulse.note("c", "jobs", 3000.0)
+    found = pulse.pulses(4010.0)
+    assert [(one.worker, one.age_s, one.is_late) for one in found["celery"]] == [
         ("b", 10, False),
         ("a", 3010, True),
     ]
-    pulse.note("b", 4700.0)
-    assert [one.worker for one in pulse.pulses(4700.0)] == ["b"]
+    assert [(one.worker, one.age_s) for one in found["jobs"]] == [("c", 1010)]
+    pulse.note("b", "celery", 4700.0)
+    assert [one.worker for one in pulse.pulses(4700.0)["celery"]] == ["b"]
 
 
 def test_journals_tell_the_living_from_the_dead(tmp_path: Path) -> None:

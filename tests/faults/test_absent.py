@@ -18,7 +18,7 @@ DOCUMENTED = {
 
 
 def wrongs(seen: list[Probe]) -> list[str]:
-    return list(absent._answers("valkey", seen, up=10.0, back=23.0))
+    return list(absent._answers("valkey", seen, up=5.0, back=20.0))
 
 
 def test_documented_answers_are_right() -> None:
@@ -29,7 +29,7 @@ def test_other_answers_are_wrong_while_the_store_is_absent_alone() -> None:
     served = {**DOCUMENTED, MONEY: "200"}
     (wrong,) = wrongs(probes(12.0, **served))
     assert wrong.startswith("money was answered 200 (1 times)")
-    assert wrongs([*probes(12.0, **DOCUMENTED), *probes(24.0, **served)]) == []
+    assert wrongs([*probes(12.0, **DOCUMENTED), *probes(21.0, **served)]) == []
 
 
 def test_unknown_key_is_wrong_at_any_time() -> None:

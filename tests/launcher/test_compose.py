@@ -76,6 +76,14 @@ def test_elements_are_those_of_the_specification(name: str) -> None:
         assert not isinstance(value, bool)
 
 
+def test_tokens_go_to_those_alone_that_ask_with_them() -> None:
+    for token, asking in (
+        ("ORBIT_GRAFANA_TOKEN", {"gateway", "jobs"}),
+        ("ORBIT_VAULT_TOKEN", {"gateway", "jobs", "vault-setup"}),
+    ):
+        assert {name for name, one in SERVICES.items() if token in one.get("environment", {})} == asking
+
+
 @EACH
 def test_services_that_are_named_exist_wherever_it_runs(name: str) -> None:
     service = SERVICES[name]
@@ -114,7 +122,7 @@ def test_nothing_is_declared_that_nobody_uses() -> None:
     assert COMPOSE["volumes"].keys() <= volumes
     assert COMPOSE["secrets"].keys() == given
     assert COMPOSE["configs"].keys() == configs
-    assert COMPOSE.keys() == {"x-gateway", "services", "volumes", "secrets", "configs"}
+    assert COMPOSE.keys() == {"x-gateway", "x-outside", "services", "volumes", "secrets", "configs"}
 
 
 def test_ports_are_open_on_this_machine_alone_and_each_once() -> None:

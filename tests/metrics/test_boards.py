@@ -18,7 +18,7 @@ import yaml
 
 from audit.sinks.models import Sink
 from console import pulse
-from orbit.lib import access
+from orbit.lib import access, line
 from orbit.lib.ids import uuid7
 from orbit.metrics import boards
 from orbit.metrics.scrape import families
@@ -121,7 +121,8 @@ def surroundings() -> Iterator[Callable[[], None]]:
         process.begins("1")
         process.ended("1", type("Task", (), {"name": "audit.tasks.write_ledger"}), "SUCCESS")
         process.put()
-        pulse.note("worker@test")
+        for queue in line.QUEUES:
+            pulse.note("worker@test", queue)
 
     run()
     with access.operator():
