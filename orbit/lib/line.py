@@ -81,7 +81,7 @@ def call() -> int:
 
 def lengths(broker: Redis) -> dict[str, int]:
     """How many tasks wait in each of Celery's queues. RedisError."""
-    return {queue: int(broker.llen(f"{PREFIX}{queue}")) for queue in QUEUES}  # type: ignore[arg-type]
+    return {queue: int(broker.llen(f"{PREFIX}{queue}")) for queue in QUEUES}
 
 
 def before(task: str, organization_id: str, *arguments: str | int) -> int | None:
