@@ -116,8 +116,12 @@ def _organization(plan: Plan, handle: BillsHandle) -> tuple[Organization, Whose]
 
     organization = services.create_organization(slug=f"b-{secrets.token_hex(6)}", actor="bench")
     where: dict[str, Any] = {"organization_id": organization.pk, "actor": "bench"}
+    prefix = "/api/v1" if plan.provider == "openrouter" else "/v1"
+    # single calls are asked for only where the account's own calls go
+    own_address = {"base_url": handle.url + prefix} if plan.provider == "openrouter" else {}
     services.save_account(
         **where,
+        **own_address,
         name="main",
         kind=plan.provider,
         prices_as=f"bills-{plan.provider}",
@@ -127,7 +131,6 @@ def _organization(plan: Plan, handle: BillsHandle) -> tuple[Organization, Whose]
     for number in range(3):
         services.save_project(**where, slug=f"project-{number}", name=f"Project {number}")
         services.issue_key(**where, project=f"project-{number}", name="main")
-    prefix = "/api/v1" if plan.provider == "openrouter" else "/v1"
     own = [] if plan.provider == "openrouter" else [OWN_KEY]
     save_source(**where, account="main", own_keys=own, base_url=handle.url + prefix)
     with access.scope(organization_id=organization.pk):

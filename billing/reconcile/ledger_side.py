@@ -131,7 +131,7 @@ def _call(row: Sequence[Any]) -> Call:
         source=row[12] or "",
         retried=_retried(attempts, account),
         upstream_id=attempts[-1].get("upstream_request_id") if attempts else None,
-        earlier_ids=tuple(_named(attempts[:-1], account)),
+        earlier_ids=tuple(_named(attempts, account)),
         project_id=row[13],
         key_id=row[14],
         alias=row[15],
@@ -144,34 +144,43 @@ def _parsed(text: Any) -> list[dict[str, Any]]:
 
 
 def _retried(attempts: Iterable[dict[str, Any]], account: str | None) -> bool:
-    """Whether an earlier try at this account may have been worked at: it was no refusal."""
-    earlier = list(attempts)[:-1]
+    """Whether an earlier try of the same model at this account may have been worked at: it was no refusal."""
     return any(
-        one.get("account") in (account, None)
-        and (one.get("http_status") is None or one["http_status"] < 400 or one["http_status"] >= 500)
-        for one in earlier
+        (one.get("http_status") is None or one["http_status"] < 400 or one["http_status"] >= 500)
+        for one in _earlier(attempts, account)
     )
 
 
-def _named(attempts: Iterable[dict[str, Any]], account: str | None) -> list[str]:
-    """How that account's provider named each try, in order."""
+def _earlier(attempts: Iterable[dict[str, Any]], account: str | None) -> list[dict[str, Any]]:
+    """Tries before the last at that account. One at another model is of that model's day, not of the call's."""
+    *earlier, last = list(attempts) or [{}]
+    asked = canonical(last.get("model") or "")
     return [
-        one["upstream_request_id"]
-        for one in attempts
-        if one.get("upstream_request_id") and one.get("account") in (account, None)
+        one
+        for one in earlier
+        if one.get("account") in (account, None) and canonical(one.get("model") or "") in (asked, "")
+    ]
+
+
+def _named(attempts: Iterable[dict[str, Any]], account: str | None) -> list[str]:
+    """How that account's provider named each earlier try, in order."""
+    return [
+        one["upstream_request_id"] for one in _earlier(attempts, account) if one.get("upstream_request_id")
     ]
 
 
 def _corrected(call: Call, later: Call) -> Call:
-    """A correction by a late settlement is the provider's own word, so is an adjustment."""
+    """A correction by a late settlement is the provider's own word, so is an adjustment, unless it is of a further request."""
+    adds = call.requests > 0 and later.requests > 0 and bool(call.counts)
     return replace(
         call,
+        added=(*call.added, later.counts) if adds else call.added,
         counts=call.counts + later.counts,
         cost_nano=None
         if call.cost_nano is None and later.cost_nano is None
         else (call.cost_nano or 0) + (later.cost_nano or 0),
         requests=call.requests + later.requests,
-        estimated=call.estimated and later.estimated,
+        estimated=call.estimated and (adds or later.estimated),
         retried=call.retried or later.retried,
         ended=max(call.ended, later.ended),
     )

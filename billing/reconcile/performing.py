@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
@@ -33,6 +34,7 @@ from billing.reconcile.models_named import canonical
 from billing.reconcile.outcomes import MARGIN, Bill, Calls, Key, Whose, outcomes, uneven
 from billing.reconcile.sides import Call, Cause, DayOutcome
 from orbit.lib import access
+from tenants.kinds import BY_NAME
 from tenants.models import Organization, ProviderAccount
 from tenants.secrets import CredentialUnavailable, resolve
 from tenants.secrets.stores import USAGE
@@ -230,16 +232,25 @@ def _look_up(
 
 
 def _api_of_calls(setting: Setting, connector: TellsCalls, progress: Progress) -> HttpApi:
+    """The credential of calls goes nowhere but where they go."""
+    address = setting.base_url or connector.base_url
+    if _server(address) != _server(setting.account.base_url or BY_NAME[setting.account.kind].base_url or ""):
+        raise Refused("the account has another address")
     try:
         secret = resolve(setting.account)
     except CredentialUnavailable as error:
         raise Refused(f"the account’s credential cannot be had: {error.reason}") from None
     return HttpApi(
-        setting.base_url or connector.base_url,
+        address,
         connector.headers(secret.reveal()),
         patience_s=settings.ORBIT_RECONCILE_PATIENCE_S,
         told=progress.page,
     )
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    found = urlsplit(url)
+    return found.scheme, found.hostname, found.port or {"http": 80, "https": 443}.get(found.scheme)
 
 
 def _known(run: Run, since: date, until: date) -> dict[str, CallRow]:

@@ -10,18 +10,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import combinations
 
-from billing.reconcile.classify import Span
+from billing.reconcile.classify import ALIKE, BY_CHANCE, Span
 from billing.reconcile.connectors.base import DAY, CallRow, TellsCalls, midnight
 from billing.reconcile.counts import ZERO, Counts
 from billing.reconcile.models_named import canonical
 from billing.reconcile.moves import move
-from billing.reconcile.search import Atom, exactly
+from billing.reconcile.search import Atom, by_chance, exactly
 from billing.reconcile.sides import Call, Cause, Cell, Part
 
 TWO_ENTRIES = "two entries of ours name the same answer"
 EARLIER = "an earlier try of it was charged too"
 OTHERWISE = "the provider has other tokens for this call than its answer had"
+MOST_TRIES = 8  # of one call, of which every set is looked at
 MAY_BE_THERE = "the provider has no record of it, yet more calls than it has records of"
 
 
@@ -79,34 +81,51 @@ class _Work:
         if row is None or (row.found and canonical(row.model) != self.model):
             self.made.calls.append(call)
             return
-        tries = [self._earlier(call, name) for name in call.earlier_ids]
+        tries = self._earlier(call)
+        held = _held(call, row, tries)
+        for one in tries:
+            self._try(call, one, is_held=one in held)
+        # a try of which there is a record, or none, is no evidence of another
+        told = [name in self.known for name in call.earlier_ids]
+        call = replace(
+            call,
+            counts=call.counts - _whole(held),
+            requests=max(0, call.requests - len(held)),
+            retried=call.retried and not (told and all(told)),
+        )
         if row.name in self.seen:
             self._part(Cause.DUPLICATE, call.day, -call.counts, -call.requests, call, note=TWO_ENTRIES)
             return
         self.seen.add(row.name)
-        # a try of which there is a record, or none, is no evidence of another
-        call = replace(call, retried=call.retried and not (tries and all(tries)))
         if row.found:
             self._there(call, row)
         elif self.span.has(call) and call.counts:
             self.absent.append(call)
 
-    def _earlier(self, call: Call, name: str) -> bool:
-        """Whether it is known what became of that try."""
-        row = self.known.get(name)
-        if row is not None and row.found and row.counts and name not in self.seen:
-            self.seen.add(name)
-            self.away[row.at.date()].less(row.counts)
-            self._part(Cause.DUPLICATE, row.at.date(), row.counts, 1, call, at=row.at, note=EARLIER)
-        return row is not None
+    def _earlier(self, call: Call) -> list[CallRow]:
+        """Its earlier tries that were charged for this model. What another model's cost is of that model's day."""
+        names = dict.fromkeys(name for name in call.earlier_ids if name not in self.seen)
+        rows = [self.known[name] for name in names if name in self.known and name != call.upstream_id]
+        return [row for row in rows if row.found and row.counts and canonical(row.model) == self.model]
+
+    def _try(self, call: Call, row: CallRow, *, is_held: bool) -> None:
+        self.seen.add(row.name)
+        day = row.at.date()
+        self.away[day].less(row.counts)
+        if is_held:
+            self._moved(replace(call, counts=row.counts, requests=1), day)
+        else:
+            self._part(Cause.DUPLICATE, day, row.counts, 1, call, at=row.at, note=EARLIER)
+
+    def _moved(self, call: Call, day: date) -> None:
+        self.made.parts += [half for half in move(call, call.day, day) if self.span.tells(half.day)]
 
     def _there(self, call: Call, row: CallRow) -> None:
         day = row.at.date()
         self.away[day].less(row.counts)
-        self.made.beside.append(call)
+        self.made.beside.append(replace(call, counts=row.counts))
         if call.counts:
-            halves = move(call, call.day, day)
-            self.made.parts += [half for half in halves if self.span.tells(half.day)]
+            self._moved(call, day)
         difference = row.counts - call.counts
         if difference:
             requests = 0 if call.counts else 1
@@ -132,13 +151,14 @@ class _Work:
         for day in sorted({call.day for call in self.absent}):
             some = [call for call in self.absent if call.day == day]
             rest = self._rest(day, cells.get(day))
-            there = _there_after_all(rest, some)
+            there, by_luck = _there_after_all(rest, some)
+            ids = {call.event_id for call in there}
             for call in some:
-                if call.event_id in there:
+                if call.event_id in ids:
                     self.away[day].less(call.counts)
                     self.made.beside.append(call)
                     continue
-                note = MAY_BE_THERE if not there and rest.holds(call) else ""
+                note = by_luck or _doubt(call, there, rest)
                 part = Part(
                     Cause.MISSING_THERE,
                     day,
@@ -172,6 +192,30 @@ class _Work:
         return made
 
 
+def _held(call: Call, row: CallRow, tries: Sequence[CallRow]) -> list[CallRow]:
+    """Those tries that the ledger already holds, by adjustments that were approved.
+
+    By the whole, where the answer's own record and some tries are just what the call has; else by the adjustments themselves.
+    """
+    sums = [
+        some for size in range(len(tries[:MOST_TRIES]) + 1) for some in combinations(tries[:MOST_TRIES], size)
+    ]
+    if row.found and row.counts:
+        for some in sums:
+            if row.counts + _whole(some) == call.counts:
+                return list(some)
+    added, held = list(call.added), []
+    for one in tries:
+        if one.counts in added:
+            added.remove(one.counts)
+            held.append(one)
+    return held
+
+
+def _whole(rows: Iterable[CallRow]) -> Counts:
+    return sum((row.counts for row in rows), ZERO)
+
+
 def _why(call: Call, difference: Counts) -> tuple[Cause, str]:
     if not call.counts:
         return Cause.MISSING_HERE, "we took it for a call that nothing was done for"
@@ -182,15 +226,30 @@ def _why(call: Call, difference: Counts) -> tuple[Cause, str]:
     return Cause.UNEXPLAINED, OTHERWISE
 
 
-def _there_after_all(rest: Rest, absent: Sequence[Call]) -> set[object]:
-    """Those whose tokens are just what is left of the day: they were charged, and only their records are gone."""
+def _there_after_all(rest: Rest, absent: Sequence[Call]) -> tuple[list[Call], str]:
+    """Those whose tokens are just what is left of the day: they were charged, and only their records are gone. And why it might
+    as well be others.
+    """
     wanted = (*rest.counts.values, rest.requests)
     if not any(wanted):
-        return set()
+        return [], ""
     atoms = [Atom(Cause.DUPLICATE, call, (*call.counts.values, call.requests), 1.0) for call in absent]
     if tuple(map(sum, zip(*(atom.effect for atom in atoms), strict=True))) == wanted:
-        return {call.event_id for call in absent}
-    return {atom.call.event_id for atom in exactly(wanted, atoms, 1.0) or ()}
+        return list(absent), ""
+    chosen = exactly(wanted, atoms, 1.0) or ()
+    doubt = BY_CHANCE if chosen and by_chance(wanted, atoms, chosen, 1.0) else ""
+    return [atom.call for atom in chosen], doubt
+
+
+def _doubt(call: Call, there: Sequence[Call], rest: Rest) -> str:
+    """Why a call without a record may not be the one that is missing; empty where it is."""
+    if not there:
+        return MAY_BE_THERE if rest.holds(call) else ""
+    return ALIKE if any(one.counts == call.counts and _whose(one) != _whose(call) for one in there) else ""
+
+
+def _whose(call: Call) -> tuple[object, ...]:
+    return call.project_id, call.key_id, call.alias
 
 
 def names_of(

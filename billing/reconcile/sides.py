@@ -48,6 +48,7 @@ class Call:
 
     `estimated`: the tokens are not the provider's own word, and `source` whose they are. `retried`: an earlier try may have worked there.
     `upstream_id`: how the provider named the answer, where it said so; `earlier_ids`: how it named earlier tries of the call.
+    `added`: what adjustments put to it for a further request each, such as a try that was charged too; part of `counts`.
     """
 
     event_id: UUID
@@ -61,6 +62,7 @@ class Call:
     retried: bool = False
     upstream_id: str | None = None
     earlier_ids: tuple[str, ...] = ()
+    added: tuple[Counts, ...] = ()
     project_id: UUID | None = None
     key_id: UUID | None = None
     alias: str = ""

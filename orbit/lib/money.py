@@ -27,9 +27,9 @@ def nano(amount: str | int | Decimal) -> int:
     return int(scaled)
 
 
-def amount(value: int) -> str:
-    """Nano-units as a plain decimal with at least two places: 12.50, 0.000123."""
-    whole, places = divmod(abs(value), NANO)
+def amount(value: int | Decimal) -> str:
+    """Whole nano-units as a plain decimal with at least two places: 12.50, 0.000123. A sum of Postgres's is a Decimal."""
+    whole, places = divmod(abs(int(value)), NANO)
     kept = f"{places:09d}".rstrip("0").ljust(2, "0")
     return f"{'-' if value < 0 else ''}{whole}.{kept}"
 

@@ -10,15 +10,19 @@ from uuid import uuid4
 
 from pytest_django import Settings
 
+from audit.ledger import write_shard
 from bench.bills.trials import Trial, judge
-from billing.models import BilledRow, Run
+from billing.models import BilledRow, BillException, Run
+from billing.reconcile import settling
 from billing.reconcile.classify import Span, classify
 from billing.reconcile.compare import compare
 from billing.reconcile.connectors.base import DAY, CallRow, midnight
 from billing.reconcile.counts import ZERO, Counts
-from billing.reconcile.records import taken
+from billing.reconcile.records import EARLIER, taken
 from billing.reconcile.sides import Call, Cause, Cell, Part
 from orbit.lib import access
+from orbit.lib.store import client
+from tenants.models import ProviderAccount
 from tests.billing.conftest import MakeTrial
 
 TODAY = date(2026, 11, 3)
@@ -128,6 +132,64 @@ def test_calls_that_nobody_asked_about_are_looked_for_as_before() -> None:
     assert (found.cause, found.calls) == (Cause.MISSING_THERE, (calls[5],))
 
 
+BOTH = Counts(1_000, output=200)
+
+
+def tried(one: Call, **more: Any) -> CallRow:
+    fields: dict[str, Any] = {"at": one.at, "found": True, "model": f"openai/{MODEL}", "counts": BOTH}
+    return CallRow(one.earlier_ids[0], **(fields | more))
+
+
+def test_an_earlier_try_that_the_ledger_holds_by_now_is_not_told_again() -> None:
+    one = call(1, counts=BOTH + BOTH, requests=2, retried=True, earlier_ids=("gen-0",), added=(BOTH,))
+    other = call(3)
+    more = other.counts + Counts(7)
+    rows = [tried(one), told(one, counts=BOTH), told(other, counts=more)]
+    (found,) = parts([one, other], rows, BOTH + BOTH + more, 3)
+    assert (found.calls[0].event_id, found.counts) == (other.event_id, Counts(7))
+
+
+def test_what_is_left_of_the_call_beside_a_try_that_is_held_is_its_own() -> None:
+    one = call(
+        1, counts=BOTH + BOTH, requests=2, estimated=True, retried=True, earlier_ids=("gen-0",), added=(BOTH,)
+    )
+    counted = BOTH + Counts(-90, output=4)
+    (found,) = parts([one], [tried(one), told(one, counts=counted)], BOTH + counted, 2)
+    assert (found.cause, found.counts, found.requests) == (Cause.ESTIMATE, Counts(-90, output=4), 0)
+
+
+def test_an_earlier_try_of_another_day_that_is_held_was_only_moved() -> None:
+    one = call(1, counts=BOTH + BOTH, requests=2, retried=True, earlier_ids=("gen-0",), added=(BOTH,))
+    (found,) = parts([one], [tried(one, at=one.at - DAY), told(one, counts=BOTH)], BOTH, 1)
+    assert (found.cause, found.counts) == (Cause.TIME_BOUNDARY, -BOTH)
+
+
+def test_an_earlier_try_at_another_model_is_none_of_this_models() -> None:
+    one = call(1, retried=True, earlier_ids=("gen-0",))
+    assert parts([one], [told(one), tried(one, model="openai/gpt-4.1")], one.counts, 1) == []
+
+
+def test_which_of_two_alike_is_missing_is_not_sure_where_they_are_of_several_keys() -> None:
+    first, second = (call(number, counts=BOTH, key_id=uuid4()) for number in (1, 2))
+    for order in ([first, second], [second, first]):
+        (found,) = parts(order, [unknown(one) for one in order], BOTH, 1)
+        assert (found.cause, found.counts, found.sure) == (Cause.MISSING_THERE, -BOTH, False)
+
+
+def test_which_of_two_alike_is_missing_does_not_matter_where_they_are_of_one_key() -> None:
+    calls = [call(number, counts=BOTH) for number in (1, 2)]
+    (found,) = parts(calls, [unknown(one) for one in calls], BOTH, 1)
+    assert (found.cause, found.counts, found.sure) == (Cause.MISSING_THERE, -BOTH, True)
+
+
+def test_calls_of_which_other_sums_would_fit_as_well_are_not_surely_missing() -> None:
+    calls = [call(number, counts=Counts(100 + number, output=10)) for number in range(12)]
+    theirs = calls[0].counts + calls[11].counts
+    found = parts(calls, [unknown(one) for one in calls], theirs, 2)
+    assert len(found) == 10
+    assert {(part.cause, part.sure) for part in found} == {(Cause.MISSING_THERE, False)}
+
+
 def test_each_planted_difference_is_found_for_what_it_is(make_trial: MakeTrial) -> None:
     trial = make_trial("openrouter", each=2)
     run = trial.reconcile()
@@ -192,3 +254,50 @@ def test_lookups_can_be_turned_off(make_trial: MakeTrial, settings: Settings) ->
     trial = make_trial("openrouter", each=1)
     assert "lookups" not in trial.reconcile().counts
     assert judge(trial).false_adjustments == 0
+
+
+def test_an_account_of_another_address_gives_its_credential_to_nobody(make_trial: MakeTrial) -> None:
+    trial = make_trial("openrouter", each=1)
+    with access.scope(organization_id=trial.organization.pk):
+        ProviderAccount.objects.update(base_url="https://llm.example.com/v1")
+    counts = trial.reconcile().counts
+    assert (counts["lookups"], counts["lookups_stopped"]) == (0, "the account has another address")
+    assert judge(trial).false_adjustments == 0
+
+
+def agree(trial: Trial, cause: Cause) -> list[BillException]:
+    """Approves what is proposed of that cause."""
+    some = [one for one in trial.exceptions() if (one.cause, one.state) == (cause, "proposed")]
+    for one in some:
+        settling.approve(organization_id=trial.organization.pk, exception_id=one.pk, actor="finance")
+    while write_shard(client(), trial.organization.shard):
+        pass
+    return some
+
+
+def test_an_approved_try_is_not_proposed_again_while_its_day_still_differs(make_trial: MakeTrial) -> None:
+    trial = make_trial("openrouter", each=2)
+    trial.reconcile()
+    approved = [one for one in agree(trial, Cause.DUPLICATE) if one.note == EARLIER]
+    assert approved
+    scenario = trial.told.scenario
+    moved = set()
+    tries = {name for name in scenario.by_name if name[-2:] == "-1"}
+    for number, one in enumerate(scenario.calls):
+        cell = one.day, one.model
+        if cell not in moved and one.name and not {one.name, f"{one.name}-1"} & tries:
+            scenario.calls[number] = replace(one, fresh=one.fresh + 70_000)
+            moved.add(cell)
+    del scenario.by_name
+    with access.scope(organization_id=trial.organization.pk):
+        BilledRow.objects.filter(kind=BilledRow.Kind.CALL).delete()  # as if asked for the first time
+    trial.show()
+    trial.reconcile()
+    again = [one for one in trial.exceptions() if (one.cause, one.state) == (Cause.DUPLICATE, "proposed")]
+    assert again == []
+    left = {(one.day, one.model) for one in trial.exceptions() if one.cause == Cause.UNEXPLAINED}
+    assert {(one.day, one.model) for one in approved} <= left
+    for one in trial.exceptions():
+        if one.cause == Cause.UNEXPLAINED:
+            assert set(one.tokens) == {"fresh"}
+            assert one.tokens["fresh"] == 70_000

@@ -21,6 +21,11 @@ def test_amounts_are_read_exactly(text: str, nano: int) -> None:
     assert money.nano(text) == nano
 
 
+@pytest.mark.parametrize("value", [0, 5, -123, 12_500_000_000, -(10**20)])
+def test_sums_of_postgres_are_written_as_whole_numbers_are(value: int) -> None:
+    assert money.amount(Decimal(value)) == money.amount(value)
+
+
 @pytest.mark.parametrize("text", ["", "abc", "NaN", "Infinity", "0.0000000001", "9007199.254740992", "1e400"])
 def test_what_is_no_exact_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the message differs by cause
