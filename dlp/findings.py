@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -85,7 +85,7 @@ def _grown(one: Finding, kept: list[Finding], pieces: list[Finding]) -> list[Fin
     """The pieces of it that do not adjoin a finding of its type that it overlaps; those that do become a part of that,
     which is taken out of `kept`. What stands between is a piece as well, or parts them."""
     first = bisect_right(kept, one.start, key=_end)
-    inside = [other for other in kept[first:] if other.start < one.end]
+    inside = kept[first : bisect_left(kept, one.end, lo=first, key=_start)]
     made: list[Finding] = []
     for part in sorted([*inside, *pieces]):
         if made and made[-1].kind == part.kind == one.kind:
@@ -109,3 +109,7 @@ def _piece(one: Finding, start: int, end: int, text: str) -> Finding | None:
 
 def _end(one: Finding) -> int:
     return one.end
+
+
+def _start(one: Finding) -> int:
+    return one.start

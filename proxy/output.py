@@ -34,7 +34,8 @@ class Output:
     counted_ahead: int = 0  # bytes that come yet, and were counted while they waited
 
     def waits(self, came: str, freed: int) -> None:
-        """What was written and is held back on its way here counts from now on; `freed` bytes of such come next."""
+        """What was written and is held back on its way here counts from now on, as it was written; the `freed` bytes that come next in the place
+        of such, however long they became, do not."""
         if came:
             ahead, self.counted_ahead = self.counted_ahead, 0
             self.add(came)
@@ -42,7 +43,7 @@ class Output:
         self.counted_ahead += freed
 
     def add(self, text: str) -> None:
-        if self.counted_ahead:
+        if self.counted_ahead > 0:
             text = self._uncounted(text)
         self.size += len(text) if text.isascii() else tokens.size_of(text)
         if self.kept >= KEPT:

@@ -16,9 +16,10 @@ _EN_STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|C
 _TOWN = rf"{_CAP}(?:[ -]{_CAP}){{0,3}}"
 # Canada's, Britain's, Poland's, Portugal's and Brazil's, Sweden's, the Netherlands', all others'.
 _POSTCODE = r"(?:[A-Z]\d[A-Z] ?\d[A-Z]\d\b|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|(?:[A-Z]{1,2}[- ]?)?(?:\d{2}-\d{3}|\d{4,5}-\d{3}|\d{3} \d{2}|\d{3,6}(?: ?[A-Z]{2})?)\b)"
-_ANY_TAIL = rf"(?:(?:, ?{_TOWN}){{1,2}},? {_POSTCODE}(?:, {_CAP}(?: {_CAP}){{0,2}})?)?"
+_COUNTRY = rf"{letters.UNDOTTED}(?: {letters.UNDOTTED}){{0,2}}"  # a dot ends the sentence
+_ANY_TAIL = rf"(?:(?:, ?{_TOWN}){{1,2}},? {_POSTCODE}(?:, {_COUNTRY})?)?"
 # Without a word for a street: a name and a number, a town, a postcode and a country, with commas between.
-_ANY = rf"(?:\d{{1,5}}[A-Za-z]? (?:{_CAP}[ -]){{0,4}}{_CAP}|(?:{_CAP}[ -](?:(?:de|do|da|di|del|van|der|den|la|le) )?){{0,4}}{_CAP} \d{{1,5}}[A-Za-z]?),(?: {_TOWN},){{1,2}} {_POSTCODE}, {_CAP}(?: {_CAP}){{0,2}}"
+_ANY = rf"(?:\d{{1,5}}[A-Za-z]? (?:{_CAP}[ -]){{0,4}}{_CAP}|(?:{_CAP}[ -](?:(?:de|do|da|di|del|van|der|den|la|le) )?){{0,4}}{_CAP} \d{{1,5}}[A-Za-z]?),(?: {_TOWN},){{1,2}} {_POSTCODE}, {_COUNTRY}"
 _POSTCODE_AND_COUNTRY = r"[A-Z0-9]{2}, [A-Z]"
 
 

@@ -10,3 +10,4 @@ HANGUL = r"\x{ac00}-\x{d7af}"
 ANY = LETTER + HAN + KANA + HANGUL
 
 CAPITALIZED = rf"[{UPPER}][{LETTER}'’.-]*"
+UNDOTTED = rf"[{UPPER}][{LETTER}'’-]*"

@@ -45,6 +45,11 @@ _TYPICAL = (
 _TYPICAL_REGIONS = (
     "US", "FR", "JP", "CN", "BR", "DE", "GB", "RU", "IN", "FI", "SE", "NL", "AU", "ZA", "IT", "BE", "AT", "CH", "NZ", "HU", "SI", "TR",
 )  # fmt: skip
+# So dotted it may be an IP address, too: only right behind a word for nothing but a telephone.
+_DOTTED = (
+    r"\b(?i:t[ée]l(?:[ée]phone|e?fon|efoon|efone|[ée]fono)?|tlf|phone|mobile?|m[oó]vil|cellulare|handy|gsm|fax|телефон|тел)"
+    r"(?: ?(?:no|nr|n[°º]))?[.]? ?[:：]? {0,2}(\d{2,3}(?:\.\d{2,3}){3}\b)"
+)
 _MONEY = re.compile(r" ?(?:[€$£¥%]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|kr\b|zł|Kč|million|Mio)")
 _GROUP_OF_A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DIGITS = r"\d[ ()./-]*\d[ ()./-]*\d[ ()./-]*\d"
@@ -56,6 +61,7 @@ def rules() -> list[Rule]:
         Rule("phone.international", Kind.PHONE, _INTERNATIONAL + _EXTENSION, 0.88, 0.95, words.PHONE, judge=_is_international, costly=True, trim=_international_length, edge=Edge.WORD, cue=r"(?:\+|00)[1-9]"),
         Rule("phone.typical", Kind.PHONE, f"(?:{_TYPICAL}){_EXTENSION}", 0.62, 0.93, words.PHONE, judge=_is_typical, costly=True, cue=_DIGITS, edge=Edge.NUMBER),
         Rule("phone.national", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.9, words.PHONE, judge=_is_national, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
+        Rule("phone.dotted", Kind.PHONE, _DOTTED, 0.9, 0.9, words.PHONE, judge=_is_dotted, costly=True, edge=Edge.NUMBER, cue=r"\d\.\d{2,3}\.\d{2,3}\.\d"),
         Rule("phone.country", Kind.PHONE, _NATIONAL + _EXTENSION, 0.2, 0.78, countries.WORDS, judge=_is_of_country, costly=True, edge=Edge.NUMBER, cue=_DIGITS),
     ]  # fmt: skip
 
@@ -87,9 +93,17 @@ def _is_typical(hit: Hit) -> bool:
     return any(_is_valid(hit.value, region) for region in _TYPICAL_REGIONS)
 
 
+def _is_dotted(hit: Hit) -> bool:
+    return not _PRIVATE.match(hit.value) and _is_in_plan(hit)
+
+
 def _is_national(hit: Hit) -> bool:
+    return not _OCTETS.fullmatch(hit.value) and _is_in_plan(hit)
+
+
+def _is_in_plan(hit: Hit) -> bool:
     digits = sum(map(str.isdigit, hit.value))
-    if not 6 <= digits <= 15 or _DATE.fullmatch(hit.value) or _DOTTED.fullmatch(hit.value):
+    if not 6 <= digits <= 15 or _DATE.fullmatch(hit.value):
         return False
     if hit.value.isdigit() and not 8 <= digits <= 12:
         return False
@@ -118,9 +132,10 @@ def _is_of_country(hit: Hit) -> bool:
     return _is_possible(hit.value, region) if alone else _is_valid(hit.value, region)
 
 
-_DOTTED = re.compile(
-    r"\d{1,3}(?:\.\d{1,3}){3}"
-)  # an IP address or a version, in which no word makes a number
+_OCTET = r"(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])"
+# An IP address or a version, in which no word makes a number; where one has a zero in front, it is neither.
+_OCTETS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_PRIVATE = re.compile(r"10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.")
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?: \d{1,2})?|\d{4}")
 
 

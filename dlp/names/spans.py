@@ -67,8 +67,9 @@ _FLAT = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_FLAT = 24
-# Behind a street: a town or two, a postcode, a country. Without a postcode, what follows may be the sentence.
-_TOWN = r"(?:,[ \n]{1,2}|\n[> ]{0,3}|[ ])[^\W\d_a-zß-ÿ][\w.'’-]*(?:[ -][^\W\d_a-zß-ÿ][\w.'’-]*){0,3}"
+# Behind a street: a town or two, a postcode, a country. Without a postcode, what follows may be the sentence. Nothing that
+# a word has inside parts words as well: a text of many hyphens could be cut in millions of ways.
+_TOWN = r"(?:,[ \n]{1,2}|\n[> ]{0,3}|[ ])[^\W\d_a-zß-ÿ][\w.'’-]*(?: [^\W\d_a-zß-ÿ][\w.'’-]*){0,3}"
 _TAIL = re.compile(
     rf"(?:{_TOWN}){{0,2}},?[ \n>]{{1,4}}(?:[A-Z]{{1,2}}-)?(?:[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}}|\d{{2,5}}-\d{{3}}|\d{{3}} \d{{2}}|\d{{4}} [A-Z]{{2}}|\d{{3,6}})\b(?:, [^\W\d_a-zß-ÿ][\w-]+(?: [^\W\d_a-zß-ÿ][\w-]+){{0,2}})?"
 )

@@ -53,10 +53,8 @@ def restored(inspection: Inspection, answer: Answer, spoken: str) -> Answer:
     values = inspection.placeholders.values
     if not values or answer.status not in WORKED:
         return answer
-    return (
-        _on(answer, spoken, Restoring(values, structured=inspection.structured), inspection, AT_ONCE_RESTORED)
-        or answer
-    )
+    way = Restoring(values, structured=inspection.structured, counted=inspection.policy.answers)
+    return _on(answer, spoken, way, inspection, AT_ONCE_RESTORED) or answer
 
 
 def masked_object(inspection: Inspection, answer: Mapping[str, Any], spoken: str) -> Mapping[str, Any]:

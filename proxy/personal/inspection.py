@@ -42,7 +42,7 @@ class Ahead(Protocol):
     """Who counts what a provider writes, and would not see what waits to be inspected."""
 
     def waits(self, came: str, freed: int) -> None:
-        """`came` waits from now on; `freed` bytes of what waited go on, and are not to be counted again."""
+        """`came` waits from now on; `freed` bytes go on in the place of what waited, and are not to be counted again."""
 
 
 @dataclass

@@ -65,23 +65,28 @@ class Way(Protocol):
         ...
 
     def news(self) -> tuple[str, int]:
-        """Since it was asked last: what began to wait for its end, and how many bytes of such went on."""
+        """Since it was asked last: what began to wait for its end, and how many bytes went on in the place of such. Fewer
+        than none where what went on became shorter behind it."""
         ...
 
 
 class Restoring:
     """Placeholders back into values. Signed thinking keeps them, so that its provider takes it back. `structured`: texts are
-    JSON, and so a value is written there as the inside of a JSON string."""
+    JSON, and so a value is written there as the inside of a JSON string. `counted`: arguments were counted while they waited
+    in front of this, so what they grow by here is told."""
 
     stopped = thinks = hides = False
     waiting = 0
 
-    def __init__(self, values: Mapping[str, str], *, structured: bool = False) -> None:
+    def __init__(self, values: Mapping[str, str], *, structured: bool = False, counted: bool = False) -> None:
         self._patterns = Patterns(values)
         self._structured = structured
+        self._counted = counted
+        self.grown = 0  # bytes
 
     def pieces(self, *, in_json: bool) -> Pieces:
-        return Restorer(self._patterns, in_json=in_json or self._structured)
+        restorer = Restorer(self._patterns, in_json=in_json or self._structured)
+        return _Grown(self, restorer) if in_json and self._counted else restorer
 
     def text(self, value: str, *, in_json: bool) -> str:
         return restored(value, self._patterns, in_json=in_json or self._structured)
@@ -98,7 +103,27 @@ class Restoring:
         """Placeholders stay where they are."""
 
     def news(self) -> tuple[str, int]:
-        return "", 0
+        grown = self.grown
+        self.grown -= grown
+        return "", grown
+
+
+class _Grown:
+    """Arguments in which values are put back."""
+
+    def __init__(self, way: Restoring, pieces: Pieces) -> None:
+        self._way = way
+        self._pieces = pieces
+
+    def feed(self, piece: str) -> str:
+        made = self._pieces.feed(piece)
+        self._way.grown += _size(made) - _size(piece)
+        return made
+
+    def finish(self) -> str:
+        made = self._pieces.finish()
+        self._way.grown += _size(made)
+        return made
 
 
 @dataclass
@@ -109,7 +134,7 @@ class Masking:
     stopped: bool = False
     waiting: int = 0
     came: list[str] = field(default_factory=list)  # that began to wait
-    freed: int = 0  # bytes of those that wait no longer
+    freed: int = 0  # bytes that go on in the place of those that wait no longer
     size: int = 0
     deadline: float = 0.0  # of a whole answer
     told: dict[str, str] = field(default_factory=dict)  # texts that came in pieces, and what became of them
@@ -283,9 +308,10 @@ class _Arguments:
     def finish(self) -> str:
         said = "".join(self._said)
         self._way.waiting -= len(said)
-        self._way.freed += len(said.encode("utf-8", "replace"))
         self._said.clear()
-        return self._way.text(said, in_json=True) if said else ""
+        made = self._way.text(said, in_json=True) if said else ""
+        self._way.freed += _size(made)
+        return made
 
 
 class _Window:
@@ -366,6 +392,10 @@ class _Window:
         self._tried = self._enough = 0
         self._made.append(made)
         return made
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _before_findings(cut: int, decided: list[Decided]) -> int:

@@ -28,6 +28,14 @@ def found(detector: Detector, text: str) -> list[tuple[str, str]]:
         ("Write to (029) 2519-333.", "(029) 2519-333"),
         ("It is 0478 34 30 08, he said.", "0478 34 30 08"),
         ("It is 077 5138 5842, he said.", "077 5138 5842"),
+        ("Tel: 02.123.45.67", "02.123.45.67"),
+        ("tel 031.123.45.67", "031.123.45.67"),
+        ("mobile 079.456.78.90", "079.456.78.90"),
+        ("Téléphone : 044.668.18.00", "044.668.18.00"),
+        ("Call me 02.12.34.56", "02.12.34.56"),
+        ("Tel. 22.33.44.55", "22.33.44.55"),
+        ("Telefon: 31.22.33.44", "31.22.33.44"),
+        ("Tél : 22.33.44.55", "22.33.44.55"),
     ],
 )
 def test_telephone_number_is_known_by_what_stands_around(detector: Detector, text: str, value: str) -> None:
@@ -43,6 +51,10 @@ def test_telephone_number_is_known_by_what_stands_around(detector: Detector, tex
         "Sweden\n2019 2020\n",
         "The office has 450 39 173 chairs.",
         "Office: version 4.17.5.16",
+        "Phone 4.17.5.16 is out",
+        "Call home from 22.33.44.55",
+        "Phone: 192.168.10.20",
+        "Phone: 10.0.0.1",
         "At home 12 34 56 were drawn.",
         "3 600 000 is the total",
         "12.03.2024 Office\n",
@@ -69,6 +81,13 @@ def test_what_a_sentence_says_a_day_is_counts_behind_it_too(detector: Detector) 
 )
 def test_address_is_found_to_its_country(detector: Detector, address: str) -> None:
     assert found(detector, f"Send it to {address} today") == [("ADDRESS", address)]
+
+
+@pytest.mark.parametrize(
+    "address", ["Main 12, London, SW1A 1AA, England", "12 Main Street, London, SW1A 1AA, England"]
+)
+def test_address_ends_with_its_sentence(detector: Detector, address: str) -> None:
+    assert found(detector, f"We live at {address}. May 12, London") == [("ADDRESS", address)]
 
 
 def test_numbers_and_names_in_lists_are_no_address(detector: Detector) -> None:

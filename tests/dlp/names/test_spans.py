@@ -77,6 +77,21 @@ def test_address_has_a_street_and_takes_its_neighbours() -> None:
     ]
 
 
+def test_towns_of_many_hyphens_are_read_in_one_way() -> None:
+    """Each of these took more than a second, so this text minutes, when a hyphen could be inside of a word and between two."""
+    hostile = "12 Maple Street " + "A-" * 22 + "\n" + "A-" * 22 + "\n\n"
+    text = hostile * 1_000
+    parts = {"12": (Part.BUILDING, 0.9), "Maple": (Part.STREET, 0.9), "Street": (Part.STREET, 0.9)}
+    assert _found(text, **parts) == [("ADDRESS", "12 Maple Street")] * 1_000
+
+
+def test_town_with_hyphens_belongs_to_its_street() -> None:
+    parts = {"12": (Part.BUILDING, 0.9), "Maple": (Part.STREET, 0.9), "Street": (Part.STREET, 0.9)}
+    for town in ("Stoke-on-Trent", "Villeneuve-Saint-Georges Nord", "Clermont-Ferrand-Sud-Est-Haut"):
+        address = f"12 Maple Street, {town}, 63000"
+        assert _found(f"to {address} today", **parts) == [("ADDRESS", address)]
+
+
 def test_rules_win_every_overlap() -> None:
     rule = Finding(5, 10, "EMAIL_ADDRESS", 0.5, "contact.email")
     touching, inside, around = (

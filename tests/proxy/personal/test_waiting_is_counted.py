@@ -41,16 +41,21 @@ class Coming:
 class Counter:
     def __init__(self) -> None:
         self.output = Output("gpt-4o-mini")
+        self.wrote = 0  # bytes of arguments, by the provider
 
     def waits(self, came: str, freed: int) -> None:
         self.output.waits(came, freed)
 
 
-def stream(spoken: str, counter: Counter) -> Any:
-    content = written(spoken, events(spoken, ["Hi"], cut(packed(NOTE), range(0, 3_000, 20))))
-    inspection = way().inspection
+def stream(spoken: str, counter: Counter, note: str = NOTE, *, action: str = "mask", value: str = "") -> Any:
+    """`value` of the request stands as its placeholder where the note has {}."""
+    inspection = way(action).inspection
     inspection.ahead = counter
-    return answers.masked(inspection, cast("Any", Coming(cut(content, range(0, len(content), 300)))), spoken)
+    note = note.replace("{}", inspection.placeholders.standing_for("VALUE", value)) if value else note
+    counter.wrote = len(packed(note).encode())
+    content = written(spoken, events(spoken, ["Hi"], cut(packed(note), range(0, 3_000, 20))))
+    answer = cast("Any", Coming(cut(content, range(0, len(content), 300))))
+    return answers.restored(inspection, answers.masked(inspection, answer, spoken), spoken)
 
 
 async def whole(answer: Any) -> bytes:
@@ -61,17 +66,34 @@ async def whole(answer: Any) -> bytes:
 
 
 @pytest.mark.parametrize("spoken", ["chat/completions", "messages", "responses"])
-def test_arguments_that_wait_are_counted_as_they_come_and_once(spoken: str) -> None:
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"action": "mask"},
+        {"action": "tokenize"},
+        {"note": "a@b.de and " * 200, "action": "tokenize"},  # which becomes longer
+        {"note": NOTE + "{} " * 50, "value": "x"},
+        {"note": NOTE + "{} " * 50, "value": "é" * 200},
+    ],
+    ids=["shorter", "a placeholder", "longer", "a short value put back", "a long value put back"],
+)
+def test_arguments_are_counted_as_they_were_written_and_once(spoken: str, how: dict[str, str]) -> None:
     counter = Counter()
-    out = read(asyncio.run(whole(stream(spoken, counter))))
-    size = len(packed(NOTE))
-    assert counter.output.size == size
-    counter.output.add(arguments_of(out))  # as the relay does
-    assert counter.output.size == size
-    counter.output.add("x" * (size - len(arguments_of(out))))  # what masking made shorter was written, too
-    assert counter.output.size == size
+    out = arguments_of(read(asyncio.run(whole(stream(spoken, counter, **how)))))
+    assert counter.output.size == counter.wrote != len(out.encode())
+    counter.output.add(out)  # as the relay does
+    assert counter.output.size == counter.wrote
     counter.output.add("more")
-    assert counter.output.size == size + 4
+    assert counter.output.size == counter.wrote + 4
+
+
+def test_what_comes_behind_arguments_that_became_shorter_is_counted() -> None:
+    output = Output("gpt-4o-mini")
+    output.waits("x" * 1000, 0)
+    output.waits("", 400)
+    output.add("y" * 400)
+    output.add("z" * 600)
+    assert output.size == 1600
 
 
 @pytest.mark.parametrize("spoken", ["chat/completions", "messages", "responses"])
