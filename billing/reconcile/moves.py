@@ -77,7 +77,17 @@ def _doubted(parts: Sequence[Part]) -> list[Part]:
     surplus, missing = _surplus(parts), _missing(parts)
     unsure = {id(part) for part in missing if any(_beside(part, one) for one in surplus)}
     unsure |= {id(one) for one in surplus if any(_beside(part, one) for part in missing)}
+    unsure |= {id(one) for one in _surplus(parts, Cause.DUPLICATE) if _may_be_moved(one, parts)}
     return [_unsure(part) if id(part) in unsure else part for part in parts]
+
+
+def _may_be_moved(one: Part, parts: Sequence[Part]) -> bool:
+    """Whether a call that the other day seems to have once more may be lacking in its own day, among what differs there."""
+    return (
+        one.cause is Cause.DUPLICATE
+        and any(call.day != one.day for call in one.calls)
+        and any(part.day == call.day for call in one.calls for part in parts)
+    )
 
 
 def _unsure(part: Part) -> Part:
