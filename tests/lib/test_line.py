@@ -171,6 +171,7 @@ def test_job_that_never_came_to_the_queue_is_sent_once_more(
         queue.setattr(line, "lengths", lambda _: {line.QUEUE: 1})
         line.call()
     assert [arguments for _, arguments in sent if arguments[0] == one] == []  # it may be in the queue
+    monkeypatch.setattr(line, "lengths", lambda _: {line.QUEUE: 0})
     line.call()
     line.call()
     assert [arguments for _, arguments in sent if arguments[0] == one] == [[one, "lost"]]
