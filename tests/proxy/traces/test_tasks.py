@@ -87,6 +87,7 @@ def collector(tmp_path: Any) -> Iterator[Collector]:
         yield running
 
 
+@pytest.mark.full
 def test_worker_sends_spans_of_what_it_runs(collector: Collector, caller: Caller, tmp_path: Any) -> None:
     """A real worker, on a queue of its own."""
     queue = f"traces-{secrets.token_hex(4)}"
