@@ -118,11 +118,11 @@ def _organization(plan: Plan, handle: BillsHandle) -> tuple[Organization, Whose]
     where: dict[str, Any] = {"organization_id": organization.pk, "actor": "bench"}
     prefix = "/api/v1" if plan.provider == "openrouter" else "/v1"
     # single calls are asked for only where the account's own calls go
-    own_address = {"base_url": handle.url + prefix} if plan.provider == "openrouter" else {}
+    own_address = handle.url + prefix if plan.provider == "openrouter" else ""
     services.save_account(
         **where,
-        **own_address,
         name="main",
+        base_url=own_address,
         kind=plan.provider,
         prices_as=f"bills-{plan.provider}",
         credential=services.NewCredential(value=CALL_KEY),

@@ -297,7 +297,5 @@ def test_an_approved_try_is_not_proposed_again_while_its_day_still_differs(make_
     assert again == []
     left = {(one.day, one.model) for one in trial.exceptions() if one.cause == Cause.UNEXPLAINED}
     assert {(one.day, one.model) for one in approved} <= left
-    for one in trial.exceptions():
-        if one.cause == Cause.UNEXPLAINED:
-            assert set(one.tokens) == {"fresh"}
-            assert one.tokens["fresh"] == 70_000
+    for unexplained in (one for one in trial.exceptions() if one.cause == Cause.UNEXPLAINED):
+        assert unexplained.tokens == {"fresh": 70_000}
